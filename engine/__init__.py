@@ -1,0 +1,1 @@
+"""InPCA of training trajectories: numbers and files, no user interface."""

@@ -1,0 +1,75 @@
+"""Every way the engine refuses, as one tree.
+
+Each message says what was refused, which rule it broke, the value received, and what to do next::
+
+    EngineError
+    ├── InvalidPredictionsError  (ValueError)         predictions that are no probability distributions
+    ├── InvalidSpecError         (ValueError)         a question the engine cannot make sense of
+    │   └── SelectionError                            too few or unknown runs or checkpoints
+    ├── StudyError                                    a study folder that cannot be used
+    │   ├── StudyNotFoundError   (FileNotFoundError)
+    │   └── StudyFormatError     (ValueError)
+    ├── RunError                                      a run folder that cannot be used
+    │   ├── RunFormatError       (ValueError)         damaged, half-written, wrong-shaped
+    │   ├── RunLockedError       (BlockingIOError)    a second writer
+    │   └── RunMismatchError     (ValueError)         does not fit the study it is recorded into
+    ├── CacheError                                    a cache folder that cannot be used
+    ├── DeviceError              (RuntimeError)       the requested device is not there
+    └── JobCancelled                                  the computation was cancelled, by request
+"""
+
+
+class EngineError(Exception):
+    """Base class of everything the engine raises on purpose."""
+
+
+class InvalidPredictionsError(EngineError, ValueError):
+    """Predictions that are not probability distributions of the stated shape."""
+
+
+class InvalidSpecError(EngineError, ValueError):
+    """A question (divergence, split, number of components, ...) that has no answer."""
+
+
+class SelectionError(InvalidSpecError):
+    """A selection with too few or with unknown runs or checkpoints."""
+
+
+class StudyError(EngineError):
+    """A study folder that cannot be used."""
+
+
+class StudyNotFoundError(StudyError, FileNotFoundError):
+    """No study of this name or at this path."""
+
+
+class StudyFormatError(StudyError, ValueError):
+    """A study folder whose own files are damaged or of a newer format."""
+
+
+class RunError(EngineError):
+    """A run folder that cannot be used."""
+
+
+class RunFormatError(RunError, ValueError):
+    """A damaged, half-written or wrong-shaped run."""
+
+
+class RunLockedError(RunError, BlockingIOError):
+    """A second writer asked for a run that is being written."""
+
+
+class RunMismatchError(RunError, ValueError):
+    """A run that does not fit the study it is recorded into."""
+
+
+class CacheError(EngineError):
+    """A cache folder that cannot be used."""
+
+
+class DeviceError(EngineError, RuntimeError):
+    """The requested device is not on this machine."""
+
+
+class JobCancelled(EngineError):
+    """The computation was cancelled, by request."""
