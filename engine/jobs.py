@@ -1,0 +1,222 @@
+"""One long-lived worker: one computation per key whoever asks, with progress and a cancel that really stops.
+
+A thread and not a process per job, because the device context, the compiled kernels and the open files live as
+long as the worker does. Jobs run in the order they were asked for. Nobody waits behind work of their own that
+they no longer want: a client wants one key at a time, so its newer request withdraws its older ones, and a job
+that nobody wants is dropped from the queue or stopped at its next check.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import replace
+
+from engine.errors import EngineError, JobCancelled
+from engine.values import JobStatus
+
+logger = logging.getLogger(__name__)
+
+REMEMBERED = 256
+"""Finished jobs whose status is kept."""
+LONGEST_QUEUE = 64
+
+
+class Job:
+    """What a computation sees of itself: where to report, and whether to go on."""
+
+    def __init__(self, key: str, function: Callable[[Job], None], predicted: float | None) -> None:
+        self.key = key
+        self._function = function
+        self._predicted = predicted
+        self._clients: set[str] = set()
+        self._abandoned = False
+        self._began: float | None = None
+        self._status = JobStatus(key, "queued")
+
+    def report(self, stage: str, fraction: float) -> None:
+        """Say which stage is running and which fraction of the whole is done; fractions never fall."""
+        fraction = min(max(fraction, self._status.fraction), 1.0)
+        self._status = replace(self._status, stage=stage, fraction=fraction)
+
+    def cancelled(self) -> bool:
+        """Whether nobody wants the result any more."""
+        return not self._clients
+
+    def check(self) -> None:
+        """Stop here if nobody wants the result any more.
+
+        Raises:
+            JobCancelled: nobody does.
+        """
+        if self.cancelled():
+            raise JobCancelled("The computation was cancelled.")
+
+    def _snapshot(self) -> JobStatus:
+        status = self._status
+        if self._began is None or status.is_over:
+            return status
+        elapsed = time.monotonic() - self._began
+        return replace(status, elapsed=elapsed, remaining=_remaining(elapsed, status.fraction, self._predicted))
+
+    def _finish(self, state: str, message: str = "") -> None:
+        elapsed = 0.0 if self._began is None else time.monotonic() - self._began
+        fraction = 1.0 if state == "done" else self._status.fraction
+        remaining = 0.0 if state == "done" else None
+        self._status = replace(
+            self._status, state=state, fraction=fraction, elapsed=elapsed, remaining=remaining, message=message
+        )
+
+
+def _remaining(elapsed: float, fraction: float, predicted: float | None) -> float | None:
+    """Seconds to go: the prediction at the start, what was measured more and more towards the end."""
+    by_prediction = None if predicted is None else max(predicted - elapsed, 0.0)
+    if fraction < 0.01:
+        return by_prediction
+    by_measurement = elapsed * (1 - fraction) / fraction
+    if by_prediction is None:
+        return by_measurement
+    return (1 - fraction) * by_prediction + fraction * by_measurement
+
+
+class Jobs:
+    """The queue, its worker thread and the table of statuses.
+
+    One condition guards every field; no computation runs and no file is touched while it is held.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._table: OrderedDict[str, Job] = OrderedDict()
+        self._queue: deque[Job] = deque()
+        self._worker: threading.Thread | None = None
+        self._closed = False
+
+    def submit(
+        self, key: str, function: Callable[[Job], None], client: str = "", predicted: float | None = None
+    ) -> JobStatus:
+        """Ask for a computation, or join the one of this key that is queued or running.
+
+        Args:
+            key: names the result; one computation per key at a time.
+            function: computes and keeps the result; calls ``report`` and ``check`` of the job it is given.
+            client: who asks. A named client withdraws from every other key; the nameless one never does.
+            predicted: seconds the computation is expected to take.
+        """
+        with self._changed:
+            if client:
+                for other in list(self._table.values()):
+                    if other.key != key:
+                        self._withdraw(other, client)
+            job = self._table.get(key)
+            if job is None or job._status.is_over:
+                job = self._enqueue(Job(key, function, predicted))
+            if not job._status.is_over:
+                job._clients.add(client)
+            return job._snapshot()
+
+    def status(self, key: str) -> JobStatus | None:
+        """How the computation of this key is getting on; None where nothing is known of it."""
+        with self._changed:
+            job = self._table.get(key)
+            return None if job is None else job._snapshot()
+
+    def wait(self, key: str, timeout: float | None = None) -> JobStatus | None:
+        """Block until the computation is over or the time is up, whichever is first."""
+        with self._changed:
+            self._changed.wait_for(lambda: key not in self._table or self._table[key]._status.is_over, timeout)
+            return self.status(key)
+
+    def cancel(self, key: str, client: str = "") -> JobStatus | None:
+        """Withdraw a client's interest; the computation stops when it was the last one."""
+        with self._changed:
+            job = self._table.get(key)
+            if job is None:
+                return None
+            self._withdraw(job, client)
+            return job._snapshot()
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Cancel everything and let the worker end."""
+        with self._changed:
+            self._closed = True
+            for job in self._table.values():
+                for client in tuple(job._clients):
+                    self._withdraw(job, client)
+            self._changed.notify_all()
+            worker = self._worker
+        if worker is not None and worker is not threading.current_thread():
+            worker.join(timeout)
+
+    def _enqueue(self, job: Job) -> Job:
+        self._table.pop(job.key, None)
+        self._table[job.key] = job
+        if self._closed:
+            job._finish("cancelled", "The engine is closed.")
+        elif len(self._queue) >= LONGEST_QUEUE:
+            job._finish("failed", f"{LONGEST_QUEUE} computations are waiting already: ask again in a moment.")
+        else:
+            self._queue.append(job)
+            if self._worker is None:
+                self._worker = threading.Thread(target=self._work, name="inpca-worker", daemon=True)
+                self._worker.start()
+            self._changed.notify_all()
+        self._forget_old()
+        return job
+
+    def _withdraw(self, job: Job, client: str) -> None:
+        if client not in job._clients:
+            return
+        job._clients.discard(client)
+        if job._clients:
+            return
+        if job._status.state == "queued":
+            self._queue.remove(job)
+            job._finish("cancelled")
+            self._changed.notify_all()
+        else:
+            job._abandoned = True
+
+    def _forget_old(self) -> None:
+        over = [key for key, job in self._table.items() if job._status.is_over]
+        for key in over[: max(len(over) - REMEMBERED, 0)]:
+            del self._table[key]
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._queue or self._closed)
+                if self._closed:
+                    return
+                job = self._queue.popleft()
+                job._began = time.monotonic()
+                job._abandoned = False
+                job._status = JobStatus(job.key, "running")
+            state, message = _run(job)
+            with self._changed:
+                # Somebody may have asked again between the last withdrawal and the stop: then it is run again.
+                if state == "cancelled" and job._abandoned and job._clients:
+                    job._status = JobStatus(job.key, "queued")
+                    job._began = None
+                    self._queue.appendleft(job)
+                else:
+                    job._finish(state, message)
+                    job._clients.clear()
+                self._changed.notify_all()
+
+
+def _run(job: Job) -> tuple[str, str]:
+    """State and message of a job after it ran; whatever it raises stays here."""
+    try:
+        job._function(job)
+    except JobCancelled:
+        return "cancelled", ""
+    except EngineError as error:
+        return "failed", str(error)
+    except BaseException as error:
+        logger.exception("The computation %.20s failed.", job.key)
+        return "failed", f"internal error: {type(error).__name__}: {error}"
+    return "done", ""

@@ -1,0 +1,276 @@
+"""One computation per key, progress that only rises, and a cancel that really stops."""
+
+import threading
+import time
+
+import pytest
+
+from engine import jobs as jobs_module
+from engine.errors import SelectionError
+from engine.jobs import Jobs, _remaining
+
+PATIENCE = 10.0
+
+
+class Gate:
+    """A computation that waits to be let through, and checks whether it is still wanted."""
+
+    def __init__(self):
+        self.calls = 0
+        self.started = threading.Event()
+        self.open = threading.Event()
+
+    def __call__(self, job):
+        self.calls += 1
+        self.started.set()
+        while not self.open.wait(0.002):
+            job.check()
+
+
+@pytest.fixture
+def jobs():
+    queue = Jobs()
+    yield queue
+    queue.close()
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.002)
+
+
+def nothing(job):
+    pass
+
+
+def test_twenty_threads_asking_for_one_key_cause_one_computation(jobs):
+    gate = Gate()
+    everyone_asked = threading.Barrier(20, action=gate.open.set)
+    answers = []
+
+    def ask(index):
+        jobs.submit("key", gate, f"client {index}")
+        everyone_asked.wait(PATIENCE)
+        answers.append(jobs.wait("key", PATIENCE).state)
+
+    threads = [threading.Thread(target=ask, args=(index,)) for index in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert answers == ["done"] * 20
+    assert gate.calls == 1
+
+
+def test_states_follow_each_other(jobs):
+    gate = Gate()
+    assert jobs.status("key") is None
+    assert jobs.submit("key", gate).state in ("queued", "running")
+    assert gate.started.wait(PATIENCE)
+    assert jobs.status("key").state == "running"
+    assert jobs.submit("later", nothing).state == "queued"
+    gate.open.set()
+    done = jobs.wait("later", PATIENCE)
+    assert (done.state, done.fraction, done.remaining) == ("done", 1.0, 0.0)
+    assert jobs.status("key").is_over
+
+
+def test_progress_never_falls_and_names_the_stage(jobs):
+    gate = Gate()
+
+    def work(job):
+        job.report("distances", 0.5)
+        job.report("eigenpairs", 0.3)
+        gate(job)
+
+    jobs.submit("key", work, predicted=100.0)
+    assert gate.started.wait(PATIENCE)
+    status = jobs.status("key")
+    assert (status.stage, status.fraction) == ("eigenpairs", 0.5)
+    assert 0.0 < status.remaining < 100.0
+    gate.open.set()
+    assert jobs.wait("key", PATIENCE).fraction == 1.0
+
+
+def test_remaining_time_moves_from_prediction_to_measurement():
+    assert _remaining(0.0, 0.0, None) is None
+    assert _remaining(1.0, 0.0, 10.0) == 9.0
+    assert _remaining(5.0, 0.5, None) == pytest.approx(5.0)
+    assert _remaining(20.0, 0.9, 10.0) == pytest.approx(0.9 * 20.0 / 9)
+
+
+def test_the_last_interested_client_cancels(jobs):
+    gate = Gate()
+    jobs.submit("key", gate, "ann")
+    jobs.submit("key", gate, "bob")
+    assert gate.started.wait(PATIENCE)
+    jobs.cancel("key", "ann")
+    jobs.cancel("key", "ann")
+    jobs.cancel("key", "a stranger")
+    assert jobs.wait("key", 0.05).state == "running"
+    jobs.cancel("key", "bob")
+    assert jobs.wait("key", PATIENCE).state == "cancelled"
+    assert jobs.submit("next", nothing).state != "cancelled"
+    assert jobs.wait("next", PATIENCE).state == "done", "the worker takes the next job"
+
+
+def test_a_queued_job_is_dropped_at_once(jobs):
+    gate, dropped = Gate(), Gate()
+    jobs.submit("running", gate, "ann")
+    jobs.submit("queued", dropped, "bob")
+    assert jobs.cancel("queued", "bob").state == "cancelled"
+    gate.open.set()
+    jobs.submit("last", nothing)
+    assert jobs.wait("last", PATIENCE).state == "done"
+    assert dropped.calls == 0
+
+
+def test_ten_rapid_requests_of_one_client_cost_at_most_two_computations(jobs):
+    gates = [Gate() for _ in range(10)]
+    gates[-1].open.set()
+    for index, gate in enumerate(gates):
+        jobs.submit(f"key {index}", gate, "ann")
+    assert jobs.wait("key 9", PATIENCE).state == "done"
+    assert sum(gate.calls for gate in gates) <= 2
+    assert [jobs.wait(f"key {index}", PATIENCE).state for index in range(9)] == ["cancelled"] * 9
+
+
+def test_a_newer_request_leaves_other_clients_alone(jobs):
+    first, second = Gate(), Gate()
+    jobs.submit("shared", first, "ann")
+    jobs.submit("shared", first, "bob")
+    assert first.started.wait(PATIENCE)
+    jobs.submit("another", second, "ann")
+    assert jobs.status("shared").state == "running"
+    first.open.set()
+    second.open.set()
+    assert jobs.wait("another", PATIENCE).state == "done"
+    assert jobs.status("shared").state == "done"
+
+
+def test_the_nameless_client_may_want_several_keys(jobs):
+    first, second = Gate(), Gate()
+    jobs.submit("first", first)
+    jobs.submit("second", second)
+    first.open.set()
+    second.open.set()
+    assert jobs.wait("second", PATIENCE).state == "done"
+    assert jobs.status("first").state == "done"
+
+
+def test_asking_again_before_the_stop_runs_to_the_end(jobs):
+    calls = []
+    reached, go_on = threading.Event(), threading.Event()
+
+    def work(job):
+        calls.append(job.key)
+        reached.set()
+        assert go_on.wait(PATIENCE)
+        if len(calls) == 1:
+            raise jobs_module.JobCancelled("stopped a moment before it was wanted again")
+
+    jobs.submit("key", work, "ann")
+    assert reached.wait(PATIENCE)
+    jobs.cancel("key", "ann")
+    jobs.submit("key", work, "bob")
+    go_on.set()
+    assert jobs.wait("key", PATIENCE).state == "done"
+    assert len(calls) == 2
+
+
+def test_a_computation_that_cancels_itself_is_not_run_for_ever(jobs):
+    def give_up(job):
+        raise jobs_module.JobCancelled("by itself")
+
+    jobs.submit("key", give_up, "ann")
+    assert jobs.wait("key", PATIENCE).state == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (SelectionError("Two checkpoints are selected: select three."), "Two checkpoints are selected: select three."),
+        (ZeroDivisionError("by nought"), "internal error: ZeroDivisionError: by nought"),
+        (SystemExit(3), "internal error: SystemExit: 3"),
+        (MemoryError(), "internal error: MemoryError: "),
+    ],
+)
+def test_a_failure_keeps_its_message_and_spares_the_worker(jobs, error, message):
+    def fail(job):
+        raise error
+
+    jobs.submit("key", fail)
+    status = jobs.wait("key", PATIENCE)
+    assert (status.state, status.message) == ("failed", message)
+    jobs.submit("key", nothing)
+    assert jobs.wait("key", PATIENCE).state == "done", "a new request computes again"
+
+
+def test_the_table_of_finished_jobs_is_bounded(jobs, monkeypatch):
+    monkeypatch.setattr(jobs_module, "REMEMBERED", 10)
+    for index in range(40):
+        jobs.submit(f"key {index}", nothing)
+        jobs.wait(f"key {index}", PATIENCE)
+    assert len(jobs._table) <= 11
+    assert jobs.status("key 0") is None
+    assert jobs.status("key 39").state == "done"
+
+
+def test_a_queue_that_is_too_long_is_refused_and_recovers(jobs, monkeypatch):
+    monkeypatch.setattr(jobs_module, "LONGEST_QUEUE", 3)
+    gate = Gate()
+    jobs.submit("running", gate)
+    assert gate.started.wait(PATIENCE)
+    states = [jobs.submit(f"key {index}", nothing).state for index in range(4)]
+    assert states == ["queued", "queued", "queued", "failed"]
+    assert "ask again" in jobs.status("key 3").message
+    gate.open.set()
+    jobs.wait("key 2", PATIENCE)
+    jobs.submit("key 3", nothing)
+    assert jobs.wait("key 3", PATIENCE).state == "done"
+
+
+def test_waiting_gives_up_when_the_time_is_up(jobs):
+    gate = Gate()
+    jobs.submit("key", gate)
+    began = time.monotonic()
+    assert not jobs.wait("key", 0.05).is_over
+    assert time.monotonic() - began < PATIENCE
+    assert jobs.wait("unknown", 0.05) is None
+
+
+def test_closing_stops_the_running_job_and_the_worker():
+    jobs = Jobs()
+    gate = Gate()
+    jobs.submit("running", gate, "ann")
+    jobs.submit("queued", nothing, "bob")
+    assert gate.started.wait(PATIENCE)
+    worker = jobs._worker
+    jobs.close()
+    wait_for(lambda: not worker.is_alive())
+    assert [jobs.status(key).state for key in ("running", "queued")] == ["cancelled", "cancelled"]
+    assert jobs.submit("after", nothing).state == "cancelled"
+
+
+def test_many_clients_changing_their_minds_end_with_what_they_asked_last(jobs):
+    def work(job):
+        for _ in range(3):
+            time.sleep(0.0005)
+            job.check()
+
+    final = {}
+
+    def session(name):
+        for index in range(30):
+            final[name] = f"key {(name + index) % 7}"
+            jobs.submit(final[name], work, f"client {name}")
+            time.sleep(0.0005)
+
+    threads = [threading.Thread(target=session, args=(index,)) for index in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert {jobs.wait(key, PATIENCE).state for key in final.values()} == {"done"}
