@@ -15,6 +15,7 @@ Each message says what was refused, which rule it broke, the value received, and
     │   └── RunMismatchError     (ValueError)         does not fit the study it is recorded into
     ├── CacheError                                    a cache folder that cannot be used
     ├── DeviceError              (RuntimeError)       the requested device is not there
+    ├── SceneNotReadyError       (LookupError)        no scene of this key is kept
     └── JobCancelled                                  the computation was cancelled, by request
 """
 
@@ -69,6 +70,10 @@ class CacheError(EngineError):
 
 class DeviceError(EngineError, RuntimeError):
     """The requested device is not on this machine."""
+
+
+class SceneNotReadyError(EngineError, LookupError):
+    """No scene of this key is kept: it was never asked for, is still being computed, or was evicted."""
 
 
 class JobCancelled(EngineError):
