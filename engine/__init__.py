@@ -1,1 +1,109 @@
-"""InPCA of training trajectories: numbers and files, no user interface."""
+"""InPCA of training trajectories: numbers and files, no user interface.
+
+The table of contents, in reading order. Names are looked up when they are first used, so that ``import engine`` does
+not wait for torch, numba or scipy.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import (
+    CacheError,
+    DeviceError,
+    EngineError,
+    InvalidPredictionsError,
+    InvalidSpecError,
+    JobCancelled,
+    RunError,
+    RunFormatError,
+    RunLockedError,
+    RunMismatchError,
+    SelectionError,
+    StudyError,
+    StudyFormatError,
+    StudyNotFoundError,
+)
+
+if TYPE_CHECKING:
+    from engine.distances import DistanceStore
+    from engine.divergences import DIVERGENCES, pairwise_distances
+    from engine.explorer import Explorer
+    from engine.geodesics import geodesic, progress
+    from engine.inpca import embed, minkowski_distances, project
+    from engine.recorder import Recorder, predict
+    from engine.store import Study, list_studies, open_study, verify_study
+    from engine.values import Distances, Embedding, EmbeddingSpec, Predictions, Scene
+
+_HOMES = {
+    "open_study": "store",
+    "list_studies": "store",
+    "verify_study": "store",
+    "Study": "store",
+    "Predictions": "values",
+    "Recorder": "recorder",
+    "predict": "recorder",
+    "DIVERGENCES": "divergences",
+    "pairwise_distances": "divergences",
+    "Distances": "values",
+    "DistanceStore": "distances",
+    "embed": "inpca",
+    "project": "inpca",
+    "minkowski_distances": "inpca",
+    "Embedding": "values",
+    "geodesic": "geodesics",
+    "progress": "geodesics",
+    "Explorer": "explorer",
+    "EmbeddingSpec": "values",
+    "Scene": "values",
+}
+
+__all__ = [
+    "DIVERGENCES",
+    "CacheError",
+    "DeviceError",
+    "DistanceStore",
+    "Distances",
+    "Embedding",
+    "EmbeddingSpec",
+    "EngineError",
+    "Explorer",
+    "InvalidPredictionsError",
+    "InvalidSpecError",
+    "JobCancelled",
+    "Predictions",
+    "Recorder",
+    "RunError",
+    "RunFormatError",
+    "RunLockedError",
+    "RunMismatchError",
+    "Scene",
+    "SelectionError",
+    "Study",
+    "StudyError",
+    "StudyFormatError",
+    "StudyNotFoundError",
+    "embed",
+    "geodesic",
+    "list_studies",
+    "minkowski_distances",
+    "open_study",
+    "pairwise_distances",
+    "predict",
+    "progress",
+    "project",
+    "verify_study",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'engine' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"engine.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,96 @@
+r"""How much of the distances an embedding shows: three different numbers, each with its full denominator.
+
+Every sum over the whole spectrum comes from row sums and norms of the distances, never from the few eigenvalues that
+were computed: a percentage of a truncated spectrum flatters. With row means r and grand mean mu
+
+.. math:: \|W\|_F^2 = \tfrac14 (\|D\|_F^2 - 2m \sum_i r_i^2 + m^2 \mu^2), \quad
+          W_{ii} = r_i - \mu / 2, \quad \operatorname{tr} W = m \mu / 2.
+
+The one exception is the sum of moduli, for which no such identity exists: see :func:`explained_variance_absolute`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float64]
+
+
+def centred_norm(matrix: NDArray[np.float64], row_means: Vector) -> float:
+    """Return ||W||_F of (model, model) distances from their row means, without forming W."""
+    # Centred in two steps, ||D - r||^2 and then minus m ||r - mu||^2: the textbook identity subtracts numbers of
+    # the size of ||D||^2 from each other and loses digits of a W that is small against D.
+    n_models = len(matrix)
+    grand_mean = float(row_means.mean())
+    squares = sum(float(((row - grand_mean) ** 2).sum()) for row in matrix)
+    about_mean = squares - 2.0 * n_models * float(((row_means - grand_mean) ** 2).sum())
+    return 0.5 * math.sqrt(max(0.0, about_mean))
+
+
+def centred_diagonal(row_means: Vector, grand_mean: float) -> Vector:
+    """Return the (model,) diagonal of W: half of each model's squared distance from the centre."""
+    return row_means - 0.5 * grand_mean
+
+
+def explained_stress(eigenvalues: Vector, norm: float) -> Vector:
+    r"""Return :math:`\chi_k = 1 - \|W - W_k\|_F / \|W\|_F` for k = 1, 2, ...; rises from 0 to 1."""
+    if norm == 0.0:
+        return np.ones(len(eigenvalues))
+    return 1.0 - np.sqrt(np.clip(1.0 - np.cumsum((eigenvalues / norm) ** 2), 0.0, None))
+
+
+def explained_variance(eigenvalues: Vector, trace: float) -> Vector:
+    r"""Return :math:`\sum_{i \le k} \lambda_i / \operatorname{tr} W`.
+
+    The classical ratio with signs kept, equal to :math:`1 - \sum (D - D_k) / \sum D`. It can exceed one and fall again
+    when there are time-like components. NaN where the trace is zero.
+    """
+    if trace == 0.0:
+        return np.full(len(eigenvalues), np.nan)
+    return np.cumsum(eigenvalues) / trace
+
+
+def explained_variance_absolute(eigenvalues: Vector, absolute_total: float) -> Vector:
+    r"""Return :math:`\sum_{i \le k} |\lambda_i| / \sum_i |\lambda_i|`; NaN where the denominator is not known.
+
+    Args:
+        eigenvalues: (component,), the leading ones.
+        absolute_total: sum of moduli over the whole spectrum. It equals tr W plus twice the sum of the negative
+            moduli, so it takes the whole spectrum; NaN where that was not computed.
+    """
+    if absolute_total == 0.0:
+        return np.ones(len(eigenvalues))
+    return np.cumsum(np.abs(eigenvalues)) / absolute_total
+
+
+def explained_distance(
+    eigenvalues: Vector, vectors: NDArray[np.float64], diagonal: Vector, norm: float, trace: float
+) -> Vector:
+    r"""Return :math:`1 - \|D - D_k\|_F / \|D\|_F` in closed form.
+
+    With :math:`b = \operatorname{diag} W` and rows of W summing to zero, the cross terms vanish:
+
+    .. math:: \|D - D_k\|_F^2 = 2(\operatorname{tr} W - \sum_{i \le k} \lambda_i)^2 + 2m \|b - b_k\|^2
+              + 4(\|W\|_F^2 - \sum_{i \le k} \lambda_i^2)
+
+    Args:
+        eigenvalues: (component,).
+        vectors: (model, component) unit eigenvectors.
+        diagonal: (model,) diagonal of W.
+        norm: ||W||_F.
+        trace: tr W.
+    """
+    n_models = len(diagonal)
+    total = 2.0 * trace**2 + 2.0 * n_models * float(diagonal @ diagonal) + 4.0 * norm**2
+    if total == 0.0:
+        return np.ones(len(eigenvalues))
+    left = diagonal[:, None] - np.cumsum(vectors**2 * eigenvalues, axis=1)
+    missed = (
+        2.0 * (trace - np.cumsum(eigenvalues)) ** 2
+        + 2.0 * n_models * (left**2).sum(axis=0)
+        + 4.0 * np.clip(norm**2 - np.cumsum(eigenvalues**2), 0.0, None)
+    )
+    return np.asarray(1.0 - np.sqrt(missed / total))

@@ -1,0 +1,246 @@
+r"""Divergences between models, and the table of those on offer.
+
+To add one: write a function of two :class:`Models` that returns ``(values, capped)``, add a row to
+``DIVERGENCES``, and its formula to ``tests/oracles.py``; menus, tests and documentation read the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.devices import choose_device, find_device
+from engine.errors import InvalidPredictionsError, InvalidSpecError, JobCancelled
+from engine.kernels import OVERLAP_FLOOR, select_kernel, square_roots
+from engine.values import Distances, FloatArray
+
+BLOCK_MODELS = 512
+"""Models per side of a block: progress is reported, and cancellation noticed, between blocks."""
+PACK_BYTES = 2**23
+ROW_SUM_TOLERANCE = 2e-2
+"""How far a row's probabilities may sum from one. Float16 log-probabilities carry 2^-11 of their own size, which
+renormalising takes out; more than this is no distribution."""
+
+Progress = Callable[[float], None]
+Cancelled = Callable[[], bool]
+Block = tuple[NDArray[np.float64], NDArray[np.int32]]
+
+
+class Models:
+    """A block of models on their way through a divergence: log-probabilities, and what is derived from them once.
+
+    Args:
+        log_probabilities: (model, sample, class) natural logarithms; rows are renormalised.
+        device: ``"cpu"``, ``"cuda"``, ...
+    """
+
+    def __init__(self, log_probabilities: FloatArray, device: str) -> None:
+        self.log_probabilities = log_probabilities
+        self.device = device
+        self.kernel = select_kernel(log_probabilities.shape[2], device)
+
+    def __len__(self) -> int:
+        return len(self.log_probabilities)
+
+    @cached_property
+    def panels(self) -> Any:
+        """Square-root panels of the kernel."""
+        return self.kernel.pack(self._root_blocks(), len(self))
+
+    def _root_blocks(self) -> Iterator[NDArray[np.float32]]:
+        step = max(1, PACK_BYTES // max(1, self.log_probabilities[0].nbytes))
+        for start in range(0, len(self), step):
+            yield square_roots(self.log_probabilities[start : start + step])
+
+    @cached_property
+    def one_hot(self) -> NDArray[np.int64]:
+        """Indices of the models that are certain of every sample, such as the truth P*."""
+        if self.panels.smallest > 0:
+            return np.zeros(0, dtype=np.int64)
+        n_samples, n_classes = self.log_probabilities.shape[1:]
+        zeros = np.isneginf(self.log_probabilities).sum(axis=(1, 2))
+        return np.flatnonzero(zeros == n_samples * (n_classes - 1))
+
+
+def bhattacharyya(rows: Models, columns: Models | None) -> Block:
+    r"""Return the mean Bhattacharyya distances between two blocks of models, and how many overlaps were capped.
+
+    .. math:: d_B(P, Q) = -\frac{1}{N} \sum_n \log \sum_c \sqrt{p^n_c q^n_c}
+
+    Args:
+        rows: the models of the rows.
+        columns: the models of the columns; None means ``rows`` with themselves.
+
+    Returns:
+        (row, column) float64 in nats per sample, and (row, column) int32, the number of samples whose overlap is under
+        ``OVERLAP_FLOOR``. Overlaps with a one-hot model are exact however small: there only a zero is capped.
+
+    Source: Mao et al., PNAS 121 (2024) e2310002121, eq. 1 and 2.
+    """
+    from engine.kernels.near_pairs import repair
+
+    values, capped = rows.kernel.tile(rows.panels, None if columns is None else columns.panels)
+    repair(values, rows.log_probabilities, None if columns is None else columns.log_probabilities)
+    others = rows if columns is None else columns
+    for j in others.one_hot:
+        values[:, j], capped[:, j] = _distance_to_one_hot(rows, others.log_probabilities[j])
+    for i in rows.one_hot:
+        values[i], capped[i] = _distance_to_one_hot(others, rows.log_probabilities[i])
+    np.maximum(values, 0.0, out=values)
+    if columns is None:
+        np.fill_diagonal(values, 0.0)
+        np.fill_diagonal(capped, 0)
+    return values, capped
+
+
+def _distance_to_one_hot(models: Models, one_hot: FloatArray) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    r"""Return (model,) distances to a one-hot model, :math:`-\frac{1}{2N} \sum_n \log p^n_{\text{true}}`.
+
+    No square root of a probability is taken: a float32 holds none below 1e-38, and an over-confident network is
+    easily further than that from a wrong answer.
+    """
+    true = one_hot.argmax(axis=1)
+    distances, capped = np.empty(len(models)), np.empty(len(models), dtype=np.int64)
+    for i, log_probabilities in enumerate(models.log_probabilities):
+        logs = log_probabilities.astype(np.float64)
+        overlaps = 0.5 * (logs[np.arange(len(true)), true] - np.log(np.exp(logs).sum(axis=1)))
+        zero = np.isneginf(overlaps)
+        capped[i] = zero.sum()
+        distances[i] = -np.where(zero, np.log(OVERLAP_FLOOR), overlaps).mean()
+    return distances, capped
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """One row of ``DIVERGENCES``.
+
+    Attributes:
+        key: how specs, addresses and files name it.
+        title: how people name it.
+        function: (rows, columns or None) -> (row, column) values and numbers of capped samples.
+        unit: unit of the values.
+        reference: where it is defined.
+        can_be_negative: whether its embedding can have time-like components.
+    """
+
+    key: str
+    title: str
+    function: Callable[[Models, Models | None], Block]
+    unit: str
+    reference: str
+    can_be_negative: bool
+
+
+DIVERGENCES: dict[str, Divergence] = {
+    divergence.key: divergence
+    for divergence in (
+        Divergence(
+            key="bhattacharyya",
+            title="Bhattacharyya distance",
+            function=bhattacharyya,
+            unit="nats per sample",
+            reference="Bhattacharyya 1943; Mao et al. 2024, eq. 1",
+            can_be_negative=True,
+        ),
+    )
+}
+
+
+def find_divergence(key: str) -> Divergence:
+    """Return the table row of ``key``, or raise InvalidSpecError."""
+    try:
+        return DIVERGENCES[key]
+    except KeyError:
+        raise InvalidSpecError(f"divergence must be one of {sorted(DIVERGENCES)}, received {key!r}.") from None
+
+
+def pairwise_distances(
+    log_probabilities: FloatArray,
+    other: FloatArray | None = None,
+    *,
+    divergence: str = "bhattacharyya",
+    device: str | None = None,
+    progress: Progress | None = None,
+    cancelled: Cancelled | None = None,
+) -> Distances:
+    """Return the divergence between every two models.
+
+    Args:
+        log_probabilities: (model, sample, class) natural logarithms of probabilities, float32 or float64; rows are
+            renormalised, ``-inf`` is allowed.
+        other: (other, sample, class) for a rectangle; None for the square of the models with themselves.
+        divergence: key of ``DIVERGENCES``.
+        device: ``"cpu"``, ``"cuda"``, ...; None takes the best one there is.
+        progress: told the fraction done, between blocks.
+        cancelled: asked between blocks whether to stop.
+
+    Returns:
+        (model, model) or (model, other) float64. The square has a diagonal of exact zeros and is exactly symmetric.
+
+    Raises:
+        InvalidPredictionsError: not distributions, or shapes that do not fit.
+        InvalidSpecError: unknown divergence.
+        DeviceError: the device is not there.
+        JobCancelled: ``cancelled`` said so.
+    """
+    function = find_divergence(divergence).function
+    check_log_probabilities(log_probabilities, "log_probabilities")
+    if other is not None:
+        check_log_probabilities(other, "other")
+        if other.shape[1:] != log_probabilities.shape[1:]:
+            raise InvalidPredictionsError(
+                f"other must hold the same samples and classes as log_probabilities: received {other.shape[1:]} and "
+                f"{log_probabilities.shape[1:]}. Evaluate both on the same probe set."
+            )
+    device = choose_device(device) or find_device(None)
+    rows = _blocks(log_probabilities, device)
+    columns = rows if other is None else _blocks(other, device)
+    pairs = [(i, j) for i in range(len(rows)) for j in range(len(columns) if other is not None else i + 1)]
+    values = np.empty((len(log_probabilities), len(log_probabilities if other is None else other)))
+    n_capped = 0
+    for done, (i, j) in enumerate(pairs):
+        if cancelled is not None and cancelled():
+            raise JobCancelled("The distances were cancelled.")
+        square = other is None and i == j
+        part, capped = function(rows[i], None if square else columns[j])
+        row, column = (slice(k * BLOCK_MODELS, (k + 1) * BLOCK_MODELS) for k in (i, j))
+        values[row, column] = part
+        if other is None and not square:
+            values[column, row] = part.T
+        # Each unordered pair once.
+        n_capped += int((np.tril(capped) if square else capped).sum())
+        if progress is not None:
+            progress((done + 1) / len(pairs))
+    return Distances(values, divergence, n_capped, device)
+
+
+def _blocks(log_probabilities: FloatArray, device: str) -> list[Models]:
+    starts = range(0, len(log_probabilities), BLOCK_MODELS)
+    return [Models(log_probabilities[start : start + BLOCK_MODELS], device) for start in starts]
+
+
+def check_log_probabilities(log_probabilities: FloatArray, name: str) -> None:
+    """Raise InvalidPredictionsError unless the array holds logarithms of distributions."""
+    if not isinstance(log_probabilities, np.ndarray) or log_probabilities.dtype not in (np.float32, np.float64):
+        received = getattr(log_probabilities, "dtype", type(log_probabilities).__name__)
+        raise InvalidPredictionsError(f"{name} must be a float32 or float64 numpy array, received {received}.")
+    shape = log_probabilities.shape
+    if len(shape) != 3 or 0 in shape or shape[2] < 2:
+        raise InvalidPredictionsError(
+            f"{name} must have the axes (model, sample, class), none empty and at least two classes; received {shape}."
+        )
+    step = max(1, PACK_BYTES // log_probabilities[0].nbytes)
+    for start in range(0, len(log_probabilities), step):
+        sums = np.exp(log_probabilities[start : start + step]).sum(axis=2)
+        good = np.abs(sums - 1.0) <= ROW_SUM_TOLERANCE
+        if not good.all():
+            model, sample = np.argwhere(~good)[0]
+            raise InvalidPredictionsError(
+                f"{name} must be natural logarithms of probabilities that sum to one in every row; the row of model "
+                f"{start + model}, sample {sample} sums to {sums[model, sample]}. Pass log-softmax outputs."
+            )

@@ -1,0 +1,228 @@
+r"""InPCA: the signed eigenpairs of a centred divergence matrix, and what lies outside the fit.
+
+With :math:`L = I - \mathbf{1}\mathbf{1}^T/m` and distances :math:`D` (a divergence, never squared again)
+
+.. math:: W = -\tfrac12 L D L = U \Lambda U^T, \qquad X = U \sqrt{|\Lambda|}, \qquad s = \operatorname{sign} \Lambda,
+
+ordered by falling :math:`|\lambda|`. Negative eigenvalues are part of the geometry and are kept.
+Source: Quinn et al., PNAS 116 (2019) 13762; Mao et al., PNAS 121 (2024) e2310002121.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from engine.diagnostics import (
+    centred_diagonal,
+    centred_norm,
+    explained_distance,
+    explained_stress,
+    explained_variance,
+    explained_variance_absolute,
+)
+from engine.errors import InvalidSpecError, SelectionError
+from engine.values import MINIMUM_MODELS, Distances, Embedding, FloatArray
+
+FULL_SPECTRUM_MODELS = 300
+"""Up to here the whole spectrum costs no more than an iteration for its top, and makes every diagnostic exact."""
+FULL_SPECTRUM_SHARE = 0.2
+"""Above this share of the spectrum an iteration loses against solving for all of it."""
+RANK_TOLERANCE = 1e-14
+"""Times the number of models: eigenvalues this small against the largest are rounding of a zero."""
+SYMMETRY_TOLERANCE = 1e-6
+"""Relative to the largest distance: what rounding in float32 may do to an array that is meant to be symmetric."""
+CHECK_ROWS = 512
+
+
+def embed(distances: Distances | ArrayLike, n_components: int = 10) -> Embedding:
+    """Return the InPCA embedding of a matrix of divergences.
+
+    Args:
+        distances: (model, model) symmetric divergences with a zero diagonal, as :class:`Distances` or as an array.
+        n_components: how many signed eigenpairs; fewer come back where the rank is lower, none for equal models.
+
+    Returns:
+        The embedding; see :class:`Embedding` for shapes.
+
+    Raises:
+        InvalidSpecError: not a divergence matrix, or no component asked for.
+        SelectionError: fewer than three models.
+    """
+    divergence = distances.divergence if isinstance(distances, Distances) else "given"
+    matrix = check_distances(distances.values if isinstance(distances, Distances) else np.asarray(distances))
+    if n_components < 1:
+        raise InvalidSpecError(f"n_components must be at least 1, received {n_components}.")
+    n_models = len(matrix)
+    row_means = matrix.mean(axis=1)
+    grand_mean = float(row_means.mean())
+    norm = centred_norm(matrix, row_means)
+    trace = 0.5 * n_models * grand_mean
+    if n_models <= FULL_SPECTRUM_MODELS or n_components > FULL_SPECTRUM_SHARE * n_models:
+        spectrum, vectors = _all_pairs(matrix, row_means, grand_mean)
+        absolute_total = float(np.abs(spectrum).sum())
+    else:
+        spectrum, vectors = _top_pairs(matrix, n_components)
+        absolute_total = np.nan
+    rank = int((np.abs(spectrum) > RANK_TOLERANCE * n_models * np.abs(spectrum).max(initial=0.0)).sum())
+    n_kept = min(n_components, rank)
+    eigenvalues = spectrum[:n_kept].copy()
+    vectors = fix_signs(vectors[:, :n_kept])
+    return Embedding(
+        coordinates=vectors * np.sqrt(np.abs(eigenvalues)),
+        eigenvalues=eigenvalues,
+        signature=np.sign(eigenvalues).astype(np.int8),
+        explained_stress=explained_stress(eigenvalues, norm),
+        explained_variance=explained_variance(eigenvalues, trace),
+        explained_variance_absolute=explained_variance_absolute(eigenvalues, absolute_total),
+        explained_distance=explained_distance(
+            eigenvalues, vectors, centred_diagonal(row_means, grand_mean), norm, trace
+        ),
+        row_means=row_means,
+        grand_mean=grand_mean,
+        frobenius_norm=norm,
+        trace=trace,
+        residual=_residual(matrix, eigenvalues, vectors),
+        divergence=divergence,
+    )
+
+
+def check_distances(matrix: FloatArray) -> NDArray[np.float64]:
+    """Return the matrix as float64, exactly symmetric; raise unless it is a matrix of divergences."""
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise InvalidSpecError(
+            f"distances must be a square (model, model) matrix, received the shape {matrix.shape}. "
+            "A rectangle is projected with `project`."
+        )
+    if len(matrix) < MINIMUM_MODELS:
+        raise SelectionError(
+            f"An embedding needs at least {MINIMUM_MODELS} models, received {len(matrix)}: select more checkpoints."
+        )
+    checked = np.array(matrix, dtype=np.float64, order="C")
+    if not np.isfinite(float(checked.sum())):
+        i, j = np.argwhere(~np.isfinite(checked))[0]
+        raise InvalidSpecError(f"distances must be finite, received {checked[i, j]} between models {i} and {j}.")
+    tolerance = SYMMETRY_TOLERANCE * max(float(checked.max()), -float(checked.min()))
+    diagonal = int(np.abs(np.diagonal(checked)).argmax())
+    if abs(checked[diagonal, diagonal]) > tolerance:
+        raise InvalidSpecError(
+            f"distances must be zero on the diagonal, received {checked[diagonal, diagonal]} for model {diagonal}."
+        )
+    np.fill_diagonal(checked, 0.0)
+    for start in range(0, len(checked), CHECK_ROWS):
+        for other in range(0, start + 1, CHECK_ROWS):
+            lower = checked[start : start + CHECK_ROWS, other : other + CHECK_ROWS]
+            upper = checked[other : other + CHECK_ROWS, start : start + CHECK_ROWS].T
+            if np.array_equal(lower, upper):
+                continue
+            gap = np.abs(lower - upper)
+            i, j = np.unravel_index(int(gap.argmax()), gap.shape)
+            if gap[i, j] > tolerance:
+                raise InvalidSpecError(
+                    f"distances must be symmetric: models {start + i} and {other + j} are {lower[i, j]} apart one way "
+                    f"and {upper[i, j]} the other. Symmetrise on purpose, (D + D.T) / 2, if that is what you mean."
+                )
+            mean = 0.5 * (lower + upper)
+            lower[...] = mean
+            upper[...] = mean
+    return checked
+
+
+def fix_signs(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the eigenvectors with the sign that makes each one's largest entry positive.
+
+    The solver leaves signs open. Among entries that rounding cannot tell apart the first counts, so that symmetric
+    vectors do not flip from one machine to the next.
+    """
+    size = np.abs(vectors)
+    first_large = (size > (1 - 1e-6) * size.max(axis=0, initial=0.0)).argmax(axis=0)
+    signs = np.sign(vectors[first_large, np.arange(vectors.shape[1])])
+    return np.asarray(vectors * np.where(signs == 0, 1.0, signs))
+
+
+def _all_pairs(
+    matrix: NDArray[np.float64], row_means: NDArray[np.float64], grand_mean: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    centred = -0.5 * (matrix - row_means[:, None] - row_means + grand_mean)
+    eigenvalues, vectors = np.linalg.eigh(centred)
+    order = np.argsort(-np.abs(eigenvalues), kind="stable")
+    return eigenvalues[order], vectors[:, order]
+
+
+def _centred_product(matrix: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return W x without forming W; centred on both sides, or the constant vector leaks back in."""
+    product = matrix @ (x - x.mean(axis=0))
+    return np.asarray(-0.5 * (product - product.mean(axis=0)))
+
+
+def _top_pairs(matrix: NDArray[np.float64], n_components: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    from scipy.sparse.linalg import LinearOperator, eigsh
+
+    n_models = len(matrix)
+    if not matrix.any():
+        return np.zeros(0), np.zeros((n_models, 0))
+    operator = LinearOperator((n_models, n_models), matvec=lambda x: _centred_product(matrix, x), dtype=np.float64)
+    start = np.random.default_rng(0).standard_normal(n_models)
+    eigenvalues, vectors = eigsh(operator, k=n_components, which="LM", v0=start - start.mean())
+    order = np.argsort(-np.abs(eigenvalues), kind="stable")
+    return eigenvalues[order], vectors[:, order]
+
+
+def _residual(matrix: NDArray[np.float64], eigenvalues: NDArray[np.float64], vectors: NDArray[np.float64]) -> float:
+    """Return the largest ||W u - lambda u|| / |lambda_1|, measured, not taken from the solver's recurrence."""
+    if not len(eigenvalues):
+        return 0.0
+    errors = np.linalg.norm(_centred_product(matrix, vectors) - vectors * eigenvalues, axis=0)
+    return float(errors.max() / np.abs(eigenvalues[0]))
+
+
+def project(embedding: Embedding, distances_to_fitted: ArrayLike) -> NDArray[np.float64]:
+    r"""Return out-of-sample points in the coordinates of an embedding.
+
+    .. math:: x_{qk} = s_k |\lambda_k|^{-1/2} \sum_j b_{qj} U_{jk}, \qquad b_{qj} = -\tfrac12 (d_{qj} - r_j)
+
+    Terms of :math:`b_q` that do not depend on j drop out, because every eigenvector sums to zero. Without the
+    signature :math:`s_k` every time-like coordinate would come out mirrored.
+
+    Args:
+        embedding: the fit.
+        distances_to_fitted: (point, model) divergences of the points to the fitted models, in their order.
+
+    Returns:
+        (point, component) float64. A fitted model's own distances return its own coordinates.
+
+    Raises:
+        InvalidSpecError: other than one finite column per fitted model.
+    """
+    rows = np.asarray(distances_to_fitted, dtype=np.float64)
+    if rows.ndim != 2 or rows.shape[1] != embedding.n_models:
+        raise InvalidSpecError(
+            f"distances_to_fitted must be (point, {embedding.n_models}), one column per fitted model; "
+            f"received the shape {rows.shape}."
+        )
+    if not np.isfinite(rows).all():
+        i, j = np.argwhere(~np.isfinite(rows))[0]
+        raise InvalidSpecError(f"distances_to_fitted must be finite, received {rows[i, j]} at point {i}, model {j}.")
+    # X = U sqrt|lambda|, so s U / sqrt|lambda| = X / lambda. The per-point mean is taken out for rounding's sake.
+    b = -0.5 * (rows - rows.mean(axis=1, keepdims=True) - embedding.row_means + embedding.grand_mean)
+    points: NDArray[np.float64] = b @ (embedding.coordinates / embedding.eigenvalues)
+    return points
+
+
+def minkowski_distances(coordinates: FloatArray, signature: ArrayLike) -> NDArray[np.float64]:
+    r"""Return the distances that coordinates stand for, :math:`\sum_k s_k (X_{ik} - X_{jk})^2`.
+
+    Args:
+        coordinates: (model, component).
+        signature: (component,) of +1 and -1.
+
+    Returns:
+        (model, model) float64, exactly symmetric, zero diagonal; with every non-zero component the divergences
+        themselves, with fewer it may be negative.
+    """
+    x = np.asarray(coordinates, dtype=np.float64)
+    signs = np.asarray(signature, dtype=np.float64)
+    gram = (x * signs) @ x.T
+    gram = 0.5 * (gram + gram.T)
+    squares = np.diagonal(gram)
+    return squares[:, None] + squares - 2.0 * gram

@@ -1,0 +1,101 @@
+"""The tile on any torch device, and for wide class axes: batched matrix products, one logarithm per four samples.
+
+The readable form of what the other kernels do, and the one that wins where a sample's dot product is long enough to
+keep a matrix multiplication busy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.kernels import OVERLAP_FLOOR, may_cap
+
+TILE = 256
+SAMPLES_PER_LOG = 4
+START = 2.0**126
+"""Products start here, so that four overlaps at the floor still end in a normal float32."""
+CPU_BUFFER_BYTES = 4 * 2**20
+"""Overlaps in flight on a CPU; more falls out of its cache."""
+DEVICE_BUFFER_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TorchPanels:
+    """Square roots as a (sample, model, class) float32 tensor on its device."""
+
+    roots: torch.Tensor
+    smallest: float
+
+    @property
+    def n_models(self) -> int:
+        return int(self.roots.shape[1])
+
+
+class TorchKernel:
+    """Tiles through ``torch.bmm``; the contract is in ``engine/kernels/__init__.py``."""
+
+    def __init__(self, device: str) -> None:
+        self.device = torch.device(device)
+        self.buffer_bytes = CPU_BUFFER_BYTES if self.device.type == "cpu" else DEVICE_BUFFER_BYTES
+
+    def pack(self, roots: Iterable[NDArray[np.float32]], n_models: int) -> TorchPanels:
+        """Move the blocks to the device, samples first."""
+        packed: torch.Tensor | None = None
+        smallest, start = np.inf, 0
+        for block in roots:
+            if packed is None:
+                _, n_samples, n_classes = block.shape
+                packed = torch.empty((n_samples, n_models, n_classes), dtype=torch.float32, device=self.device)
+            packed[:, start : start + len(block)] = torch.from_numpy(block).to(self.device).transpose(0, 1)
+            smallest = min(smallest, float(block.min()))
+            start += len(block)
+        assert packed is not None
+        assert start == n_models
+        return TorchPanels(packed, smallest)
+
+    def tile(self, rows: TorchPanels, columns: TorchPanels | None) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+        """Return (row, column) mean distances and the numbers of capped overlaps."""
+        other = rows if columns is None else columns
+        counting = may_cap(rows, other)
+        values = np.empty((rows.n_models, other.n_models))
+        capped = np.zeros(values.shape, dtype=np.int32)
+        for i in range(0, rows.n_models, TILE):
+            for j in range(0, i + 1 if columns is None else other.n_models, TILE):
+                row, column = slice(i, i + TILE), slice(j, j + TILE)
+                part, count = self._part(rows.roots[:, row], other.roots[:, column], counting)
+                values[row, column], capped[row, column] = part, count
+                if columns is None:
+                    # Within a diagonal tile a matrix product need not round a pair and its mirror alike.
+                    mirrored = np.tril(part) + np.tril(part, -1).T if i == j else part.T
+                    values[column, row], capped[column, row] = mirrored, count.T
+        return values, capped
+
+    def _part(
+        self, rows: torch.Tensor, columns: torch.Tensor, counting: bool
+    ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+        n_samples, shape = len(rows), (rows.shape[1], columns.shape[1])
+        total = torch.zeros(shape, dtype=torch.float64, device=self.device)
+        capped = torch.zeros(shape, dtype=torch.int32, device=self.device)
+        step = max(1, self.buffer_bytes // (4 * shape[0] * shape[1] * SAMPLES_PER_LOG)) * SAMPLES_PER_LOG
+        for n in range(0, n_samples, step):
+            overlaps = torch.bmm(rows[n : n + step], columns[n : n + step].transpose(1, 2))
+            if counting:
+                capped += (overlaps < OVERLAP_FLOOR).sum(dim=0, dtype=torch.int32)
+            overlaps.clamp_(min=OVERLAP_FLOOR)
+            whole = len(overlaps) // SAMPLES_PER_LOG * SAMPLES_PER_LOG
+            if whole:
+                products = START * overlaps[0:whole:SAMPLES_PER_LOG]
+                for k in range(1, SAMPLES_PER_LOG):
+                    products *= overlaps[k:whole:SAMPLES_PER_LOG]
+                # Back to about 1 before the logarithm: log of 2^126 x would carry 87 nats of rounding.
+                mantissa, exponent = torch.frexp(products)
+                total += mantissa.log_().sum(dim=0, dtype=torch.float64)
+                total += (exponent - 126).sum(dim=0).to(torch.float64) * np.log(2.0)
+            if whole < len(overlaps):
+                total += overlaps[whole:].log_().sum(dim=0, dtype=torch.float64)
+        return (total / -n_samples).cpu().numpy(), capped.cpu().numpy()
