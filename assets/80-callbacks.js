@@ -1,0 +1,82 @@
+/* Thin adapters from Dash's controls to the explorer, and plain buttons to its actions. */
+(() => {
+  "use strict";
+  const inpca = window.inpca;
+  const unchanged = () => window.dash_clientside.no_update;
+
+  const named = (ids, values) => Object.fromEntries(ids.map((id, index) => [id.name, values[index]]));
+
+  const rows = (study) =>
+    study.run_ids.map((runId, run) => {
+      const row = { run_id: runId };
+      for (const column of study.columns) {
+        row[column.name] = column.numbers ? column.numbers[run] : column.levels[column.level[run]];
+      }
+      return row;
+    });
+
+  const describeRanges = (study, rangeValues) => {
+    for (const filter of study.filters.filter((entry) => entry.kind === "range")) {
+      const [first, last] = rangeValues[filter.name] || [0, filter.stops.length - 1];
+      const isFull = first <= 0 && last >= filter.stops.length - 1;
+      const text = document.querySelector(`[data-range="${CSS.escape(filter.name)}"]`);
+      if (text) text.textContent = isFull ? "" : `${inpca.format(filter.stops[first])} to ${inpca.format(filter.stops[last])}`;
+      const bars = document.querySelectorAll(`[data-histogram="${CSS.escape(filter.name)}"] .bar`);
+      bars.forEach((bar, index) => {
+        const isInside = filter.discrete ? index >= first && index <= last : index >= first && index < last;
+        bar.classList.toggle("outside", !isInside);
+      });
+    }
+  };
+
+  window.dash_clientside = Object.assign({}, window.dash_clientside, {
+    inpca: {
+      explore: (study, split, references, levelValues, rangeValues, automatic, levelIds, rangeIds, style) => {
+        if (!study) return unchanged();
+        const isNew = inpca.state.study !== study;
+        if (isNew) inpca.openStudy(study, style);
+        if (!study.study) return isNew ? [] : unchanged();
+        const ranges = named(rangeIds, rangeValues);
+        const constraints = inpca.constraints(study, named(levelIds, levelValues), ranges);
+        describeRanges(study, ranges);
+        inpca.select({ constraints, split, references, automatic });
+        if (isNew) connectTable();
+        return isNew ? rows(study) : unchanged();
+      },
+      paint: (colorBy, ...axes) => {
+        if (colorBy) inpca.paint(colorBy, axes.map(Number));
+      },
+      pick: (selectedRows) => inpca.pick((selectedRows || []).map((row) => row.run_id)),
+      clearFilters: (clicks, levelIds, rangeEnds) => [levelIds.map(() => []), rangeEnds.map((last) => [0, last])],
+    },
+  });
+
+  const connectTable = async () => {
+    inpca.table = await window.dash_ag_grid.getApiAsync("run-table");
+    inpca.filterTable();
+  };
+
+  const actions = {
+    "embed-button": () => inpca.embedNow(),
+    "cancel-button": () => inpca.cancel(),
+    "reset-camera": () => inpca.resetView(),
+    "theme-toggle": () => inpca.toggleTheme(),
+    "only-picked": () => inpca.keepOnlyPicked(),
+    "clear-picked": () => inpca.keepAll(),
+    "clear-filters": () => inpca.keepAll(),
+  };
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (!button) return;
+    if (actions[button.id] && !button.disabled) actions[button.id]();
+    if (button.dataset.toggle) {
+      const isShown = button.getAttribute("aria-pressed") !== "true";
+      button.setAttribute("aria-pressed", String(isShown));
+      document.getElementById("page").toggleAttribute(`data-hide-${button.dataset.toggle}`, !isShown);
+      window.dispatchEvent(new Event("resize"));
+    }
+  });
+
+  window.dashAgGridFunctions = { ...window.dashAgGridFunctions, inpcaFormat: inpca.format };
+})();

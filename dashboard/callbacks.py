@@ -1,0 +1,167 @@
+"""Thin adapters between the page and the code that does the work.
+
+*Sync* is the one server callback: it opens a study, from the address bar or the picker, and sets every control.
+Everything after that, filtering, colouring, asking for an embedding and drawing it, happens in the browser
+(assets/80-callbacks.js) and talks to ``routes``; no callback ships a figure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+
+from dashboard import text
+from dashboard.controls import filter_controls
+from dashboard.ids import LEVELS, RANGE, Filters, Header, Page, Picture, Table
+from dashboard.study_payload import color_options, column_definitions, default_color, study_filters, study_payload
+from dashboard.view_state import ViewState
+from engine.errors import EngineError
+from engine.explorer import Explorer
+from engine.values import StudySummary
+
+OPENING_SECONDS = 60.0
+"""Opening a study starts its first embedding by itself while it is predicted to take no longer than this."""
+
+
+def register_callbacks(app: Dash, explorer: Explorer) -> None:
+    """Attach every callback to the app, once."""
+    levels, ranges = {"type": LEVELS, "name": ALL}, {"type": RANGE, "name": ALL}
+
+    @app.callback(
+        output={
+            "studies": Output(Header.STUDY, "data"),
+            "study": Output(Header.STUDY, "value"),
+            "split": Output(Header.SPLIT, "value"),
+            "filters": Output(Filters.PANEL, "children"),
+            "colors": Output(Picture.COLOR_BY, "data"),
+            "color": Output(Picture.COLOR_BY, "value"),
+            "axes": (
+                Output(Picture.AXIS_X, "value"),
+                Output(Picture.AXIS_Y, "value"),
+                Output(Picture.AXIS_Z, "value"),
+            ),
+            "references": Output(Picture.REFERENCES, "value"),
+            "columns": Output(Table.GRID, "columnDefs"),
+            "payload": Output(Page.STUDY_DATA, "data"),
+        },
+        inputs={"query": Input(Page.LOCATION, "search"), "picked_study": Input(Header.STUDY, "value")},
+        state={"split": State(Header.SPLIT, "value"), "current": State(Page.STUDY_DATA, "data")},
+    )
+    def sync(query: str | None, picked_study: str | None, split: str, current: dict[str, Any] | None) -> Any:
+        if ctx.triggered_id == Header.STUDY:
+            if current is not None and current.get("study") == picked_study:
+                return {name: no_update if name != "axes" else (no_update,) * 3 for name in _OUTPUTS}
+            return open_view(explorer, ViewState(study=picked_study or "", split=split or "train"))
+        return open_view(explorer, ViewState.from_query(query or ""))
+
+    app.clientside_callback(
+        ClientsideFunction("inpca", "explore"),
+        Output(Table.GRID, "rowData"),
+        Input(Page.STUDY_DATA, "data"),
+        Input(Header.SPLIT, "value"),
+        Input(Picture.REFERENCES, "value"),
+        Input(levels, "value"),
+        Input(ranges, "value"),
+        Input(Header.AUTOMATIC, "checked"),
+        State(levels, "id"),
+        State(ranges, "id"),
+        State(Page.STYLE_DATA, "data"),
+    )
+    app.clientside_callback(
+        ClientsideFunction("inpca", "paint"),
+        Input(Picture.COLOR_BY, "value"),
+        Input(Picture.AXIS_X, "value"),
+        Input(Picture.AXIS_Y, "value"),
+        Input(Picture.AXIS_Z, "value"),
+    )
+    app.clientside_callback(ClientsideFunction("inpca", "pick"), Input(Table.GRID, "selectedRows"))
+    app.clientside_callback(
+        ClientsideFunction("inpca", "clearFilters"),
+        Output(levels, "value"),
+        Output(ranges, "value"),
+        Input(Filters.CLEAR, "n_clicks"),
+        State(levels, "id"),
+        State(ranges, "max"),
+        prevent_initial_call=True,
+    )
+
+
+_OUTPUTS = ("studies", "study", "split", "filters", "colors", "color", "axes", "references", "columns", "payload")
+
+
+def open_view(explorer: Explorer, view: ViewState) -> dict[str, Any]:
+    """Every control's value for a view; a study that cannot be opened leaves the page empty, with the reason.
+
+    Args:
+        explorer: the engine.
+        view: what the link or the picker asks for; an unknown study becomes the first that opens.
+    """
+    summaries = explorer.list_studies()
+    usable = [summary.study_id for summary in summaries if not summary.error]
+    notice = ""
+    if view.study and view.study not in usable:
+        broken = next((summary.error for summary in summaries if summary.study_id == view.study), "")
+        notice = broken or f"There is no study {view.study!r} here; another one is shown."
+        view = ViewState(dark=view.dark)
+    if not usable:
+        return _empty_page(summaries, view, notice)
+    view = replace(view, study=view.study or usable[0])
+    try:
+        study = explorer.study(view.study)
+    except EngineError as error:
+        return _empty_page(summaries, view, str(error))
+    view = replace(
+        view,
+        split=view.split if view.split in study.splits else next(iter(study.splits)),
+        color_by=view.color_by if _is_offered(view.color_by, color_options(study)) else default_color(study),
+        picked=tuple(run_id for run_id in view.picked if run_id in study.runs.index),
+    )
+    payload = study_payload(study, view, OPENING_SECONDS)
+    payload["notice"] = notice
+    payload["problems"] = [{"run_id": problem.run_id, "reason": problem.reason} for problem in study.problems]
+    return {
+        "studies": _picker_entries(summaries),
+        "study": view.study,
+        "split": view.split,
+        "filters": filter_controls(study_filters(study), view),
+        "colors": color_options(study),
+        "color": view.color_by,
+        "axes": tuple(str(axis) for axis in view.axes),
+        "references": view.references,
+        "columns": column_definitions(study),
+        "payload": payload,
+    }
+
+
+def _empty_page(summaries: tuple[StudySummary, ...], view: ViewState, notice: str) -> dict[str, Any]:
+    title, advice = text.NO_STUDIES
+    broken = [{"run_id": summary.study_id, "reason": summary.error} for summary in summaries if summary.error]
+    return {
+        "studies": _picker_entries(summaries),
+        "study": None,
+        "split": view.split,
+        "filters": [],
+        "colors": [],
+        "color": None,
+        "axes": ("1", "2", "3"),
+        "references": view.references,
+        "columns": [],
+        "payload": {"study": None, "title": title, "advice": advice, "notice": notice, "problems": broken},
+    }
+
+
+def _picker_entries(summaries: tuple[StudySummary, ...]) -> list[dict[str, Any]]:
+    return [
+        {
+            "value": summary.study_id,
+            "label": summary.title if summary.error else f"{summary.title} · {summary.n_runs} runs",
+            "disabled": bool(summary.error),
+        }
+        for summary in summaries
+    ]
+
+
+def _is_offered(color_by: str, options: list[dict[str, Any]]) -> bool:
+    return any(item["value"] == color_by for group in options for item in group["items"])

@@ -1,0 +1,67 @@
+"""Explained stress, variance and distance against the number of components."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from dashboard import theme
+from engine.values import Embedding, FloatArray
+
+DISTANCE_COLOR = "#228833"
+ABSOLUTE_COLOR = "#CCBB44"
+
+
+def explained_stress_figure(embedding: Embedding) -> go.Figure:
+    """chi_k = 1 - ||W - W_k||_F / ||W||_F against k."""
+    figure = _frame(embedding.explained_stress)
+    _add_curve(figure, embedding.explained_stress, "stress", theme.SPACE_LIKE, "solid", "circle")
+    return figure
+
+
+def explained_variance_figure(embedding: Embedding) -> go.Figure:
+    """Signed and (where the whole spectrum is known) absolute variance ratio, and explained distance, against k."""
+    figure = _frame(embedding.explained_variance, embedding.explained_distance)
+    _add_curve(figure, embedding.explained_variance, "signed", theme.SPACE_LIKE, "solid", "circle")
+    if np.isfinite(embedding.explained_variance_absolute).all():
+        _add_curve(figure, embedding.explained_variance_absolute, "absolute", ABSOLUTE_COLOR, "dash", "square")
+    _add_curve(figure, embedding.explained_distance, "distance", DISTANCE_COLOR, "dot", "diamond")
+    figure.update_layout(showlegend=True)
+    return figure
+
+
+def _frame(*curves: FloatArray) -> go.Figure:
+    lowest = min(0.0, *(float(np.nanmin(curve)) for curve in curves))
+    highest = max(1.0, *(float(np.nanmax(curve)) for curve in curves))
+    figure = go.Figure()
+    figure.update_layout(
+        showlegend=False,
+        legend={
+            "orientation": "h",
+            "x": 1,
+            "xanchor": "right",
+            "y": 1.02,
+            "yanchor": "top",
+            "bgcolor": "rgba(0,0,0,0)",
+        },
+        margin={"l": 6, "r": 6, "t": 4, "b": 4},
+        font={"size": 10},
+        xaxis={
+            "title": {"text": "components k", "standoff": 2, "font": {"size": 10}},
+            "range": [0.5, len(curves[0]) + 0.5],
+        },
+        yaxis={"range": [lowest, highest + 0.04], "tickformat": ".1f", "dtick": 0.2},
+    )
+    return figure
+
+
+def _add_curve(figure: go.Figure, values: FloatArray, name: str, color: str, dash: str, symbol: str) -> None:
+    figure.add_scatter(
+        x=np.arange(1, len(values) + 1),
+        y=values,
+        mode="lines+markers",
+        name=name,
+        line={"color": color, "dash": dash, "width": 2},
+        marker={"color": color, "symbol": symbol, "size": 5},
+        hovertemplate=f"k = %{{x}}<br>{name} %{{y:.4f}}<extra></extra>",
+    )

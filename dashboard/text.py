@@ -1,0 +1,50 @@
+"""Every word on screen that is more than a name, so that the prose can be read alone."""
+
+from __future__ import annotations
+
+TITLE = "InPCA Explorer"
+DESCRIPTION = "Training trajectories of many networks in one live InPCA embedding."
+
+NO_STUDIES = (
+    "No studies here yet",
+    "A study is a folder of recorded runs. Record one with engine.Recorder while a network trains "
+    "(ten lines, see the README), or start the app on the studies that ship: python app.py --studies data/studies",
+)
+
+STAGES = {
+    "queued": "Waiting for the engine",
+    "load": "Reading predictions",
+    "distances": "Computing distances",
+    "eigenpairs": "Finding eigenpairs",
+    "references": "Placing P0, P* and the geodesic",
+}
+
+PANELS = {
+    "spectrum": (
+        "Signed spectrum",
+        "|λ| of W = -LDL/2, largest first. Blue: real axes. Red, hatched: imaginary axes (λ < 0).",
+    ),
+    "explained-stress": (
+        "Explained stress",
+        "1 - ‖W - Wₖ‖ / ‖W‖ with the first k components; the full norm is the denominator.",
+    ),
+    "explained-variance": (
+        "Explained variance",
+        "Signed Σλ / tr W (may pass 1), absolute Σ|λ| over the whole spectrum, and distance 1 - ‖D - Dₖ‖ / ‖D‖.",
+    ),
+}
+
+COLUMN_LABELS = {
+    "run_id": "run",
+    "n_checkpoints": "checkpoints",
+    "n_parameters": "parameters",
+    "train_error": "train error",
+    "test_error": "test error",
+    "train_loss": "train loss",
+    "test_loss": "test loss",
+}
+
+
+def label(column: str) -> str:
+    """A column's name as people read it."""
+    return COLUMN_LABELS.get(column, column.replace("_", " "))

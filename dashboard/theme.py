@@ -1,0 +1,73 @@
+"""Colours, symbols and plotly templates; one meaning each, light and dark.
+
+Categories take Paul Tol's *bright* scheme (distinguishable under the common colour-vision deficiencies and on both
+backgrounds), numbers take cividis or viridis. Red marks what is imaginary and nothing else on an axis.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import plotly.colors
+
+CATEGORY_COLORS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#EE7733", "#999933")
+OTHER_COLOR = "#8A8F98"
+"""Levels beyond the eighth share this colour, named "other" in the legend."""
+
+SEQUENTIAL_SCALE = "Viridis"
+
+SPACE_LIKE = "#4477AA"
+TIME_LIKE = "#D1495B"
+
+FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif'
+
+_SURFACES = {
+    False: {"ink": "#1f2933", "muted": "#5b6673", "grid": "#dfe4ea", "wall": "#fbfcfd", "reference": "#111827"},
+    True: {"ink": "#e6e9ee", "muted": "#a3adba", "grid": "#3a4250", "wall": "#1c2129", "reference": "#f3f4f6"},
+}
+
+
+def template(dark: bool) -> dict[str, Any]:
+    """A plotly template (layout only) for one of the two themes."""
+    surface = _SURFACES[dark]
+    axis = {
+        "gridcolor": surface["grid"],
+        "linecolor": surface["grid"],
+        "zerolinecolor": surface["muted"],
+        "zerolinewidth": 1,
+        "automargin": True,
+        "ticks": "",
+    }
+    scene_axis = {
+        "gridcolor": surface["grid"],
+        "backgroundcolor": surface["wall"],
+        "color": surface["muted"],
+        "showbackground": True,
+        "zeroline": False,
+        "showspikes": False,
+    }
+    return {
+        "layout": {
+            "font": {"family": FONT, "size": 12, "color": surface["ink"]},
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "xaxis": axis,
+            "yaxis": axis,
+            "scene": {"xaxis": scene_axis, "yaxis": scene_axis, "zaxis": scene_axis},
+            "hoverlabel": {"font": {"family": FONT, "size": 12}},
+            "colorway": list(CATEGORY_COLORS),
+        }
+    }
+
+
+def style() -> dict[str, Any]:
+    """Everything the browser needs to colour a picture, as one JSON value."""
+    return {
+        "templates": {"light": template(False), "dark": template(True)},
+        "surfaces": {"light": _SURFACES[False], "dark": _SURFACES[True]},
+        "categories": list(CATEGORY_COLORS),
+        "other": OTHER_COLOR,
+        "sequential": plotly.colors.sample_colorscale(SEQUENTIAL_SCALE, [index / 32 for index in range(33)]),
+        "spaceLike": SPACE_LIKE,
+        "timeLike": TIME_LIKE,
+    }
