@@ -32,18 +32,20 @@ if TYPE_CHECKING:
     from engine.explorer import Explorer
     from engine.geodesics import geodesic, progress
     from engine.inpca import embed, minkowski_distances, project
-    from engine.recorder import Recorder, predict
-    from engine.store import Study, list_studies, open_study, verify_study
+    from engine.prediction import predict
+    from engine.recorder import Recorder
+    from engine.store import Study, list_studies, open_study
+    from engine.verification import verify_study
     from engine.values import Distances, Embedding, EmbeddingSpec, Predictions, Scene
 
 _HOMES = {
     "open_study": "store",
     "list_studies": "store",
-    "verify_study": "store",
+    "verify_study": "verification",
     "Study": "store",
     "Predictions": "values",
     "Recorder": "recorder",
-    "predict": "recorder",
+    "predict": "prediction",
     "DIVERGENCES": "divergences",
     "pairwise_distances": "divergences",
     "Distances": "values",

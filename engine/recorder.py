@@ -1,0 +1,318 @@
+"""Recording a run while a network trains: validated, append-only, safe to kill at any moment."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from engine import files
+from engine.document import read_document
+from engine.encoding import DTYPES, ENCODING, as_array, log_probabilities, loss_and_error
+from engine.errors import (
+    InvalidPredictionsError,
+    InvalidSpecError,
+    RunError,
+    RunFormatError,
+    RunMismatchError,
+    StudyFormatError,
+    StudyNotFoundError,
+)
+from engine.hyperparameters import AUTOMATIC_METRICS, RESERVED, parse_hyperparameters, refuse_names
+from engine.journal import LARGEST_STEP
+from engine.manifest import (
+    NAME,
+    RUNS_FOLDER,
+    STUDY_FILE,
+    Manifest,
+    check_match,
+    labels_file,
+    new_manifest,
+    read_manifest,
+    write_manifest,
+)
+from engine.run_folder import RUN_FILE
+from engine.run_writer import RunWriter, create_run, reopen_run
+from engine.values import SPLITS
+
+RECORDER_VERSION = 1
+
+Durability = Literal["process", "disk"]
+
+
+class Recorder:
+    """Writes one run into a study while a network trains.
+
+    The first run recorded into a new folder makes the study; later runs must have its labels and classes. As a
+    context manager it seals the run: "finished", or "failed" where an exception passes through. Checkpoints
+    recorded before a failure, or before ``kill -9``, stay.
+
+    Args:
+        study_path: folder of the study; made where there is none.
+        hyperparameters: flat scalars (str, int, float, bool, None) by name; the study's filters are made of these.
+        labels: true classes per split, {"train": (sample,), "test": (sample,)} integers; one split is enough.
+        run_id: a folder name; None makes one from the architecture, the time and a random part.
+        title: of the study, used where this run makes it; None takes the folder's name.
+        class_names: (class,) names, used where this run makes the study; None takes "0", "1", ...
+        n_classes: number of classes where this run makes the study; None takes class_names or the largest label.
+        dtype: "float16" or "float32", of the stored log-probabilities.
+        durability: "process" survives the death of the process, "disk" a power cut as well (two fdatasync each).
+        resume: go on with the run `run_id` if there is one, else begin it.
+
+    Raises:
+        InvalidSpecError: an argument breaks a rule.
+        RunMismatchError: labels, classes or hyperparameters do not fit the study or the run to be resumed.
+        RunLockedError: the run to be resumed has a writer.
+        RunFormatError: the run to be resumed is damaged.
+        StudyFormatError: the study is damaged, or the folder holds something else.
+    """
+
+    def __init__(
+        self,
+        study_path: str | os.PathLike[str],
+        hyperparameters: Mapping[str, Any],
+        labels: Mapping[str, Any],
+        run_id: str | None = None,
+        *,
+        title: str | None = None,
+        class_names: Sequence[str] | None = None,
+        n_classes: int | None = None,
+        dtype: str = "float16",
+        durability: Durability = "process",
+        resume: bool = False,
+    ) -> None:
+        study = Path(study_path).resolve()
+        durable = _parse_durability(durability)
+        if dtype not in DTYPES:
+            raise InvalidSpecError(f"dtype must be one of {list(DTYPES)}, received {dtype!r}.")
+        try:
+            parsed = parse_hyperparameters(hyperparameters)
+            declared = new_manifest(
+                labels,
+                title=study.name if title is None else title,
+                class_names=None if class_names is None else tuple(map(str, class_names)),
+                n_classes=n_classes,
+            )
+        except ValueError as error:
+            raise InvalidSpecError(str(error)) from None
+        if run_id is None:
+            run_id = _new_run_id(parsed)
+        for name in (run_id, study.name):
+            if not NAME.fullmatch(name):
+                raise InvalidSpecError(f"A run or study is named by {NAME.pattern}, received {name!r}.")
+        self._manifest = _join_study(study, declared, durable=durable)
+        if class_names is not None and self._manifest.class_names != declared.class_names:
+            raise RunMismatchError(
+                f"The run does not fit the study at {study}: its class names are {declared.class_names!r:.200}, the "
+                f"study's {self._manifest.class_names!r:.200}. Pass the study's, or none."
+            )
+        if n_classes not in (None, self._manifest.n_classes):
+            raise RunMismatchError(
+                f"The run does not fit the study at {study}: it has {n_classes} classes, the study "
+                f"{self._manifest.n_classes}. Record it into a study of its own."
+            )
+        path = study / RUNS_FOLDER / run_id
+        if resume and path.exists():
+            self._open(path, parsed, durable=durable)
+            return
+        fields = _run_fields(run_id, parsed, self._manifest, dtype)
+        self._hyperparameters = parsed
+        self._writer = create_run(study, self._manifest, run_id, fields, DTYPES[dtype], durable=durable)
+
+    @classmethod
+    def resume(cls, run_path: str | os.PathLike[str], *, durability: Durability = "process") -> Self:
+        """Go on with a run that was killed or failed, behind its last committed checkpoint (`last_step`).
+
+        Args:
+            run_path: the run's folder, ``<study>/runs/<run_id>``.
+            durability: as for a new recorder.
+
+        Raises:
+            RunLockedError: another recorder is writing it.
+            RunMismatchError: it is finished.
+            RunFormatError: no run there, or its committed part is damaged.
+        """
+        path = Path(run_path).resolve()
+        recorder = cls.__new__(cls)
+        recorder._manifest = read_manifest(path.parent.parent)
+        recorder._open(path, None, durable=_parse_durability(durability))
+        return recorder
+
+    @property
+    def run_id(self) -> str:
+        return self._writer.path.name
+
+    @property
+    def path(self) -> Path:
+        """The run's folder."""
+        return self._writer.path
+
+    @property
+    def n_checkpoints(self) -> int:
+        """How many checkpoints are committed."""
+        return self._writer.n_checkpoints
+
+    @property
+    def last_step(self) -> int:
+        """Step of the last committed checkpoint; -1 where there is none."""
+        return self._writer.last_step
+
+    def record(
+        self,
+        *,
+        step: int,
+        epoch: float | None = None,
+        train: Any = None,
+        test: Any = None,
+        kind: str = "logits",
+        metrics: Mapping[str, float] | None = None,
+    ) -> None:
+        """Commit one checkpoint: the predictions on every split of the study.
+
+        ``train_loss``, ``train_error``, ``test_loss`` and ``test_error`` (mean cross-entropy in nats; fraction wrong)
+        are computed from the labels.
+
+        Args:
+            step: optimiser steps so far; larger than the last.
+            epoch: epochs so far, fractions allowed.
+            train: (sample, class) predictions on the train probe set; array or tensor.
+            test: the same on the test probe set.
+            kind: "logits", "log_probabilities" or "probabilities".
+            metrics: further numbers by name; NaN allowed.
+
+        Raises:
+            InvalidPredictionsError: not finite, wrong shape, rows that do not sum to one. Nothing is recorded.
+            InvalidSpecError: step, epoch, splits or metrics break a rule. Nothing is recorded.
+            RunError: the disk refused, or the recorder is closed. Nothing is recorded; earlier checkpoints stay.
+        """
+        step, epoch = self._parse_position(step, epoch)
+        given = {split: values for split, values in zip(SPLITS, (train, test), strict=True) if values is not None}
+        if given.keys() != self._manifest.splits.keys():
+            raise InvalidPredictionsError(
+                f"The study has the splits {list(self._manifest.splits)}, received predictions for {list(given)}: "
+                "give every split at every checkpoint."
+            )
+        numbers = self._parse_metrics(metrics or {})
+        records = {}
+        for split, probe in self._manifest.splits.items():
+            logs = log_probabilities(given[split], kind, self._writer.shapes[split], split)
+            numbers[f"{split}_loss"], numbers[f"{split}_error"] = loss_and_error(logs, probe.labels)
+            records[split] = logs
+        self._writer.commit(records, step=step, epoch=epoch, metrics=numbers)
+
+    def close(self, status: Literal["finished", "failed"] = "finished", error: str | None = None) -> None:
+        """Seal the run and release it. A run that is never closed stays "running" and can be resumed."""
+        if status not in ("finished", "failed"):
+            raise InvalidSpecError(f"status must be 'finished' or 'failed', received {status!r}.")
+        try:
+            self._writer.seal(status, error)
+        except OSError as reason:
+            raise RunError(
+                f"Run {self.run_id} could not be sealed ({reason.strerror}); its checkpoints are safe."
+            ) from reason
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.close()
+            return
+        try:
+            self.close("failed", f"{type(error).__name__}: {error}"[:500])
+        except RunError as reason:
+            error.add_note(str(reason))
+
+    def _open(self, path: Path, hyperparameters: Mapping[str, Any] | None, *, durable: bool) -> None:
+        try:
+            fields = read_document(path / RUN_FILE, "run")
+        except (OSError, ValueError) as error:
+            raise RunFormatError(f"Run {path.name}: {error}. Record it anew under another run_id.") from None
+        stored = fields.get("hyperparameters")
+        if hyperparameters is not None and stored != hyperparameters:
+            raise RunMismatchError(
+                f"Run {path.name} was begun with other hyperparameters: {stored!r:.300}, received "
+                f"{dict(hyperparameters)!r:.300}. Pass the same, or another run_id."
+            )
+        self._hyperparameters = dict(stored or {})
+        self._writer: RunWriter = reopen_run(path, self._manifest, durable=durable)
+
+    def _parse_position(self, step: Any, epoch: Any) -> tuple[int, float | None]:
+        if isinstance(step, bool | float) or not hasattr(step, "__index__"):
+            raise InvalidSpecError(f"step must be an integer, received {step!r}.")
+        if not self.last_step < int(step) <= LARGEST_STEP:
+            raise InvalidSpecError(
+                f"Steps must rise: received {int(step)} after {self.last_step}. After a resume, go on recording only "
+                "behind recorder.last_step."
+            )
+        if epoch is not None and not math.isfinite(epoch):
+            raise InvalidSpecError(f"epoch must be a finite number or None, received {epoch!r}.")
+        return int(step), None if epoch is None else float(epoch)
+
+    def _parse_metrics(self, metrics: Mapping[str, Any]) -> dict[str, float]:
+        try:
+            refuse_names(metrics, RESERVED | set(AUTOMATIC_METRICS) | self._hyperparameters.keys(), "metric")
+            return {name: float(as_array(value)) for name, value in metrics.items()}
+        except (TypeError, ValueError) as error:
+            raise InvalidSpecError(f"metrics must be numbers by name: {error}") from None
+
+
+def _parse_durability(durability: str) -> bool:
+    if durability not in ("process", "disk"):
+        raise InvalidSpecError(f"durability must be 'process' or 'disk', received {durability!r}.")
+    return durability == "disk"
+
+
+def _new_run_id(hyperparameters: Mapping[str, Any]) -> str:
+    architecture = hyperparameters.get("architecture") or hyperparameters.get("model") or "run"
+    prefix = re.sub(r"[^A-Za-z0-9]+", "-", str(architecture)).strip("-")[:40] or "run"
+    return f"{prefix}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+def _run_fields(run_id: str, hyperparameters: Mapping[str, Any], manifest: Manifest, dtype: str) -> dict[str, Any]:
+    return {
+        "run_id": run_id,
+        "hyperparameters": dict(hyperparameters),
+        "n_classes": manifest.n_classes,
+        "splits": {
+            split: {
+                "n_samples": probe.n_samples,
+                "dtype": dtype,
+                "encoding": ENCODING,
+                "order_sha256": probe.order_hash,
+            }
+            for split, probe in manifest.splits.items()
+        },
+        "created": datetime.now(UTC).isoformat(timespec="microseconds"),
+        "nonce": secrets.token_hex(8),
+        "recorder": RECORDER_VERSION,
+    }
+
+
+def _join_study(study: Path, declared: Manifest, *, durable: bool) -> Manifest:
+    """The manifest of an existing study that fits, or of the study made now."""
+    study.mkdir(parents=True, exist_ok=True)
+    # Two recorders may start at the same moment: the first to get the lock makes the study, the other must fit it.
+    with files.folder_lock(study):
+        try:
+            manifest = read_manifest(study)
+        except StudyNotFoundError:
+            ours = {RUNS_FOLDER, *(labels_file(split) for split in SPLITS)}
+            foreign = sorted(p.name for p in study.iterdir() if p.name not in ours and not p.name.startswith("."))
+            if foreign:
+                raise StudyFormatError(
+                    f"{study} holds no {STUDY_FILE} but other files ({', '.join(foreign[:3])}): a study is made in "
+                    "an empty folder. Give another path."
+                ) from None
+            write_manifest(study, declared, durable=durable)
+            manifest = declared
+    check_match(manifest, declared, str(study))
+    return manifest

@@ -1,0 +1,209 @@
+"""One run on disk: what it declares, what it has committed, and its records."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import files
+from engine.document import DOCUMENT_LIMIT, parse_document, read_document
+from engine.encoding import DTYPES, ENCODING, decode
+from engine.errors import RunFormatError
+from engine.hyperparameters import Scalar, parse_hyperparameters, refuse_names
+from engine.journal import JOURNAL, JOURNAL_LIMIT, Journal, parse_journal
+from engine.manifest import NAME, Manifest
+from engine.record_array import HEADER_BYTES, length_in_header
+
+RUN_FILE = "run.json"
+SEAL_FILE = "seal.json"
+STATUSES = ("running", "finished", "failed")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunFolder:
+    """An immutable snapshot of one run's folder: everything but the records themselves.
+
+    Attributes:
+        path: the folder; its name is the run's id.
+        hyperparameters: flat scalars.
+        status: ``"running"`` until the run is sealed ``"finished"`` or ``"failed"``; a killed run stays "running".
+        dtypes: stored dtype by split.
+        shapes: (sample, class) by split.
+        journal: committed checkpoints.
+        digest: SHA-256 of run.json, of the committed journal and of the status.
+        identity: 16 hexadecimal digits of the SHA-256 of run.json, which no two runs share.
+    """
+
+    path: Path
+    hyperparameters: Mapping[str, Scalar]
+    status: str
+    dtypes: Mapping[str, np.dtype[np.generic]]
+    shapes: Mapping[str, tuple[int, int]]
+    journal: Journal
+    digest: str
+    identity: str
+
+    @property
+    def run_id(self) -> str:
+        return self.path.name
+
+    @property
+    def n_checkpoints(self) -> int:
+        return len(self.journal)
+
+    def data_file(self, split: str) -> Path:
+        return self.path / f"{split}.npy"
+
+    def record_bytes(self, split: str) -> int:
+        """Size of one checkpoint's record."""
+        samples, classes = self.shapes[split]
+        return samples * classes * self.dtypes[split].itemsize
+
+    def content_ids(self, split: str) -> tuple[str, ...]:
+        """One name per checkpoint that changes with its record: run, split, index, CRC-32, shape, dtype.
+
+        The CRC alone would collide among a hundred thousand checkpoints; within one run, split and index it does not.
+        """
+        samples, classes = self.shapes[split]
+        suffix = f"{samples}x{classes}-{self.dtypes[split].str[1:]}"
+        crcs = self.journal.crcs[split]
+        return tuple(f"{self.identity}-{split}-{index}-{crc:08x}-{suffix}" for index, crc in enumerate(crcs))
+
+    def stored(self, split: str) -> NDArray[np.floating[Any]]:
+        """(checkpoint, sample, class) committed records as stored; ValueError where the file ends too early."""
+        array: NDArray[np.floating[Any]] = np.empty((self.n_checkpoints, *self.shapes[split]), self.dtypes[split])
+        with files.opened(self.data_file(split)) as (descriptor, _):
+            files.read_into(descriptor, memoryview(array).cast("B"), HEADER_BYTES, f"{split}.npy")
+        return array
+
+    def damaged_records(self, split: str, stored: NDArray[np.floating[Any]]) -> list[int]:
+        """Checkpoints whose bytes do not have the CRC-32 that was committed."""
+        crcs = self.journal.crcs[split]
+        return [index for index, crc in enumerate(crcs) if zlib.crc32(stored[index].data) != crc]
+
+    def log_probabilities(self, split: str) -> NDArray[np.float32]:
+        """(checkpoint, sample, class) renormalised in float32, after checking every record's CRC.
+
+        Raises:
+            RunFormatError: a damaged record, NaN, infinity, or rows that are no distributions; with file and record.
+        """
+        name = f"{split}.npy"
+        try:
+            stored = self.stored(split)
+            if damaged := self.damaged_records(split, stored):
+                raise ValueError(f"record {damaged[0]} is damaged: it does not have the CRC its journal line gives")
+            return decode(stored)
+        except (OSError, ValueError) as error:
+            raise _run_error(self.run_id, f"{name}: {error}") from None
+
+
+def read_run(path: Path, manifest: Manifest) -> RunFolder:
+    """Read what a run declares and has committed; the cheap checks, without touching its records.
+
+    Raises:
+        RunFormatError: with the run's name, the file and the reason.
+    """
+    try:
+        return _read_run(path, manifest)
+    except (OSError, ValueError) as error:
+        raise _run_error(path.name, str(error)) from None
+
+
+def _read_run(path: Path, manifest: Manifest) -> RunFolder:
+    if path.is_symlink():
+        raise ValueError("it is a symbolic link, and links are not followed")
+    if not NAME.fullmatch(path.name):
+        raise ValueError(f"its folder name must match {NAME.pattern}")
+    raw = files.read_bytes(path / RUN_FILE, DOCUMENT_LIMIT)
+    fields = parse_document(raw, "run")
+    if fields.get("run_id") != path.name:
+        raise ValueError(f"{RUN_FILE} belongs to run {fields.get('run_id')!r}: the folder was renamed; rename it back")
+    hyperparameters = fields.get("hyperparameters")
+    if not isinstance(hyperparameters, dict):
+        raise ValueError(f"{RUN_FILE} has no hyperparameters")
+    hyperparameters = parse_hyperparameters(hyperparameters)
+    dtypes = parse_splits(fields, manifest)
+    # The seal is read first: a run sealed in between then still looks like the live run it just was.
+    seal = read_document(path / SEAL_FILE, "seal") if (path / SEAL_FILE).exists() else None
+    journal_bytes = files.read_bytes(path / JOURNAL, JOURNAL_LIMIT)
+    journal = parse_journal(journal_bytes, tuple(dtypes))
+    refuse_names(journal.metrics, hyperparameters, "metric")
+    status = "running"
+    if seal is not None:
+        status = _status_of(seal, journal)
+    run = RunFolder(
+        path=path,
+        hyperparameters=hyperparameters,
+        status=status,
+        dtypes=dtypes,
+        shapes={split: (manifest.splits[split].n_samples, manifest.n_classes) for split in dtypes},
+        journal=journal,
+        digest=hashlib.sha256(raw + journal_bytes[: journal.n_bytes] + status.encode()).hexdigest(),
+        identity=hashlib.sha256(raw).hexdigest()[:16],
+    )
+    for split in dtypes:
+        _check_data_file(run, split)
+    return run
+
+
+def parse_splits(fields: Mapping[str, Any], manifest: Manifest) -> dict[str, np.dtype[np.generic]]:
+    """The stored dtype of each split of a run.json that fits the study; ValueError gives the difference."""
+    declared = fields.get("splits")
+    if not isinstance(declared, dict) or declared.keys() != manifest.splits.keys():
+        raise ValueError(f"{RUN_FILE} must have the study's splits {list(manifest.splits)}, it has {declared!r:.200}")
+    if fields.get("n_classes") != manifest.n_classes:
+        raise ValueError(f"{RUN_FILE} has {fields.get('n_classes')!r} classes, the study {manifest.n_classes}")
+    dtypes: dict[str, np.dtype[np.generic]] = {}
+    for split, probe in manifest.splits.items():
+        entry = declared[split]
+        if not isinstance(entry, dict) or entry.get("order_sha256") != probe.order_hash:
+            raise ValueError(f"it was recorded on another probe set: its {split} labels are not the study's")
+        if entry.get("n_samples") != probe.n_samples:
+            raise ValueError(f"{RUN_FILE} has {entry.get('n_samples')!r} {split} samples, the study {probe.n_samples}")
+        if entry.get("encoding") != ENCODING or entry.get("dtype") not in DTYPES:
+            raise ValueError(
+                f"{RUN_FILE} must store {split} as {ENCODING!r} in one of {list(DTYPES)}, it has "
+                f"{entry.get('encoding')!r} in {entry.get('dtype')!r}"
+            )
+        dtypes[split] = DTYPES[entry["dtype"]]
+    return dtypes
+
+
+def _status_of(seal: Mapping[str, Any], journal: Journal) -> str:
+    status = seal.get("status")
+    if status not in STATUSES[1:]:
+        raise ValueError(f"{SEAL_FILE} must have a status of {STATUSES[1:]}, it has {status!r}")
+    if seal.get("n_checkpoints") != len(journal) or journal.n_tail:
+        raise ValueError(
+            f"{JOURNAL} holds {len(journal)} checkpoints and {journal.n_tail} stray bytes, but the run was sealed "
+            f"with {seal.get('n_checkpoints')!r}: lines were lost"
+        )
+    return str(status)
+
+
+def _check_data_file(run: RunFolder, split: str) -> None:
+    path = run.data_file(split)
+    record_bytes = run.record_bytes(split)
+    with files.opened(path) as (descriptor, size):
+        if size < HEADER_BYTES:
+            raise ValueError(f"{path.name} has {size} bytes, not even a header of {HEADER_BYTES}")
+        header = bytearray(HEADER_BYTES)
+        files.read_into(descriptor, memoryview(header), 0, path.name)
+    committed = HEADER_BYTES + run.n_checkpoints * record_bytes
+    length_in_header(bytes(header), run.dtypes[split], run.shapes[split], path.name)
+    if size < committed or (run.status != "running" and size != committed):
+        held = (size - HEADER_BYTES) / record_bytes
+        raise ValueError(
+            f"{path.name} holds {held:g} records of {record_bytes} bytes, but {run.n_checkpoints} are committed"
+        )
+
+
+def _run_error(run_id: str, reason: str) -> RunFormatError:
+    return RunFormatError(f"Run {run_id}: {reason}.")

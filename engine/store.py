@@ -1,0 +1,294 @@
+"""Studies: from a folder of recorded runs to tables and predictions.
+
+A study is read as a snapshot. What is recorded later is in the next snapshot; nothing here ever writes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from engine.errors import InvalidSpecError, RunFormatError, SelectionError, StudyError, StudyNotFoundError
+from engine.manifest import RUNS_FOLDER, STUDY_FILE, Manifest, ProbeSet, read_manifest
+from engine.run_folder import RunFolder, read_run
+from engine.values import Predictions, RunProblem, StudySummary
+
+
+def open_study(path: str | os.PathLike[str]) -> Study:
+    """Read a study's tables; the predictions stay on disk until they are asked for.
+
+    A run that is damaged, half-written or does not fit is left out and listed in `Study.problems`.
+
+    Args:
+        path: the study's folder.
+
+    Returns:
+        A snapshot of what is committed now.
+
+    Raises:
+        StudyNotFoundError: there is no study at `path`.
+        StudyFormatError: study.json or a label file is damaged, or of a newer format.
+    """
+    folder = Path(path)
+    manifest = read_manifest(folder)
+    runs: dict[str, RunFolder] = {}
+    problems: list[RunProblem] = []
+    for run_path in run_paths(folder):
+        try:
+            runs[run_path.name] = read_run(run_path, manifest)
+        except RunFormatError as error:
+            problems.append(RunProblem(run_path.name, str(error)))
+    return _without_name_clashes(Study(folder.resolve(), manifest, runs, tuple(problems)))
+
+
+def list_studies(folder: str | os.PathLike[str]) -> tuple[StudySummary, ...]:
+    """One line per study in a folder, sorted by id; a study that cannot be opened is listed with its error.
+
+    Args:
+        folder: a folder of study folders. One that does not exist holds no study.
+    """
+    try:
+        paths = sorted(path for path in Path(folder).iterdir() if (path / STUDY_FILE).exists())
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    return tuple(_summary(path) for path in paths if not path.name.startswith("."))
+
+
+def run_paths(folder: Path) -> list[Path]:
+    """The run folders of a study, sorted by run id; names with a leading dot are not runs."""
+    try:
+        with os.scandir(folder / RUNS_FOLDER) as entries:
+            names = sorted(e.name for e in entries if not e.name.startswith(".") and (e.is_dir() or e.is_symlink()))
+    except FileNotFoundError:
+        return []
+    return [folder / RUNS_FOLDER / name for name in names]
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """An immutable snapshot of a study: its runs, their checkpoints, and the way to their predictions.
+
+    Attributes:
+        path: the study's folder.
+        manifest: title, classes and probe sets.
+        run_folders: the usable runs by id, in study order (sorted by id).
+        problems: runs left out, with the reason.
+    """
+
+    path: Path
+    manifest: Manifest
+    run_folders: Mapping[str, RunFolder]
+    problems: tuple[RunProblem, ...]
+
+    @property
+    def study_id(self) -> str:
+        return self.path.name
+
+    @property
+    def title(self) -> str:
+        return self.manifest.title
+
+    @property
+    def n_classes(self) -> int:
+        return self.manifest.n_classes
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self.manifest.class_names
+
+    @property
+    def splits(self) -> dict[str, ProbeSet]:
+        return dict(self.manifest.splits)
+
+    @cached_property
+    def hyperparameters(self) -> tuple[str, ...]:
+        """Hyperparameter columns of `runs`, in the order the runs first name them."""
+        return tuple(dict.fromkeys(name for run in self.run_folders.values() for name in run.hyperparameters))
+
+    @cached_property
+    def metrics(self) -> tuple[str, ...]:
+        """Metric columns of `runs` and `checkpoints`."""
+        return tuple(dict.fromkeys(name for run in self.run_folders.values() for name in run.journal.metrics))
+
+    @cached_property
+    def differing(self) -> tuple[str, ...]:
+        """Hyperparameters with more than one distinct value; to lack one counts as a value."""
+        return tuple(name for name in self.hyperparameters if len(set(map(_distinct, self._values(name)))) > 1)
+
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        """One row per run, indexed by run_id: hyperparameters, n_checkpoints, status, metrics at the last checkpoint."""
+        runs = self.run_folders.values()
+        columns: dict[str, pd.Series] = {name: _column(self._values(name)) for name in self.hyperparameters}
+        columns["n_checkpoints"] = pd.Series([run.n_checkpoints for run in runs], dtype=np.int64)
+        columns["status"] = pd.Series([run.status for run in runs], dtype=object)
+        for name in self.metrics:
+            columns[name] = pd.Series([_last(run.journal.metrics.get(name)) for run in runs], dtype=np.float64)
+        table = pd.DataFrame(columns)
+        table.index = pd.Index(list(self.run_folders), dtype=object, name="run_id")
+        return table
+
+    @cached_property
+    def checkpoints(self) -> pd.DataFrame:
+        """One row per model, in run order: run_id, checkpoint, step, epoch, time (seconds since 1970), metrics."""
+        runs = list(self.run_folders.values())
+        counts = [run.n_checkpoints for run in runs]
+        journals = [run.journal for run in runs]
+        columns: dict[str, Any] = {
+            "run_id": np.repeat(np.array(list(self.run_folders), dtype=object), counts),
+            "checkpoint": _joined([np.arange(count, dtype=np.int64) for count in counts], np.int64),
+            "step": _joined([journal.steps for journal in journals], np.int64),
+            "epoch": _joined([journal.epochs for journal in journals], np.float64),
+            "time": _joined([journal.times for journal in journals], np.float64),
+        }
+        for name in self.metrics:
+            parts = [j.metrics.get(name, np.full(len(j), np.nan)) for j in journals]
+            columns[name] = _joined(parts, np.float64)
+        return pd.DataFrame(columns)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Changes if and only if the study's committed content changes, or the set of problems does."""
+        parts = [self.study_id, self.title, *self.class_names]
+        parts += [f"{split} {probe.order_hash}" for split, probe in self.manifest.splits.items()]
+        parts += [f"{run.run_id} {run.digest}" for run in self.run_folders.values()]
+        parts += [f"{problem.run_id} {problem.reason}" for problem in self.problems]
+        return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+    @property
+    def summary(self) -> StudySummary:
+        """This study's line in the study picker."""
+        n_checkpoints = sum(run.n_checkpoints for run in self.run_folders.values())
+        return StudySummary(self.study_id, self.title, len(self.run_folders), n_checkpoints, len(self.problems))
+
+    def predictions(self, split: str, run_ids: Sequence[str] | None = None) -> Predictions:
+        """Read what the models of some runs predict on one split, renormalised in float32.
+
+        Args:
+            split: ``"train"`` or ``"test"``, where the study has it.
+            run_ids: which runs, in which order; None for all in study order.
+
+        Returns:
+            Predictions with (model, sample, class) float32 natural-log probabilities.
+
+        Raises:
+            InvalidSpecError: the study has no such split.
+            SelectionError: an unknown run, or one named twice.
+            RunFormatError: the data of a run are damaged; `without` or `checked` leave such runs out.
+        """
+        probe = self._probe(split)
+        runs = self._selected(run_ids)
+        shape = (sum(run.n_checkpoints for run in runs), probe.n_samples, self.n_classes)
+        logs = np.empty(shape, np.float32)
+        start = 0
+        for run in runs:
+            logs[start : start + run.n_checkpoints] = run.log_probabilities(split)
+            start += run.n_checkpoints
+        return Predictions(logs, self._models(runs), probe.labels, split, self.class_names)
+
+    def content_ids(self, run_id: str, split: str) -> tuple[str, ...]:
+        """One name per checkpoint of a run that changes when its record does; what cache keys are made of."""
+        self._probe(split)
+        return self._selected([run_id])[0].content_ids(split)
+
+    def without(self, run_id: str, reason: str) -> Study:
+        """The same study with one run left out and listed in `problems`."""
+        self._selected([run_id])
+        runs = {name: run for name, run in self.run_folders.items() if name != run_id}
+        problems = sorted((*self.problems, RunProblem(run_id, reason)), key=lambda problem: problem.run_id)
+        return dataclasses.replace(self, run_folders=runs, problems=tuple(problems))
+
+    def checked(self, run_ids: Iterable[str] | None = None) -> Study:
+        """This study without those of the named runs (None: all) whose records are damaged, NaN or no distributions.
+
+        Opening a study does not read its records, because a large study has a hundred gigabytes of them; this does.
+        """
+        study = self
+        for run in self._selected(None if run_ids is None else list(run_ids)):
+            try:
+                for split in self.manifest.splits:
+                    run.log_probabilities(split)
+            except RunFormatError as error:
+                study = study.without(run.run_id, str(error))
+        return study
+
+    def _values(self, name: str) -> list[Any]:
+        return [run.hyperparameters.get(name) for run in self.run_folders.values()]
+
+    def _models(self, runs: Sequence[RunFolder]) -> pd.DataFrame:
+        table = self.checkpoints
+        counts = [run.n_checkpoints for run in self.run_folders.values()]
+        first = dict(zip(self.run_folders, np.cumsum([0, *counts]), strict=False))
+        rows = [np.arange(first[run.run_id], first[run.run_id] + run.n_checkpoints) for run in runs]
+        return table.iloc[_joined(rows, np.int64)].reset_index(drop=True)
+
+    def _probe(self, split: str) -> ProbeSet:
+        if split not in self.manifest.splits:
+            raise InvalidSpecError(f"Study {self.study_id} has no split {split!r}; it has {list(self.manifest.splits)}.")
+        return self.manifest.splits[split]
+
+    def _selected(self, run_ids: Sequence[str] | None) -> list[RunFolder]:
+        if run_ids is None:
+            return list(self.run_folders.values())
+        if isinstance(run_ids, str):
+            raise SelectionError(f"run_ids must be a sequence of run ids, received the string {run_ids!r}: wrap it.")
+        unknown = [run_id for run_id in run_ids if run_id not in self.run_folders]
+        if unknown:
+            left_out = {problem.run_id: problem.reason for problem in self.problems}
+            why = left_out.get(unknown[0], "it is not in study.runs")
+            raise SelectionError(f"Study {self.study_id} has no usable run {unknown[0]!r}: {why}")
+        if len(set(run_ids)) != len(run_ids):
+            raise SelectionError("A run is selected twice: name each run once.")
+        return [self.run_folders[run_id] for run_id in run_ids]
+
+
+def _without_name_clashes(study: Study) -> Study:
+    hyperparameters = set(study.hyperparameters)
+    for run in study.run_folders.values():
+        if clash := sorted(hyperparameters.intersection(run.journal.metrics)):
+            reason = f"Run {run.run_id}: its metric {clash[0]!r} is a hyperparameter of other runs of the study."
+            study = study.without(run.run_id, reason)
+    return study
+
+
+def _summary(path: Path) -> StudySummary:
+    try:
+        return open_study(path).summary
+    except (StudyError, OSError) as error:
+        if isinstance(error, StudyNotFoundError):
+            error = StudyNotFoundError(f"Study {path.name} was removed while it was read.")
+        return StudySummary(path.name, path.name, 0, 0, 0, str(error))
+
+
+def _distinct(value: Any) -> tuple[str, Any]:
+    # 1, 1.0 and True are equal in Python; 1 and 1.0 are the same learning rate, True is another thing.
+    return ("bool" if isinstance(value, bool) else "", value)
+
+
+def _column(values: list[Any]) -> pd.Series:
+    """A column of the narrowest sensible dtype: bool, int64, float64 (missing: NaN), else object (missing: None)."""
+    kinds = {type(value) for value in values}
+    if kinds == {bool}:
+        return pd.Series(values, dtype=np.bool_)
+    if kinds == {int}:
+        return pd.Series(values, dtype=np.int64)
+    if kinds <= {int, float, type(None)} and kinds != {type(None)}:
+        return pd.Series(values, dtype=np.float64)
+    return pd.Series(values, dtype=object)
+
+
+def _last(values: Any) -> float:
+    return float("nan") if values is None or not len(values) else float(values[-1])
+
+
+def _joined(parts: Sequence[Any], dtype: Any) -> Any:
+    return np.concatenate([np.empty(0, dtype), *parts])
