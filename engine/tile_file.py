@@ -1,0 +1,315 @@
+r"""Tiles of distances on disk: one per pair of runs, written once, appended only, shared between processes.
+
+A folder holds two files. ``tiles.f32`` is the tiles, one after the other, each ``(row model, column model)`` float32 in
+C order. ``index.jsonl`` says where they are; a line is ``<crc> <body>\n`` with the CRC-32 of the body, and a body is
+
+``{"run": number, "name": name, "models": count}``
+    what a number stands for from here on. The name is made of the run's contents, so a run that grew is another run.
+``{"row": number, "columns": [numbers], "offset": bytes, "capped": [counts], "crcs": [CRC-32s]}``
+    the tiles of one row run with column runs of lower or equal number, one behind the other from the offset.
+
+Tiles are written before the line that mentions them, so the line is the commit. A line that is torn or damaged says
+nothing; a tile that is cut short or does not match its CRC is forgotten and said, and computed again by whoever asks.
+Writers take the folder's lock; readers take none.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import CacheError
+from engine.files import append, folder_lock, write_at
+
+logger = logging.getLogger(__name__)
+
+READ_BYTES = 2**25
+"""Tiles are read in spans of about this much, so that a gather needs little beyond its result."""
+GAP_BYTES = 2**16
+"""Reading over a gap of this size is cheaper than a second call."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tile:
+    """Distances between two runs, on their way to disk.
+
+    Attributes:
+        row, column: names of the runs.
+        values: (row model, column model).
+        n_capped: capped overlaps; within one run each unordered pair once.
+    """
+
+    row: str
+    column: str
+    values: NDArray[Any]
+    n_capped: int
+
+
+class TileFile:
+    """The tiles of one folder.
+
+    Args:
+        folder: created where it is missing; may vanish at any time, which only costs the tiles.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._index_path, self._data_path = folder / "index.jsonl", folder / "tiles.f32"
+        self._lock = threading.RLock()
+        self._forget_everything()
+
+    def _forget_everything(self) -> None:
+        self._identity: tuple[int, int] | None = None
+        self._position = 0
+        self._end = 0
+        self._numbers: dict[str, int] = {}
+        self._models: dict[int, int] = {}
+        self._next = 0
+        # Triangular: tile (r, c), c <= r, is entry r (r + 1) / 2 + c.
+        self._offsets = np.full(0, -1, dtype=np.int64)
+        self._capped = np.zeros(0, dtype=np.int64)
+        self._crcs = np.zeros(0, dtype=np.uint32)
+        self._checked = np.zeros(0, dtype=bool)
+
+    def missing(self, names: Sequence[str], others: Sequence[str] | None = None) -> NDArray[np.bool_]:
+        """Return (name, other) whether the tile of two runs is missing; ``others`` defaults to ``names``."""
+        with self._lock:
+            self._refresh()
+            return np.asarray(self._entries(names, names if others is None else others)[1] < 0)
+
+    def gather(
+        self,
+        names: Sequence[str],
+        others: Sequence[str],
+        row_models: NDArray[np.int64],
+        column_models: NDArray[np.int64],
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
+        """Return the tiles side by side, or None where some are missing or turned out damaged.
+
+        Args:
+            names: runs of the rows.
+            others: runs of the columns.
+            row_models: (name,) how many models each has.
+            column_models: (other,) likewise.
+
+        Returns:
+            (row model, column model) float32 and (name, other) capped overlaps.
+        """
+        with self._lock:
+            self._refresh()
+            entries, offsets, flipped = self._entries(names, others)
+            if (offsets < 0).any():
+                return None
+            out = np.empty((int(row_models.sum()), int(column_models.sum())), dtype=np.float32)
+            row_starts, column_starts = np.cumsum(row_models) - row_models, np.cumsum(column_models) - column_models
+            order = np.argsort(offsets, axis=None, kind="stable")
+            i, j = np.unravel_index(order, offsets.shape)
+            places = np.stack([row_starts[i], column_starts[j], row_models[i], column_models[j], flipped[i, j]], axis=1)
+            if not self._read(entries[i, j], offsets[i, j], places, out):
+                return None
+            return out, self._capped[entries]
+
+    def add(self, tiles: Sequence[Tile]) -> None:
+        """Append those of the tiles that nobody has appended yet.
+
+        Raises:
+            CacheError: the folder cannot be written.
+        """
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with self._lock, folder_lock(self._folder):
+                self._refresh()
+                self._append(tiles)
+                self._refresh()
+        except OSError as reason:
+            raise CacheError(
+                f"Distances cannot be kept in {self._folder} ({reason.strerror}): free some space, or choose another "
+                "cache folder."
+            ) from reason
+
+    def _append(self, tiles: Sequence[Tile]) -> None:
+        lines: list[dict[str, Any]] = []
+        numbers = dict(self._numbers)
+        by_row: dict[int, dict[int, tuple[NDArray[np.float32], int]]] = {}
+        for tile in tiles:
+            for name, count in ((tile.row, tile.values.shape[0]), (tile.column, tile.values.shape[1])):
+                if name not in numbers:
+                    numbers[name] = self._next + len(numbers) - len(self._numbers)
+                    lines.append({"run": numbers[name], "name": name, "models": count})
+            r, c = numbers[tile.row], numbers[tile.column]
+            values = np.ascontiguousarray(tile.values if r >= c else tile.values.T, dtype="<f4")
+            r, c = max(r, c), min(r, c)
+            entry = r * (r + 1) // 2 + c
+            if entry >= len(self._offsets) or self._offsets[entry] < 0:
+                by_row.setdefault(r, {})[c] = (values, tile.n_capped)
+        with _descriptor(self._data_path, os.O_WRONLY | os.O_CREAT) as data:
+            # Behind every tile an index line speaks of, even where the file has been cut short: their places are taken.
+            offset = max(os.fstat(data.number).st_size, self._end)
+            offset += -offset % 4
+            for r, row in sorted(by_row.items()):
+                chunk = b"".join(values.tobytes() for values, _ in row.values())
+                write_at(data.number, chunk, offset)
+                crcs = [zlib.crc32(values.tobytes()) for values, _ in row.values()]
+                capped = [count for _, count in row.values()]
+                lines.append({"row": r, "columns": list(row), "offset": offset, "capped": capped, "crcs": crcs})
+                offset += len(chunk)
+        with _descriptor(self._index_path, os.O_RDWR | os.O_CREAT | os.O_APPEND) as index:
+            size = os.fstat(index.number).st_size
+            torn = size > 0 and os.pread(index.number, 1, size - 1) != b"\n"
+            append(index.number, (b"\n" if torn else b"") + b"".join(map(_line, lines)))
+
+    def _refresh(self) -> None:
+        """Take in the index lines that this process has not seen; start anew where the folder was replaced."""
+        try:
+            with _descriptor(self._index_path, os.O_RDONLY) as index:
+                status = os.fstat(index.number)
+                identity = (status.st_dev, status.st_ino)
+                if identity != self._identity or status.st_size < self._position:
+                    self._forget_everything()
+                    self._identity = identity
+                raw = b""
+                while len(raw) < status.st_size - self._position:
+                    part = os.pread(index.number, status.st_size - self._position - len(raw), self._position + len(raw))
+                    if not part:
+                        break
+                    raw += part
+        except FileNotFoundError:
+            self._forget_everything()
+            return
+        whole = raw[: raw.rfind(b"\n") + 1]
+        self._position += len(whole)
+        for line in whole.split(b"\n"):
+            if line and line[:9] == b"%08x " % zlib.crc32(line[9:]):
+                self._take(json.loads(line[9:]))
+
+    def _take(self, body: dict[str, Any]) -> None:
+        if "run" in body:
+            number = body["run"]
+            self._numbers[body["name"]] = number
+            self._models[number] = body["models"]
+            self._next = max(self._next, number + 1)
+            return
+        r, columns = body["row"], body["columns"]
+        # A number whose own line is damaged stays taken, so that no other run inherits its tiles.
+        self._next = max(self._next, r + 1)
+        self._make_room(r)
+        offset = body["offset"]
+        for c, capped, crc in zip(columns, body["capped"], body["crcs"], strict=True):
+            if r not in self._models or c not in self._models:
+                break
+            entry = r * (r + 1) // 2 + c
+            self._offsets[entry], self._capped[entry], self._crcs[entry] = offset, capped, crc
+            self._checked[entry] = False
+            offset += 4 * self._models[r] * self._models[c]
+        self._end = max(self._end, offset)
+
+    def _make_room(self, number: int) -> None:
+        needed = (number + 1) * (number + 2) // 2
+        extra = needed - len(self._offsets)
+        if extra > 0:
+            extra = max(extra, len(self._offsets) // 2)
+            self._offsets = np.concatenate([self._offsets, np.full(extra, -1, dtype=np.int64)])
+            self._capped = np.concatenate([self._capped, np.zeros(extra, dtype=np.int64)])
+            self._crcs = np.concatenate([self._crcs, np.zeros(extra, dtype=np.uint32)])
+            self._checked = np.concatenate([self._checked, np.zeros(extra, dtype=bool)])
+
+    def _entries(
+        self, names: Sequence[str], others: Sequence[str]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+        """Return (name, other): entry in the triangle, offset or -1, and whether the tile lies transposed."""
+        r = np.array([self._numbers.get(name, -1) for name in names], dtype=np.int64)[:, None]
+        c = np.array([self._numbers.get(name, -1) for name in others], dtype=np.int64)[None, :]
+        high, low = np.maximum(r, c), np.minimum(r, c)
+        entries = np.where(low < 0, -1, high * (high + 1) // 2 + low)
+        known = (entries >= 0) & (entries < len(self._offsets))
+        offsets = np.full(entries.shape, -1, dtype=np.int64)
+        offsets[known] = self._offsets[entries[known]]
+        return entries, offsets, np.broadcast_to(r, entries.shape) < c
+
+    def _read(
+        self,
+        entries: NDArray[np.int64],
+        offsets: NDArray[np.int64],
+        places: NDArray[np.int64],
+        out: NDArray[np.float32],
+    ) -> bool:
+        """Read tiles, sorted by offset, into their places; False where some were damaged."""
+        from engine.kernels.gather import place_tiles
+
+        ends = offsets + 4 * places[:, 2] * places[:, 3]
+        damaged: list[int] = []
+        try:
+            with _descriptor(self._data_path, os.O_RDONLY) as data:
+                start = 0
+                while start < len(offsets):
+                    stop = int(np.searchsorted(offsets, offsets[start] + READ_BYTES, side="left"))
+                    gaps = np.flatnonzero(offsets[start + 1 : stop] - ends[start : stop - 1] > GAP_BYTES)
+                    stop = start + 1 + int(gaps[0]) if len(gaps) else stop
+                    span = slice(start, stop)
+                    buffer = np.empty(int(ends[span].max() - offsets[start]), dtype=np.uint8)
+                    n_read = _read_fully(data.number, buffer, int(offsets[start]))
+                    local = offsets[span] - offsets[start]
+                    damaged += self._check(entries[span], local, ends[span] - offsets[start], buffer[:n_read])
+                    if not damaged:
+                        place_tiles(buffer.view(np.float32), local // 4, places[span], out)
+                    start = stop
+        except FileNotFoundError:
+            damaged = list(entries)
+        if damaged:
+            self._offsets[damaged] = -1
+            logger.warning(
+                "%d of %d tiles in %s were cut short or do not match their checksum; they are computed again.",
+                len(set(damaged)), len(set(entries.tolist())), self._folder,
+            )  # fmt: skip
+        return not damaged
+
+    def _check(
+        self, entries: NDArray[np.int64], starts: NDArray[np.int64], ends: NDArray[np.int64], read: NDArray[np.uint8]
+    ) -> list[int]:
+        """Return the entries whose bytes are not there or, where this process has not looked yet, are not right."""
+        damaged = entries[ends > len(read)].tolist()
+        for k in np.flatnonzero(~self._checked[entries] & (ends <= len(read))):
+            if zlib.crc32(read[starts[k] : ends[k]]) != self._crcs[entries[k]]:
+                damaged.append(int(entries[k]))
+            else:
+                self._checked[entries[k]] = True
+        return [int(entry) for entry in damaged]
+
+
+class _descriptor:
+    """A file descriptor for the length of a ``with`` block."""
+
+    def __init__(self, path: Path, flags: int) -> None:
+        self.number = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+    def __enter__(self) -> _descriptor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.number)
+
+
+def _line(body: dict[str, Any]) -> bytes:
+    raw = json.dumps(body, separators=(",", ":")).encode()
+    return b"%08x %s\n" % (zlib.crc32(raw), raw)
+
+
+def _read_fully(descriptor: int, buffer: NDArray[np.uint8], offset: int) -> int:
+    view = memoryview(buffer)
+    done = 0
+    while done < len(view):
+        count = os.preadv(descriptor, [view[done:]], offset + done)
+        if count == 0:
+            break
+        done += count
+    return done
