@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from engine.prediction import predict
     from engine.recorder import Recorder
     from engine.store import Study, list_studies, open_study
-    from engine.verification import verify_study
     from engine.values import Distances, Embedding, EmbeddingSpec, Predictions, Scene
+    from engine.verification import verify_study
 
 _HOMES = {
     "open_study": "store",

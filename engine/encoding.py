@@ -16,7 +16,7 @@ from engine.errors import InvalidPredictionsError
 
 ENCODING = "log_probability"
 KINDS = ("logits", "log_probabilities", "probabilities")
-DTYPES = {"float16": np.dtype("<f2"), "float32": np.dtype("<f4")}
+DTYPES: dict[str, np.dtype[np.generic]] = {"float16": np.dtype("<f2"), "float32": np.dtype("<f4")}
 
 LOG_PROBABILITY_FLOOR = -1000.0
 """Nats. Log-probabilities below are raised to it, -inf included; float16 reaches to -65504."""
@@ -79,7 +79,8 @@ def log_probabilities(values: Any, kind: str, shape: tuple[int, int], split: str
         array = np.log(np.maximum(array, ZERO_PROBABILITY))
     elif kind == "log_probabilities":
         _refuse_bad_sums(np.exp(array).sum(axis=1, dtype=np.float64), kind, split)
-    return np.maximum(_normalised(array), LOG_PROBABILITY_FLOOR)
+    floored: NDArray[np.floating[Any]] = np.maximum(_normalised(array), LOG_PROBABILITY_FLOOR)
+    return floored
 
 
 def decode(stored: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
@@ -110,7 +111,7 @@ def loss_and_error(logs: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -
 
 
 def _normalised(logs: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-    shifted = logs - logs.max(axis=1, keepdims=True)
+    shifted: NDArray[np.floating[Any]] = logs - logs.max(axis=1, keepdims=True)
     shifted -= np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return shifted
 

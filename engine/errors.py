@@ -45,7 +45,11 @@ class StudyNotFoundError(StudyError, FileNotFoundError):
 
 
 class StudyFormatError(StudyError, ValueError):
-    """A study folder whose own files are damaged or of a newer format."""
+    """A study folder whose own files are damaged or of a newer format; `file` is the one, where it is known."""
+
+    def __init__(self, message: str, file: str = "") -> None:
+        super().__init__(message)
+        self.file = file
 
 
 class RunError(EngineError):
@@ -53,7 +57,11 @@ class RunError(EngineError):
 
 
 class RunFormatError(RunError, ValueError):
-    """A damaged, half-written or wrong-shaped run."""
+    """A damaged, half-written or wrong-shaped run; `file` is the one in its folder, where it is known."""
+
+    def __init__(self, message: str, file: str = "") -> None:
+        super().__init__(message)
+        self.file = file
 
 
 class RunLockedError(RunError, BlockingIOError):

@@ -44,4 +44,5 @@ def _scalar(name: Any, value: Any) -> Scalar:
         )
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise ValueError(f"Hyperparameter {name!r} must fit into 64 bits, received {value}: write it as a string.")
-    return value
+    scalar: Scalar = value
+    return scalar

@@ -135,6 +135,7 @@ def read_manifest(folder: Path) -> Manifest:
             f"No study at {folder}: it {what}. Give the folder of one study; recording a run with "
             "engine.Recorder into a new folder makes one."
         )
+    file = STUDY_FILE
     try:
         if not NAME.fullmatch(folder.resolve().name):
             raise ValueError(f"a study's folder name must match {NAME.pattern}, received {folder.resolve().name!r}")
@@ -145,16 +146,16 @@ def read_manifest(folder: Path) -> Manifest:
         declared = _expect(fields, "splits", dict)
         if not declared or not declared.keys() <= set(SPLITS):
             raise ValueError(f"{STUDY_FILE} must have one or both splits of {SPLITS}, it has {sorted(declared)}")
-        return Manifest(
-            title=_expect(fields, "title", str),
-            class_names=names,
-            splits={
-                split: _read_labels(folder, split, declared[split], len(names)) for split in SPLITS if split in declared
-            },
-            created=_expect(fields, "created", str),
-        )
+        title, created = _expect(fields, "title", str), _expect(fields, "created", str)
+        probes = {}
+        for split in SPLITS:
+            if split in declared:
+                file = labels_file(split)
+                probes[split] = _read_labels(folder, split, declared[split], len(names))
+        return Manifest(title, names, probes, created)
     except (ValueError, OSError) as error:
-        raise StudyFormatError(f"Study {folder.name}: {error}. Restore the file from a copy of the study.") from None
+        reason = f"Study {folder.name}: {str(error).removesuffix('.')}. Restore the file from a copy of the study."
+        raise StudyFormatError(reason, file) from None
 
 
 def check_match(study: Manifest, run: Manifest, where: str) -> None:

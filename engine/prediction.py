@@ -47,7 +47,7 @@ def predict(model: torch.nn.Module, inputs: Any, batch_size: int = 1024) -> NDAr
     device = tensors[0].device if tensors else samples.device
     parts = []
     with torch.no_grad(), _generators_kept(), _evaluating(model):
-        for batch in samples.split(batch_size):
+        for batch in torch.split(samples, batch_size):
             logits = model(batch.to(device))
             if not isinstance(logits, torch.Tensor) or logits.shape[:1] != batch.shape[:1] or logits.ndim != 2:
                 shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
@@ -80,7 +80,8 @@ def _generators_kept() -> Iterator[None]:
 
     python, cpu = random.getstate(), torch.get_rng_state()
     legacy = np.random.get_state()  # noqa: NPY002 - the global generator is what training scripts use
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
+    is_on_cuda = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    cuda = torch.cuda.get_rng_state_all() if is_on_cuda else None
     try:
         yield
     finally:

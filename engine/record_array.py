@@ -12,7 +12,9 @@ import re
 import numpy as np
 
 HEADER_BYTES = 128
-_HEADER = re.compile(rb"\{'descr': '(<[fi][248])', 'fortran_order': False, 'shape': \((\d{1,18}),(?: (\d[\d, ]*))?\), \} *\n")
+_HEADER = re.compile(
+    rb"\{'descr': '(<[fi][248])', 'fortran_order': False, 'shape': \((\d{1,18}),(?: (\d[\d, ]*))?\), \} *\n"
+)
 
 
 def header_bytes(dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> bytes:

@@ -24,7 +24,7 @@ from engine.errors import (
     StudyFormatError,
     StudyNotFoundError,
 )
-from engine.hyperparameters import AUTOMATIC_METRICS, RESERVED, parse_hyperparameters, refuse_names
+from engine.hyperparameters import AUTOMATIC_METRICS, RESERVED, Scalar, parse_hyperparameters, refuse_names
 from engine.journal import LARGEST_STEP
 from engine.manifest import (
     NAME,
@@ -122,8 +122,8 @@ class Recorder:
             self._open(path, parsed, durable=durable)
             return
         fields = _run_fields(run_id, parsed, self._manifest, dtype)
-        self._hyperparameters = parsed
-        self._writer = create_run(study, self._manifest, run_id, fields, DTYPES[dtype], durable=durable)
+        self._hyperparameters: dict[str, Scalar] = parsed
+        self._writer: RunWriter = create_run(study, self._manifest, run_id, fields, DTYPES[dtype], durable=durable)
 
     @classmethod
     def resume(cls, run_path: str | os.PathLike[str], *, durability: Durability = "process") -> Self:
@@ -243,7 +243,7 @@ class Recorder:
                 f"{dict(hyperparameters)!r:.300}. Pass the same, or another run_id."
             )
         self._hyperparameters = dict(stored or {})
-        self._writer: RunWriter = reopen_run(path, self._manifest, durable=durable)
+        self._writer = reopen_run(path, self._manifest, durable=durable)
 
     def _parse_position(self, step: Any, epoch: Any) -> tuple[int, float | None]:
         if isinstance(step, bool | float) or not hasattr(step, "__index__"):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,7 @@ from engine.record_array import HEADER_BYTES, length_in_header
 
 RUN_FILE = "run.json"
 SEAL_FILE = "seal.json"
+HEADER_ATTEMPTS = 3
 STATUSES = ("running", "finished", "failed")
 
 
@@ -76,11 +80,25 @@ class RunFolder:
         crcs = self.journal.crcs[split]
         return tuple(f"{self.identity}-{split}-{index}-{crc:08x}-{suffix}" for index, crc in enumerate(crcs))
 
+    def length_in_header(self, split: str, descriptor: int) -> int:
+        """First axis that the open data file declares; ValueError where its header is not that of this run."""
+        header = bytearray(HEADER_BYTES)
+        for attempt in range(HEADER_ATTEMPTS):
+            files.read_into(descriptor, memoryview(header), 0, f"{split}.npy")
+            try:
+                return length_in_header(bytes(header), self.dtypes[split], self.shapes[split], f"{split}.npy")
+            except ValueError:
+                # A live run rewrites its header after each commit, and a read may catch half of that.
+                if self.status != "running" or attempt == HEADER_ATTEMPTS - 1:
+                    raise
+                time.sleep(0.002)
+        raise AssertionError("unreachable")
+
     def stored(self, split: str) -> NDArray[np.floating[Any]]:
         """(checkpoint, sample, class) committed records as stored; ValueError where the file ends too early."""
         array: NDArray[np.floating[Any]] = np.empty((self.n_checkpoints, *self.shapes[split]), self.dtypes[split])
         with files.opened(self.data_file(split)) as (descriptor, _):
-            files.read_into(descriptor, memoryview(array).cast("B"), HEADER_BYTES, f"{split}.npy")
+            files.read_into(descriptor, array.data.cast("B"), HEADER_BYTES, f"{split}.npy")
         return array
 
     def damaged_records(self, split: str, stored: NDArray[np.floating[Any]]) -> list[int]:
@@ -94,14 +112,14 @@ class RunFolder:
         Raises:
             RunFormatError: a damaged record, NaN, infinity, or rows that are no distributions; with file and record.
         """
-        name = f"{split}.npy"
-        try:
+        with _blaming(self.run_id, f"{split}.npy"):
             stored = self.stored(split)
-            if damaged := self.damaged_records(split, stored):
-                raise ValueError(f"record {damaged[0]} is damaged: it does not have the CRC its journal line gives")
-            return decode(stored)
-        except (OSError, ValueError) as error:
-            raise _run_error(self.run_id, f"{name}: {error}") from None
+            try:
+                if damaged := self.damaged_records(split, stored):
+                    raise ValueError(f"record {damaged[0]} is damaged: it does not have the CRC its journal line gives")
+                return decode(stored)
+            except ValueError as error:
+                raise ValueError(f"{split}.npy {error}") from None
 
 
 def read_run(path: Path, manifest: Manifest) -> RunFolder:
@@ -110,34 +128,29 @@ def read_run(path: Path, manifest: Manifest) -> RunFolder:
     Raises:
         RunFormatError: with the run's name, the file and the reason.
     """
-    try:
-        return _read_run(path, manifest)
-    except (OSError, ValueError) as error:
-        raise _run_error(path.name, str(error)) from None
-
-
-def _read_run(path: Path, manifest: Manifest) -> RunFolder:
-    if path.is_symlink():
-        raise ValueError("it is a symbolic link, and links are not followed")
-    if not NAME.fullmatch(path.name):
-        raise ValueError(f"its folder name must match {NAME.pattern}")
-    raw = files.read_bytes(path / RUN_FILE, DOCUMENT_LIMIT)
-    fields = parse_document(raw, "run")
-    if fields.get("run_id") != path.name:
-        raise ValueError(f"{RUN_FILE} belongs to run {fields.get('run_id')!r}: the folder was renamed; rename it back")
-    hyperparameters = fields.get("hyperparameters")
-    if not isinstance(hyperparameters, dict):
-        raise ValueError(f"{RUN_FILE} has no hyperparameters")
-    hyperparameters = parse_hyperparameters(hyperparameters)
-    dtypes = parse_splits(fields, manifest)
+    run_id = path.name
+    with _blaming(run_id, ""):
+        if path.is_symlink():
+            raise ValueError("it is a symbolic link, and links are not followed")
+        if not NAME.fullmatch(run_id):
+            raise ValueError(f"its folder name must match {NAME.pattern}")
+    with _blaming(run_id, RUN_FILE):
+        raw = files.read_bytes(path / RUN_FILE, DOCUMENT_LIMIT)
+        fields = parse_document(raw, "run")
+        if fields.get("run_id") != run_id:
+            raise ValueError(f"{RUN_FILE} belongs to run {fields.get('run_id')!r}: rename the folder back to that")
+        if not isinstance(fields.get("hyperparameters"), dict):
+            raise ValueError(f"{RUN_FILE} has no hyperparameters")
+        hyperparameters = parse_hyperparameters(fields["hyperparameters"])
+        dtypes = parse_splits(fields, manifest)
     # The seal is read first: a run sealed in between then still looks like the live run it just was.
-    seal = read_document(path / SEAL_FILE, "seal") if (path / SEAL_FILE).exists() else None
-    journal_bytes = files.read_bytes(path / JOURNAL, JOURNAL_LIMIT)
-    journal = parse_journal(journal_bytes, tuple(dtypes))
-    refuse_names(journal.metrics, hyperparameters, "metric")
-    status = "running"
-    if seal is not None:
-        status = _status_of(seal, journal)
+    with _blaming(run_id, SEAL_FILE):
+        seal = read_document(path / SEAL_FILE, "seal") if os.path.lexists(path / SEAL_FILE) else None
+    with _blaming(run_id, JOURNAL):
+        journal_bytes = files.read_bytes(path / JOURNAL, JOURNAL_LIMIT)
+        journal = parse_journal(journal_bytes, tuple(dtypes))
+        refuse_names(journal.metrics, hyperparameters, "metric")
+        status = "running" if seal is None else _status_of(seal, journal)
     run = RunFolder(
         path=path,
         hyperparameters=hyperparameters,
@@ -149,7 +162,8 @@ def _read_run(path: Path, manifest: Manifest) -> RunFolder:
         identity=hashlib.sha256(raw).hexdigest()[:16],
     )
     for split in dtypes:
-        _check_data_file(run, split)
+        with _blaming(run_id, f"{split}.npy"):
+            _check_data_file(run, split)
     return run
 
 
@@ -194,10 +208,10 @@ def _check_data_file(run: RunFolder, split: str) -> None:
     with files.opened(path) as (descriptor, size):
         if size < HEADER_BYTES:
             raise ValueError(f"{path.name} has {size} bytes, not even a header of {HEADER_BYTES}")
-        header = bytearray(HEADER_BYTES)
-        files.read_into(descriptor, memoryview(header), 0, path.name)
+        length = run.length_in_header(split, descriptor)
     committed = HEADER_BYTES + run.n_checkpoints * record_bytes
-    length_in_header(bytes(header), run.dtypes[split], run.shapes[split], path.name)
+    if run.status != "running" and length != run.n_checkpoints:
+        raise ValueError(f"the header of {path.name} declares {length} records, but {run.n_checkpoints} are committed")
     if size < committed or (run.status != "running" and size != committed):
         held = (size - HEADER_BYTES) / record_bytes
         raise ValueError(
@@ -205,5 +219,9 @@ def _check_data_file(run: RunFolder, split: str) -> None:
         )
 
 
-def _run_error(run_id: str, reason: str) -> RunFormatError:
-    return RunFormatError(f"Run {run_id}: {reason}.")
+@contextmanager
+def _blaming(run_id: str, file: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise RunFormatError(f"Run {run_id}: {str(error).removesuffix('.')}.", file) from None

@@ -126,7 +126,7 @@ class Study:
 
     @cached_property
     def runs(self) -> pd.DataFrame:
-        """One row per run, indexed by run_id: hyperparameters, n_checkpoints, status, metrics at the last checkpoint."""
+        """One row per run, indexed by run_id: hyperparameters, n_checkpoints, status, last value of each metric."""
         runs = self.run_folders.values()
         columns: dict[str, pd.Series] = {name: _column(self._values(name)) for name in self.hyperparameters}
         columns["n_checkpoints"] = pd.Series([run.n_checkpoints for run in runs], dtype=np.int64)
@@ -233,7 +233,9 @@ class Study:
 
     def _probe(self, split: str) -> ProbeSet:
         if split not in self.manifest.splits:
-            raise InvalidSpecError(f"Study {self.study_id} has no split {split!r}; it has {list(self.manifest.splits)}.")
+            raise InvalidSpecError(
+                f"Study {self.study_id} has no split {split!r}; it has {list(self.manifest.splits)}."
+            )
         return self.manifest.splits[split]
 
     def _selected(self, run_ids: Sequence[str] | None) -> list[RunFolder]:
