@@ -107,10 +107,7 @@ class Jobs:
             predicted: seconds the computation is expected to take.
         """
         with self._changed:
-            if client:
-                for other in list(self._table.values()):
-                    if other.key != key:
-                        self._withdraw(other, client)
+            self._supersede(client, key)
             job = self._table.get(key)
             if job is None or job._status.is_over:
                 job = self._enqueue(Job(key, function, predicted))
@@ -139,6 +136,11 @@ class Jobs:
             self._withdraw(job, client)
             return job._snapshot()
 
+    def withdraw(self, client: str) -> None:
+        """Withdraw a named client from everything: what it wants now needs no computation."""
+        with self._changed:
+            self._supersede(client, "")
+
     def close(self, timeout: float = 5.0) -> None:
         """Cancel everything and let the worker end."""
         with self._changed:
@@ -166,6 +168,12 @@ class Jobs:
             self._changed.notify_all()
         self._forget_old()
         return job
+
+    def _supersede(self, client: str, key: str) -> None:
+        if client:
+            for job in self._table.values():
+                if job.key != key:
+                    self._withdraw(job, client)
 
     def _withdraw(self, job: Job, client: str) -> None:
         if client not in job._clients:
@@ -215,6 +223,7 @@ def _run(job: Job) -> tuple[str, str]:
     except JobCancelled:
         return "cancelled", ""
     except EngineError as error:
+        logger.warning("The computation %.20s failed: %s", job.key, error)
         return "failed", str(error)
     except BaseException as error:
         logger.exception("The computation %.20s failed.", job.key)

@@ -1,0 +1,142 @@
+"""The studies of a folder as snapshots that are read again when something in their folder changed."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine.errors import StudyError, StudyNotFoundError
+from engine.manifest import STUDY_FILE
+from engine.store import Study, open_study, run_paths
+from engine.values import RunProblem, StudySummary
+
+CHECK_INTERVAL = 1.0
+"""Seconds for which a snapshot is taken as fresh without looking at its folder."""
+CHECK_SHARE = 0.05
+"""Of all time, the most that looking at a large study's folder may take."""
+
+Stamp = tuple[tuple[str, int, int, int], ...]
+
+
+@dataclass
+class _Entry:
+    """One study: its snapshot, what its files looked like then, and its runs found damaged since."""
+
+    refreshing: threading.Lock = field(default_factory=threading.Lock)
+    study: Study | None = None
+    stamps: dict[str, Stamp] = field(default_factory=dict)
+    damaged: dict[str, tuple[Stamp, str]] = field(default_factory=dict)
+    fresh_until: float = 0.0
+
+
+class Catalogue:
+    """Snapshots of the studies in a folder, by id.
+
+    An id may come from a browser: it is compared with the names in the folder and never made into a path.
+    Sizes and times of files only decide whether to read again; no cache key is made of them.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        self._entries: dict[str, _Entry] = {}
+        self._lock = threading.Lock()
+
+    def summaries(self) -> tuple[StudySummary, ...]:
+        """One line per study, sorted by id; one that cannot be opened is listed with its error."""
+        return tuple(self._summary(study_id) for study_id in self._study_ids())
+
+    def study(self, study_id: str) -> Study:
+        """The current snapshot of a study, without the runs known to be damaged.
+
+        Raises:
+            StudyNotFoundError: no study of this id in the folder.
+            StudyFormatError: it cannot be opened.
+        """
+        with self._lock:
+            entry = self._entries.get(study_id)
+        if entry is None:
+            known = self._study_ids()
+            if study_id not in known:
+                names = ", ".join(known) or "none"
+                raise StudyNotFoundError(f"There is no study {study_id!r} in {self.folder}: it has {names}.")
+            with self._lock:
+                entry = self._entries.setdefault(study_id, _Entry())
+        self._refresh(study_id, entry)
+        if entry.study is None:
+            raise StudyNotFoundError(f"The study {study_id!r} was removed from {self.folder}.")
+        return entry.study
+
+    def leave_out(self, study_id: str, problems: Iterable[RunProblem]) -> Study:
+        """The snapshot without runs that turned out damaged; they stay out until their files change."""
+        entry = self._entries[study_id]
+        with entry.refreshing:
+            for problem in problems:
+                if entry.study is not None and problem.run_id in entry.study.run_folders:
+                    entry.damaged[problem.run_id] = (entry.stamps.get(problem.run_id, ()), problem.reason)
+                    entry.study = entry.study.without(problem.run_id, problem.reason)
+        return self.study(study_id)
+
+    def _refresh(self, study_id: str, entry: _Entry) -> None:
+        if time.monotonic() < entry.fresh_until:
+            return
+        # While one thread reads a study again the others go on with the snapshot there is.
+        if not entry.refreshing.acquire(blocking=entry.study is None):
+            return
+        try:
+            if time.monotonic() < entry.fresh_until:
+                return
+            began = time.monotonic()
+            path = self.folder / study_id
+            stamps = _stamps(path)
+            took = time.monotonic() - began
+            if entry.study is None or stamps != entry.stamps:
+                self._reopen(path, entry, stamps)
+            entry.fresh_until = time.monotonic() + max(CHECK_INTERVAL, took / CHECK_SHARE)
+        finally:
+            entry.refreshing.release()
+
+    def _reopen(self, path: Path, entry: _Entry, stamps: dict[str, Stamp]) -> None:
+        try:
+            study = open_study(path)
+        except StudyError:
+            entry.study = None
+            entry.stamps = {}
+            raise
+        entry.damaged = {run: found for run, found in entry.damaged.items() if found[0] == stamps.get(run)}
+        for run_id, (_, reason) in entry.damaged.items():
+            if run_id in study.run_folders:
+                study = study.without(run_id, reason)
+        if entry.study is None or entry.study.fingerprint != study.fingerprint:
+            entry.study = study
+        entry.stamps = stamps
+
+    def _summary(self, study_id: str) -> StudySummary:
+        try:
+            return self.study(study_id).summary
+        except (StudyError, OSError) as error:
+            return StudySummary(study_id, study_id, 0, 0, 0, str(error))
+
+    def _study_ids(self) -> list[str]:
+        try:
+            paths = [path for path in self.folder.iterdir() if (path / STUDY_FILE).exists()]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return sorted(path.name for path in paths if not path.name.startswith("."))
+
+
+def _stamps(path: Path) -> dict[str, Stamp]:
+    """What the files of a study look like from outside: of the study itself under "", and of each run."""
+    return {"": _stamp(path)} | {run.name: _stamp(run) for run in run_paths(path)}
+
+
+def _stamp(folder: Path) -> Stamp:
+    try:
+        with os.scandir(folder) as entries:
+            files = [(entry.name, entry.stat(follow_symlinks=False)) for entry in entries if entry.is_file()]
+    except OSError:
+        return ()
+    return tuple(sorted((name, status.st_size, status.st_mtime_ns, status.st_ino) for name, status in files))

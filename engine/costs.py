@@ -1,0 +1,58 @@
+"""What a scene will cost, before it is computed: for the progress bar and for re-embedding without being asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+STAGES = ("load", "distances", "references", "eigenpairs")
+OVERHEAD = 0.003
+"""Seconds a stage takes with nothing to do."""
+WORTH_LEARNING = 0.05
+"""Seconds below which a measurement says more about the overhead than about the rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How much there is to do.
+
+    Attributes:
+        n_models: models to embed.
+        n_unread: models whose predictions must be read for their progress.
+        n_missing: pairs of models whose distance is not known yet.
+        n_values: samples times classes of one model.
+        n_points: reference points.
+    """
+
+    n_models: int
+    n_unread: int
+    n_missing: int
+    n_values: int
+    n_points: int
+
+    def units(self) -> dict[str, float]:
+        """What each stage's time is proportional to."""
+        pairs_with_points = self.n_points * self.n_models if self.n_missing else 0
+        return {
+            "load": self.n_unread * self.n_values,
+            "distances": self.n_missing * self.n_values,
+            "references": pairs_with_points * self.n_values,
+            "eigenpairs": self.n_models**2,
+        }
+
+
+class Costs:
+    """Seconds per unit of each stage: a guess for two CPU cores at first, then what was measured."""
+
+    def __init__(self) -> None:
+        self._rates = {"load": 1e-7, "distances": 3e-10, "references": 1e-9, "eigenpairs": 5e-8}
+
+    def predict(self, work: Work) -> dict[str, float]:
+        """Seconds of each stage."""
+        return {stage: OVERHEAD + units * self._rates[stage] for stage, units in work.units().items()}
+
+    def learn(self, work: Work, stage: str, seconds: float) -> None:
+        """Move the stage's rate half-way (on a logarithmic scale) to what it took this time."""
+        units = work.units()[stage]
+        if units and max(seconds, OVERHEAD + units * self._rates[stage]) > WORTH_LEARNING:
+            measured = max(seconds - OVERHEAD, 1e-4) / units
+            self._rates[stage] = (self._rates[stage] * measured) ** 0.5

@@ -1,0 +1,270 @@
+"""The facade: studies in, scenes out, computed once and kept.
+
+``request`` never blocks; whoever asks for the same question about the same data shares one computation. The only lock
+here guards the making of the distance store; no lock is held while a scene is computed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import re
+import threading
+import uuid
+from typing import TYPE_CHECKING
+
+from engine.cache import BlobCache, prepare_cache_folder
+from engine.catalogue import Catalogue
+from engine.costs import Costs
+from engine.devices import choose_device, describe_device, find_device
+from engine.errors import (
+    EngineError,
+    InvalidSpecError,
+    JobCancelled,
+    RunFormatError,
+    SceneNotReadyError,
+    SelectionError,
+)
+from engine.jobs import Job, Jobs
+from engine.scene_builder import SceneBuilder, scene_key
+from engine.scenes import SceneCache
+from engine.store import Study
+from engine.values import MINIMUM_MODELS, EmbeddingSpec, JobStatus, Scene, StudySummary
+
+if TYPE_CHECKING:
+    from engine.distances import DistanceStore
+
+logger = logging.getLogger(__name__)
+
+_KEY = re.compile(r"v\d{1,6}-[0-9a-f]{64}")
+
+
+class Explorer:
+    """What the dashboard and notebooks talk to.
+
+    Args:
+        studies: a folder of study folders.
+        device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``; None takes CUDA if there is one, else the CPU.
+        cache: a folder for distances and scenes, by default in the user's cache directory; deleting it at any
+            time only costs time.
+
+    Raises:
+        DeviceError: the device asked for is not there.
+        CacheError: the cache folder cannot be created.
+    """
+
+    def __init__(
+        self,
+        studies: str | os.PathLike[str],
+        device: str | None = None,
+        cache: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self._device_wanted = device
+        self._device = choose_device(device)
+        self.cache_folder = prepare_cache_folder(cache)
+        self._catalogue = Catalogue(studies)
+        self._blobs = BlobCache(self.cache_folder / "scenes")
+        self._scenes = SceneCache(self._blobs)
+        self._costs = Costs()
+        self._jobs = Jobs()
+        self._builder: SceneBuilder | None = None
+        self._making_builder = threading.Lock()
+
+    @property
+    def device(self) -> str:
+        """Words for the status line, such as ``"CPU (2 threads)"``."""
+        return "looking for a GPU" if self._device is None else describe_device(self._device)
+
+    def list_studies(self) -> tuple[StudySummary, ...]:
+        """One line per study; one that cannot be opened is listed with its error."""
+        return self._catalogue.summaries()
+
+    def study(self, study_id: str) -> Study:
+        """The current snapshot of a study; runs found damaged are in its ``problems``.
+
+        Raises:
+            StudyNotFoundError: no study of this id.
+            StudyFormatError: it cannot be opened.
+        """
+        return self._catalogue.study(study_id)
+
+    def request(self, spec: EmbeddingSpec, client: str = "") -> JobStatus:
+        """Ask for a scene without waiting; ``"done"`` at once where it is kept.
+
+        Args:
+            spec: the question. Runs left out of the study as damaged are left out of the question.
+            client: who asks. A named client wants one scene at a time: its newer request withdraws the older ones,
+                so a page that shows two scenes asks under two names.
+
+        Raises:
+            StudyNotFoundError, StudyFormatError: see :meth:`study`.
+            SelectionError: an unknown run, or fewer than three checkpoints.
+            InvalidSpecError: a split the study does not have, or an unknown divergence.
+        """
+        study = self.study(spec.study_id)
+        spec = _check(spec, study)
+        key = scene_key(spec, study)
+        if (scene := self._scenes.get(key)) is not None:
+            self._jobs.withdraw(client)
+            return _done(scene)
+        seconds = sum(self._seconds(spec, study).values())
+        return self._jobs.submit(key, lambda job: self._compute(key, spec, study, job), client, seconds)
+
+    def wait(self, key: str, timeout: float | None = None) -> JobStatus:
+        """Block until the computation is over or ``timeout`` seconds have passed."""
+        return self._jobs.wait(key, timeout) or self.status(key)
+
+    def status(self, key: str) -> JobStatus:
+        """How the computation of a scene is getting on; ``"cancelled"`` where nothing is known of it."""
+        status = self._jobs.status(key)
+        if status is None:
+            scene = self._scenes.get(key) if _KEY.fullmatch(key) else None
+            status = (
+                _done(scene) if scene else JobStatus(key, "cancelled", message="Nothing is known of it: ask again.")
+            )
+        return status
+
+    def cancel(self, key: str, client: str = "") -> JobStatus:
+        """Withdraw a client's interest; the computation stops when it was the last one."""
+        return self._jobs.cancel(key, client) or self.status(key)
+
+    def scene(self, key: str) -> Scene:
+        """The scene of a key.
+
+        Raises:
+            SceneNotReadyError: it was never asked for, is still being computed, or was evicted.
+        """
+        scene = self._scenes.get(key) if _KEY.fullmatch(key) else None
+        if scene is None:
+            raise SceneNotReadyError(f"No scene is kept under the key {key[:80]!r}: request its embedding again.")
+        return scene
+
+    def embed(self, spec: EmbeddingSpec) -> Scene:
+        """The scene, computed now or taken from the cache; blocks until it is there.
+
+        Raises:
+            EngineError: whatever :meth:`request` raises, or the computation failed with.
+            JobCancelled: the explorer was closed meanwhile.
+        """
+        client = f"embed-{uuid.uuid4().hex}"
+        status = self.request(spec, client)
+        try:
+            status = self.wait(status.key)
+        finally:
+            self.cancel(status.key, client)
+        if status.state == "cancelled":
+            raise JobCancelled("The computation was cancelled: the explorer was closed.")
+        if status.state == "failed":
+            raise EngineError(status.message)
+        return self.scene(status.key)
+
+    def predicted_seconds(self, spec: EmbeddingSpec) -> float:
+        """Seconds that a request for this scene would take, from what the same work took before; 0 where it is kept.
+
+        Raises:
+            EngineError: as :meth:`request`.
+        """
+        study = self.study(spec.study_id)
+        spec = _check(spec, study)
+        if self._scenes.get(scene_key(spec, study)) is not None:
+            return 0.0
+        return sum(self._seconds(spec, study).values())
+
+    def warm_up(self) -> None:
+        """Find the device, import what computes and compile the kernels, in the worker and without waiting."""
+        self._jobs.submit("warm-up", self._warm_up, "the explorer itself")
+
+    def close(self) -> None:
+        """Cancel what runs, end the worker and let go of the cache."""
+        self._jobs.close()
+        self._blobs.close()
+
+    def _seconds(self, spec: EmbeddingSpec, study: Study) -> dict[str, float]:
+        return self._costs.predict(self._scene_builder().work(spec, study))
+
+    def _compute(self, key: str, spec: EmbeddingSpec, study: Study, job: Job) -> None:
+        """Compute and keep a scene, without the runs that turn out damaged on the way."""
+        if self._scenes.get(key) is not None:
+            return
+        try:
+            self._scenes.put(self._scene_builder().build(key, spec, study, job))
+            return
+        except RunFormatError as error:
+            intact = study.checked(spec.run_ids)
+            if len(intact.problems) == len(study.problems):
+                raise
+            logger.warning("%s It is left out.", error)
+        found = [problem for problem in intact.problems if problem.run_id in spec.run_ids]
+        self._catalogue.leave_out(spec.study_id, found)
+        spec = _check(spec, intact)
+        intact_key = scene_key(spec, intact)
+        self._compute(intact_key, spec, intact, job)
+        # The damaged run may be repaired, so the name of the question with it must not outlive this process.
+        self._scenes.put_in_memory(key, dataclasses.replace(self.scene(intact_key), key=key))
+
+    def _scene_builder(self) -> SceneBuilder:
+        with self._making_builder:
+            if self._builder is None:
+                if self._device is None:
+                    self._device = find_device(self._device_wanted)
+                distances = _distance_store(self.cache_folder, self._device)
+                self._builder = SceneBuilder(distances, self._blobs, self._costs, describe_device(self._device))
+            return self._builder
+
+    def _warm_up(self, job: Job) -> None:
+        import numpy as np
+
+        from engine.divergences import pairwise_distances
+        from engine.geodesics import progress
+        from engine.inpca import embed
+
+        self._scene_builder()
+        logits = np.log(np.random.default_rng(0).dirichlet(np.ones(10), size=(4, 16)).astype(np.float32))
+        progress(logits, np.arange(16) % 10)
+        embed(pairwise_distances(logits, device=self._device), n_components=2)
+
+
+def _distance_store(cache_folder: os.PathLike[str], device: str) -> DistanceStore:
+    from pathlib import Path
+
+    from engine.distances import DistanceStore
+
+    return DistanceStore(Path(cache_folder) / "distances", device)
+
+
+def _done(scene: Scene) -> JobStatus:
+    return JobStatus(scene.key, "done", fraction=1.0, elapsed=scene.seconds, remaining=0.0)
+
+
+def _check(spec: EmbeddingSpec, study: Study) -> EmbeddingSpec:
+    """The question as the study can answer it: its runs in study order, without those left out as damaged."""
+    from engine.divergences import DIVERGENCES
+
+    if spec.split not in study.splits:
+        raise InvalidSpecError(
+            f"The study {study.study_id} has no {spec.split} split: it has {', '.join(study.splits)}."
+        )
+    if spec.divergence not in DIVERGENCES:
+        raise InvalidSpecError(f"divergence must be one of {', '.join(DIVERGENCES)}, received {spec.divergence!r}.")
+    left_out = {problem.run_id: problem.reason for problem in study.problems}
+    unknown = [run_id for run_id in spec.run_ids if run_id not in study.runs.index and run_id not in left_out]
+    if unknown:
+        names = ", ".join(map(repr, unknown[:3])) + (f" and {len(unknown) - 3} more" if len(unknown) > 3 else "")
+        raise SelectionError(f"The study {study.study_id} has no run {names}: select runs that are in its table.")
+    wanted = set(spec.run_ids)
+    run_ids = tuple(run_id for run_id in study.runs.index if run_id in wanted)
+    n_models = int(study.runs.loc[list(run_ids), "n_checkpoints"].sum())
+    if n_models < MINIMUM_MODELS:
+        raise SelectionError(_too_few(n_models, [left_out[run_id] for run_id in spec.run_ids if run_id in left_out]))
+    return dataclasses.replace(spec, run_ids=run_ids)
+
+
+def _too_few(n_models: int, reasons: list[str]) -> str:
+    missing = MINIMUM_MODELS - n_models
+    damaged = f" {len(reasons)} selected run(s) cannot be used: {reasons[0]}" if reasons else ""
+    return (
+        f"The selection holds {n_models} checkpoint{'' if n_models == 1 else 's'}, and an embedding needs at least "
+        f"{MINIMUM_MODELS}: {missing} more {'is' if missing == 1 else 'are'} missing. Select more runs, or runs with "
+        f"more checkpoints.{damaged}"
+    )

@@ -1,0 +1,183 @@
+"""From a question and a study to a scene: progress, distances, reference points, eigenpairs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from engine.cache import BlobCache
+from engine.costs import STAGES, Costs, Work
+from engine.jobs import Job
+from engine.recent import Recent
+from engine.values import Distances, Embedding, EmbeddingSpec, References, Scene
+
+if TYPE_CHECKING:
+    from engine.distances import DistanceStore
+    from engine.store import Study
+
+SCENE_VERSION = 1
+"""Part of every key: raise it when the numbers of a scene, or of anything it is made from, can change."""
+POSITIONS = np.linspace(0.0, 1.0, 51)
+"""Where the geodesic is sampled; the first point is P0, the last P*."""
+PROGRESS_MEMORY = 2**26
+
+
+def scene_key(spec: EmbeddingSpec, study: Study) -> str:
+    """Return the content-addressed name of a scene: the same question on the same data has the same key.
+
+    It holds the question, the content ids of the selected checkpoints and the labels; never a time or a file name.
+    """
+    content = [study.content_ids(run_id, spec.split) for run_id in spec.run_ids]
+    return _key("", {"spec": asdict(spec), "content": content, "labels": study.splits[spec.split].order_hash})
+
+
+def _key(kind: str, question: object) -> str:
+    canonical = json.dumps(question, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return f"{kind}v{SCENE_VERSION}-{hashlib.sha256(canonical.encode()).hexdigest()}"
+
+
+class SceneBuilder:
+    """Computes scenes; holds no scene itself.
+
+    Args:
+        distances: where pairs are measured once.
+        blobs: keeps each run's progress over restarts.
+        costs: told how long each stage took.
+        device: words for the status line.
+    """
+
+    def __init__(self, distances: DistanceStore, blobs: BlobCache, costs: Costs, device: str) -> None:
+        self._distances = distances
+        self._blobs = blobs
+        self._costs = costs
+        self._device = device
+        self._progress: Recent[NDArray[np.float64]] = Recent(PROGRESS_MEMORY)
+
+    def work(self, spec: EmbeddingSpec, study: Study) -> Work:
+        """How much there is to do for this scene."""
+        counts = study.runs.loc[list(spec.run_ids), "n_checkpoints"]
+        unread = [r for r in spec.run_ids if self._progress.get(_progress_key(study, spec.split, r)) is None]
+        return Work(
+            n_models=int(counts.sum()),
+            n_unread=int(counts.loc[unread].sum()),
+            n_missing=self._distances.missing(study, spec.split, spec.run_ids),
+            n_values=study.splits[spec.split].n_samples * study.n_classes,
+            n_points=len(POSITIONS),
+        )
+
+    def build(self, key: str, spec: EmbeddingSpec, study: Study, job: Job) -> Scene:
+        """Return the scene.
+
+        Raises:
+            RunFormatError: a selected run turned out damaged.
+            JobCancelled: nobody wants it any more.
+        """
+        began = time.perf_counter()
+        stages = _Stages(job, self._costs, self.work(spec, study))
+        with stages.enter("load") as report:
+            models = self._models(spec, study, report)
+        with stages.enter("distances") as report:
+            distances = self._distances.matrix(
+                study, spec.split, spec.run_ids, divergence=spec.divergence, progress=report, cancelled=job.cancelled
+            )
+        with stages.enter("references") as report:
+            rectangle, square = self._distances.references(
+                study, spec.split, spec.run_ids, POSITIONS, divergence=spec.divergence
+            )
+        with stages.enter("eigenpairs"):
+            embedding, references = _embed(spec, distances, rectangle, square)
+        return Scene(
+            key=key,
+            spec=spec,
+            embedding=embedding,
+            models=models,
+            references=references,
+            n_capped=distances.n_capped,
+            device=self._device,
+            seconds=time.perf_counter() - began,
+        )
+
+    def _models(self, spec: EmbeddingSpec, study: Study, report: Callable[[float], None]) -> pd.DataFrame:
+        checkpoints = study.checkpoints.set_index("run_id", drop=False).loc[list(spec.run_ids)]
+        models = checkpoints[["run_id", "checkpoint", "step", "epoch", *study.metrics]].reset_index(drop=True)
+        progress = []
+        for done, run_id in enumerate(spec.run_ids):
+            report(done / len(spec.run_ids))
+            progress.append(self._run_progress(study, spec.split, run_id))
+        models.insert(4, "progress", np.concatenate(progress))
+        return models
+
+    def _run_progress(self, study: Study, split: str, run_id: str) -> NDArray[np.float64]:
+        """(checkpoint,) progress of one run, computed once."""
+        n_checkpoints = int(study.runs.loc[run_id, "n_checkpoints"])
+        key = _progress_key(study, split, run_id)
+        values = self._progress.get(key)
+        if values is None and (blob := self._blobs.get(key)) is not None and len(blob) == 8 * n_checkpoints:
+            values = np.frombuffer(blob, "<f8")
+        if values is None:
+            from engine.geodesics import progress
+
+            predictions = study.predictions(split, [run_id])
+            values = progress(predictions.log_probabilities, predictions.labels, definition="angle")
+            self._blobs.put(key, values.astype("<f8").tobytes())
+        self._progress.put(key, values, values.nbytes)
+        return values
+
+
+def _progress_key(study: Study, split: str, run_id: str) -> str:
+    return _key("progress-", [study.content_ids(run_id, split), study.splits[split].order_hash])
+
+
+def _embed(
+    spec: EmbeddingSpec, distances: Distances, rectangle: Distances, square: Distances
+) -> tuple[Embedding, References]:
+    """The embedding of the models, and the reference points projected into it or fitted together with them.
+
+    Fitted together, the diagnostics are those of the joint embedding, and only its coordinates are split up.
+    """
+    from engine.inpca import embed, project
+
+    if not spec.fit_references:
+        embedding = embed(distances, spec.n_components)
+        return embedding, References(project(embedding, rectangle.values), POSITIONS.copy(), fitted=False)
+    n_models = len(distances.values)
+    everything = np.block([[distances.values, rectangle.values.T], [rectangle.values, square.values]])  # noqa: PD011
+    joint = embed(Distances(everything, spec.divergence, 0, distances.device), spec.n_components)
+    models = replace(
+        joint, coordinates=joint.coordinates[:n_models].copy(), row_means=joint.row_means[:n_models].copy()
+    )
+    return models, References(joint.coordinates[n_models:].copy(), POSITIONS.copy(), fitted=True)
+
+
+class _Stages:
+    """Turns fractions of stages into a fraction of the whole, weighted by their predicted seconds."""
+
+    def __init__(self, job: Job, costs: Costs, work: Work) -> None:
+        self._job = job
+        self._costs = costs
+        self._work = work
+        self._seconds = costs.predict(work)
+
+    @contextmanager
+    def enter(self, stage: str) -> Iterator[Callable[[float], None]]:
+        total = sum(self._seconds.values())
+        before = sum(self._seconds[earlier] for earlier in STAGES[: STAGES.index(stage)])
+
+        def report(fraction: float) -> None:
+            self._job.report(stage, (before + fraction * self._seconds[stage]) / total)
+            self._job.check()
+
+        report(0.0)
+        began = time.perf_counter()
+        yield report
+        self._costs.learn(self._work, stage, time.perf_counter() - began)
+        report(1.0)
