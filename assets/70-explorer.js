@@ -172,7 +172,7 @@
       }
       state.runningKey = null;
       if (status.state === "failed") throw new Refusal(status.message);
-      if (status.state === "cancelled") return stopped();
+      if (status.state === "cancelled") throw new Error("The server forgot the computation, as after a restart.");
       const scene = await inpca.fetchScene(status.key);
       if (isCurrent()) accept(scene, name, performance.now() - began);
     } catch (error) {
@@ -201,6 +201,7 @@
 
   const accept = (scene, name, milliseconds) => {
     state.scene = inpca.matchSigns(scene, state.scene);
+    document.querySelector(".device").textContent = scene.device;
     state.embeddedName = name;
     state.isOpening = false;
     hideNotice();
@@ -245,12 +246,12 @@
 
   const failed = (error, name, limit) => {
     if (error instanceof Refusal) {
+      if (error.kind === "StaleStudyError") return reopen();
       state.isOpening = false;
-      const action =
-        error.kind === "StaleStudyError"
-          ? { label: "reload", action: () => location.reload() }
-          : { label: "try again", action: () => embed(1e9) };
-      showNotice("error", "This selection could not be embedded.", error.message, action);
+      showNotice("error", "This selection could not be embedded.", error.message, {
+        label: "try again",
+        action: () => embed(1e9),
+      });
       return;
     }
     showNotice("error", "The connection to the server was lost.", "Nothing on screen is lost; trying again every two seconds.");
@@ -259,6 +260,9 @@
       if (generation === state.generation) embed(limit);
     }, RETRY_MS);
   };
+
+  /** The study has changed on disk: open it again with the same view, which the address holds whole. */
+  const reopen = () => dash_clientside.set_props("location", { search: `${inpca.query(view())}&at=${Date.now()}` });
 
   /* ------------------------------------------------------------------ drawing */
 
@@ -482,18 +486,19 @@
     new MutationObserver(apply).observe(document.documentElement, { attributeFilter: ["data-mantine-color-scheme"] });
   };
 
+  const view = () => ({
+    study: state.study.study,
+    split: state.split,
+    constraints: state.constraints,
+    kept: state.kept,
+    references: state.references,
+    axes: state.axes,
+    colorBy: state.colorBy,
+    theme: state.chosenTheme,
+    camera: state.camera,
+  });
+
   const writeAddress = () => {
-    if (!state.study || !state.study.study) return;
-    inpca.writeAddress({
-      study: state.study.study,
-      split: state.split,
-      constraints: state.constraints,
-      kept: state.kept,
-      references: state.references,
-      axes: state.axes,
-      colorBy: state.colorBy,
-      theme: state.chosenTheme,
-      camera: state.camera,
-    });
+    if (state.study && state.study.study) inpca.writeAddress(view());
   };
 })();

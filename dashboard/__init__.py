@@ -26,7 +26,7 @@ _INDEX = """<!DOCTYPE html>
     <head>
         {%metas%}
         <title>{%title%}</title>
-        {%favicon%}
+        <link rel="icon" href="FAVICON">
         {%css%}
         <script src="PREFIXplotly.min.js?v=VERSION" defer></script>
     </head>
@@ -40,6 +40,15 @@ _INDEX = """<!DOCTYPE html>
     </body>
 </html>
 """
+
+
+_FAVICON = (
+    "data:image/svg+xml,"
+    "%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16' fill='none' stroke-width='2'%3E"
+    "%3Cpath stroke='%234477AA' d='M2 13C4 4 9 3 14 3'/%3E%3Cpath stroke='%23EE6677' d='M2 13C6 11 10 8 14 3'/%3E"
+    "%3Cpath stroke='%23228833' d='M2 13C9 14 13 9 14 3'/%3E%3C/svg%3E"
+)
+"""Inline, because browsers ask for a linked icon anew whenever the address bar changes."""
 
 
 def create_app(explorer: Explorer, access: AccessPolicy | None = None, prefix: str = "/") -> Dash:
@@ -59,7 +68,7 @@ def create_app(explorer: Explorer, access: AccessPolicy | None = None, prefix: s
         description=text.DESCRIPTION,
         update_title=None,
         url_base_pathname=prefix,
-        index_string=_INDEX.replace("PREFIX", prefix).replace("VERSION", plotly.__version__),
+        index_string=_INDEX.replace("PREFIX", prefix).replace("VERSION", plotly.__version__).replace("FAVICON", _FAVICON),
         serve_locally=True,
         compress=False,
         enable_mcp=False,

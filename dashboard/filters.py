@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 MAXIMUM_PILLS_FOR_NUMBERS = 4
@@ -64,13 +65,13 @@ Filter = LevelsFilter | RangeFilter
 
 def level_text(value: Any) -> str:
     """How a value is written on a pill, in the URL and in the browser's comparisons."""
-    if value is None or (isinstance(value, float) and math.isnan(value)) or value is pd.NA:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or value is pd.NA or value != value:
         return "none"
-    if isinstance(value, bool) or type(value).__name__ == "bool_":
+    if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, (int, float)) or hasattr(value, "dtype"):
-        return number_text(float(value))
-    return str(value)
+    return number_text(float(value)) if isinstance(value, (int, float)) else str(value)
 
 
 def number_text(value: float) -> str:

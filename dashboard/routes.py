@@ -19,7 +19,7 @@ import numpy as np
 import plotly.offline
 
 from dashboard.scene_payload import encode_scene
-from engine.errors import EngineError, InvalidSpecError, SelectionError, StudyNotFoundError
+from engine.errors import EngineError, InvalidSpecError, SceneNotReadyError, SelectionError, StudyNotFoundError
 from engine.explorer import Explorer
 from engine.store import Study
 from engine.values import EmbeddingSpec, JobStatus
@@ -144,10 +144,13 @@ def _guarded(view: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return view(*args, **kwargs)
         except EngineError as error:
-            code = 409 if isinstance(error, StaleStudyError) else 404 if isinstance(error, StudyNotFoundError) else 400
+            code = next((code for kind, code in _CODES.items() if isinstance(error, kind)), 400)
             return {"error": str(error), "kind": type(error).__name__}, code
 
     return answer
+
+
+_CODES = {StaleStudyError: 409, StudyNotFoundError: 404, SceneNotReadyError: 404}
 
 
 def _immutable(body: bytes, mimetype: str, encoding: str = "") -> flask.Response:

@@ -1,0 +1,72 @@
+"""Filters come from what differs between runs, and from nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dashboard.filters import LevelsFilter, RangeFilter, filters_of, level_text
+
+
+def table(**columns: object) -> pd.DataFrame:
+    return pd.DataFrame(columns)
+
+
+def test_columns_that_do_not_differ_give_no_filter() -> None:
+    runs = table(momentum=[0.9, 0.9], architecture=["CNN", "ViT"])
+    assert [entry.name for entry in filters_of(runs, ["momentum", "architecture"])] == ["architecture"]
+
+
+def test_categories_become_pills_with_counts() -> None:
+    (entry,) = filters_of(table(architecture=["ViT", "CNN", "ViT"]), ["architecture"])
+    assert entry == LevelsFilter("architecture", ("CNN", "ViT"), (1, 2))
+
+
+def test_few_numbers_become_pills_in_numeric_order() -> None:
+    (entry,) = filters_of(table(batch_size=[128, 32, 1024, 32]), ["batch_size"])
+    assert entry == LevelsFilter("batch_size", ("32", "128", "1024"), (2, 1, 1))
+
+
+def test_several_numbers_become_a_range_that_stops_at_each_value() -> None:
+    rates = [0.1, 0.001, 0.003, 0.01, 0.03, 0.1]
+    (entry,) = filters_of(table(learning_rate=rates), ["learning_rate"])
+    assert entry == RangeFilter("learning_rate", (0.001, 0.003, 0.01, 0.03, 0.1), (1, 1, 1, 1, 2), True)
+
+
+@pytest.mark.parametrize("scale", [lambda u: u, lambda u: 10 ** (4 * u)], ids=["linear", "logarithmic"])
+def test_many_numbers_are_binned_and_no_run_is_lost(scale: object) -> None:
+    values = scale(np.linspace(0.1, 1.0, 100))  # type: ignore[operator]
+    (entry,) = filters_of(table(error=values), ["error"])
+    assert isinstance(entry, RangeFilter)
+    assert not entry.discrete
+    assert sum(entry.counts) == 100
+    assert entry.stops[0] == values.min()
+    assert entry.stops[-1] == values.max()
+    assert max(entry.counts) <= 12
+
+
+def test_missing_values_are_a_level_of_their_own() -> None:
+    (entry,) = filters_of(table(augmentation=["flip", None, "flip"]), ["augmentation"])
+    assert entry == LevelsFilter("augmentation", ("flip", "none"), (2, 1))
+
+
+def test_truth_values_are_categories() -> None:
+    (entry,) = filters_of(table(batch_norm=[True, False]), ["batch_norm"])
+    assert isinstance(entry, LevelsFilter)
+    assert entry.levels == ("no", "yes")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "none"), (float("nan"), "none"), (True, "yes"), (32, "32"), (0.1, "0.1"), ("a", "a")]
+)
+def test_level_text_is_the_same_for_python_and_numpy_values(value: object, text: str) -> None:
+    assert level_text(value) == text
+    if value is not None:
+        assert level_text(np.array([value])[0]) == text
+
+
+def test_a_range_outside_the_data_falls_back_to_everything() -> None:
+    entry = RangeFilter("lr", (0.1, 0.2, 0.3), (1, 1, 1), True)
+    assert entry.nearest_stops(0.15, 0.35) == (1, 2)
+    assert entry.nearest_stops(5.0, 6.0) == (0, 2)

@@ -1,0 +1,100 @@
+"""Opening a view sets every control; whatever a link says, a page comes up."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from dash.development.base_component import Component
+
+from dashboard import create_app, ids
+from dashboard.callbacks import open_view
+from dashboard.layout import page
+from dashboard.view_state import ViewState
+from engine import Explorer
+from tests.small_study import ARCHITECTURES, N_CHECKPOINTS, N_RUNS
+
+
+@pytest.fixture(scope="module")
+def explorer(studies_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Explorer]:
+    explorer = Explorer(studies_folder, device="cpu", cache=tmp_path_factory.mktemp("cache"))
+    yield explorer
+    explorer.close()
+
+
+def layout_ids(component: Component) -> list[str]:
+    return [str(component.id), *(str(found.id) for found in component._traverse_ids())]
+
+
+def test_every_id_stands_exactly_once_in_the_layout() -> None:
+    found = layout_ids(page("CPU"))
+    groups = (ids.Page, ids.Header, ids.Filters, ids.Picture, ids.Panels, ids.Table, ids.Status)
+    assert sorted(name for name in found if name != "page") == sorted(str(name) for group in groups for name in group)
+
+
+def test_callbacks_name_only_ids_of_the_layout(explorer: Explorer) -> None:
+    app = create_app(explorer)
+    known = set(layout_ids(page("CPU")))
+    for callback in app.callback_map.values():
+        for dependency in [*callback["inputs"], *callback["state"]]:
+            assert dependency["id"].startswith("{") or dependency["id"] in known
+
+
+def test_assets_name_only_ids_of_the_layout() -> None:
+    known = set(layout_ids(page("CPU")))
+    scripts = "\n".join(path.read_text() for path in (Path(__file__).parents[2] / "assets").glob("*.js"))
+    named = set(re.findall(r'(?:byId|getElementById|getApiAsync)\("([^"]+)"\)', scripts)) - {"_dash-config"}
+    assert named
+    assert named <= known
+
+
+def test_a_study_opens_with_its_runs_filters_and_colours(explorer: Explorer) -> None:
+    opened = open_view(explorer, ViewState())
+    payload = opened["payload"]
+    assert opened["study"] == "small"
+    assert len(payload["run_ids"]) == N_RUNS
+    assert payload["n_checkpoints"] == [N_CHECKPOINTS] * N_RUNS
+    assert [entry["name"] for entry in payload["filters"]][:3] == ["architecture", "learning_rate", "seed"]
+    assert "momentum" not in [entry["name"] for entry in payload["filters"]]
+    assert opened["color"] == "run:architecture"
+    json.dumps(payload, allow_nan=False)
+
+
+def test_levels_point_back_at_each_run_s_value(explorer: Explorer) -> None:
+    payload = open_view(explorer, ViewState())["payload"]
+    column = next(entry for entry in payload["columns"] if entry["name"] == "architecture")
+    runs = explorer.study("small").runs
+    assert [column["levels"][level] for level in column["level"]] == list(runs["architecture"])
+    assert set(column["levels"]) == set(ARCHITECTURES)
+
+
+def test_a_link_sets_the_controls(explorer: Explorer) -> None:
+    view = ViewState(study="small", split="test", axes=(2, 3, 1), color_by="model:progress", references="fit")
+    opened = open_view(explorer, view)
+    assert (opened["split"], opened["axes"], opened["color"], opened["references"]) == (
+        "test",
+        ("2", "3", "1"),
+        "model:progress",
+        "fit",
+    )
+
+
+def test_a_link_to_a_missing_study_opens_another_and_says_so(explorer: Explorer) -> None:
+    opened = open_view(explorer, ViewState(study="../../etc", split="test"))
+    assert opened["study"] == "small"
+    assert "no study" in opened["payload"]["notice"]
+
+
+def test_a_colour_that_the_study_lacks_falls_back(explorer: Explorer) -> None:
+    assert open_view(explorer, ViewState(color_by="run:nonsense"))["color"] == "run:architecture"
+
+
+def test_an_empty_folder_shows_how_to_make_a_study(tmp_path: Path) -> None:
+    explorer = Explorer(tmp_path, device="cpu", cache=tmp_path / "cache")
+    opened = open_view(explorer, ViewState())
+    explorer.close()
+    assert opened["study"] is None
+    assert "engine.Recorder" in opened["payload"]["advice"]

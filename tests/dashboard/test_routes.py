@@ -1,0 +1,183 @@
+"""What the browser may ask, what it gets, and what is refused."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from flask.testing import FlaskClient
+
+from dashboard import create_app
+from dashboard.access import AccessPolicy
+from engine import Explorer
+from tests.small_study import N_CHECKPOINTS, N_RUNS
+
+
+@pytest.fixture(scope="module")
+def explorer(studies_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Explorer]:
+    explorer = Explorer(studies_folder, device="cpu", cache=tmp_path_factory.mktemp("cache"))
+    yield explorer
+    explorer.close()
+
+
+@pytest.fixture(scope="module")
+def client(explorer: Explorer) -> FlaskClient:
+    return create_app(explorer).server.test_client()
+
+
+def mask(chosen: list[int], n: int = N_RUNS) -> str:
+    bits = np.zeros(n, dtype=np.uint8)
+    bits[chosen] = 1
+    return base64.b64encode(np.packbits(bits, bitorder="little").tobytes()).decode()
+
+
+@pytest.fixture
+def question(explorer: Explorer) -> dict[str, Any]:
+    return {
+        "study": "small",
+        "fingerprint": explorer.study("small").fingerprint,
+        "split": "train",
+        "mask": mask(list(range(N_RUNS))),
+        "fit_references": False,
+        "limit": 1e9,
+        "client": "test",
+    }
+
+
+def finished(client: FlaskClient, question: dict[str, Any]) -> dict[str, Any]:
+    status = client.post("/api/scenes", json=question).get_json()
+    deadline = time.monotonic() + 60
+    while status["state"] in ("queued", "running") and time.monotonic() < deadline:
+        status = client.get(f"/api/scenes/{status['key']}/status").get_json()
+    return status
+
+
+def decode(body: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    assert body[:4] == b"INP1"
+    length = int.from_bytes(body[4:8], "little")
+    header = json.loads(body[8 : 8 + length])
+    arrays = {
+        name: np.frombuffer(
+            body, dtype=entry["dtype"], count=int(np.prod(entry["shape"])), offset=8 + length + entry["offset"]
+        ).reshape(entry["shape"])
+        for name, entry in header["arrays"].items()
+    }
+    return header, arrays
+
+
+def test_health_answers_json(client: FlaskClient) -> None:
+    answer = client.get("/health")
+    assert answer.status_code == 200
+    assert answer.get_json()["status"] == "ok"
+    assert answer.get_json()["studies"] == ["small"]
+
+
+def test_a_scene_holds_the_engine_s_numbers(client: FlaskClient, explorer: Explorer, question: dict[str, Any]) -> None:
+    status = finished(client, question)
+    assert status["state"] == "done"
+    header, arrays = decode(client.get(f"/api/scenes/{status['key']}.bin").data)
+    scene = explorer.scene(status["key"])
+    assert header["n_models"] == N_RUNS * N_CHECKPOINTS
+    np.testing.assert_array_equal(arrays["coordinates"], scene.embedding.coordinates.astype("f4"))
+    assert header["diagnostics"]["explained_stress"] == scene.embedding.explained_stress.tolist()
+    assert [header["run_ids"][run] for run in arrays["run"]] == list(scene.models["run_id"])
+    np.testing.assert_allclose(arrays["model:epoch"], scene.models["epoch"])
+    assert set(header["panels"]) == {"spectrum", "explained-stress", "explained-variance"}
+
+
+def test_a_scene_s_address_never_changes_its_content(client: FlaskClient, question: dict[str, Any]) -> None:
+    key = finished(client, question)["key"]
+    first, second = client.get(f"/api/scenes/{key}.bin"), client.get(f"/api/scenes/{key}.bin")
+    assert first.data == second.data
+    assert "immutable" in first.headers["Cache-Control"]
+
+
+def test_the_mask_selects_the_runs_whose_bits_are_set(
+    client: FlaskClient, explorer: Explorer, question: dict[str, Any]
+) -> None:
+    chosen = [1, 9, N_RUNS - 1]
+    status = finished(client, {**question, "mask": mask(chosen)})
+    header, _ = decode(client.get(f"/api/scenes/{status['key']}.bin").data)
+    run_ids = explorer.study("small").runs.index
+    assert header["run_ids"] == [run_ids[run] for run in chosen]
+
+
+def test_a_question_that_costs_more_than_its_limit_is_not_begun(
+    client: FlaskClient, question: dict[str, Any], explorer: Explorer
+) -> None:
+    answer = client.post("/api/scenes", json={**question, "mask": mask([0, 2]), "limit": 0.0}).get_json()
+    assert answer["state"] == "expensive"
+    assert answer["predicted"] > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "text"),
+    [
+        ({"study": "../small"}, 404, "study"),
+        ({"study": 7}, 400, "study"),
+        ({"fingerprint": "old"}, 409, "reload"),
+        ({"split": "validation"}, 400, "split"),
+        ({"mask": "%%%"}, 400, "base64"),
+        ({"mask": base64.b64encode(b"\xff").decode()}, 400, "one bit"),
+        ({"mask": mask([])}, 400, "run"),
+        ({"limit": "soon"}, 400, "limit"),
+        ({"client": "x" * 1000}, 400, "client"),
+    ],
+)
+def test_a_bad_question_is_refused_with_its_reason(
+    client: FlaskClient, question: dict[str, Any], change: dict[str, Any], code: int, text: str
+) -> None:
+    answer = client.post("/api/scenes", json={**question, **change})
+    assert answer.status_code == code
+    assert text in answer.get_json()["error"]
+
+
+@pytest.mark.parametrize("body", ["[]", "null", "7", '"text"'])
+def test_a_body_that_is_no_object_is_refused(client: FlaskClient, body: str) -> None:
+    answer = client.post("/api/scenes", data=body, content_type="application/json")
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("key", ["nonsense", "v1-" + "0" * 64, "..", "%00"])
+def test_an_unknown_scene_is_refused(client: FlaskClient, key: str) -> None:
+    assert client.get(f"/api/scenes/{key}.bin").status_code == 404
+    assert client.get(f"/api/scenes/{key}/status").get_json()["state"] == "cancelled"
+
+
+def test_foreign_hosts_and_origins_are_refused(client: FlaskClient, question: dict[str, Any]) -> None:
+    assert client.get("/health", headers={"Host": "evil.example"}).status_code == 400
+    answer = client.post("/api/scenes", json=question, headers={"Origin": "http://evil.example"})
+    assert answer.status_code == 403
+
+
+def test_too_large_a_body_is_refused(client: FlaskClient) -> None:
+    assert client.post("/api/scenes", data=b"x" * 2_000_000, content_type="application/json").status_code == 413
+
+
+def test_every_answer_binds_the_browser(client: FlaskClient) -> None:
+    for path in ("/", "/health", "/_dash-layout"):
+        headers = client.get(path).headers
+        assert "default-src 'self'" in headers["Content-Security-Policy"]
+        assert "unsafe-eval" not in headers["Content-Security-Policy"]
+        assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_token_lets_in_once_and_then_by_cookie(explorer: Explorer) -> None:
+    client = create_app(explorer, AccessPolicy(hosts=(), token="secret")).server.test_client()
+    assert client.get("/health").status_code == 401
+    assert client.get("/health?token=wrong").status_code == 401
+    assert client.get("/?token=secret").status_code == 302
+    assert client.get("/health").status_code == 200
+
+
+def test_plotly_is_served_by_the_app_itself(client: FlaskClient) -> None:
+    answer = client.get("/plotly.min.js")
+    assert answer.status_code == 200
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert "immutable" in answer.headers["Cache-Control"]
