@@ -158,7 +158,33 @@ def read_manifest(folder: Path) -> Manifest:
         raise StudyFormatError(reason, file) from None
 
 
-def check_match(study: Manifest, run: Manifest, where: str) -> None:
+def join_study(study: Path, declared: Manifest, *, durable: bool) -> Manifest:
+    """The manifest of the study in this folder, which must fit, or of the one made there now.
+
+    Raises:
+        RunMismatchError: other labels, splits or classes than the study's.
+        StudyFormatError: the study is damaged, or the folder holds something else.
+    """
+    study.mkdir(parents=True, exist_ok=True)
+    # Two recorders may start at the same moment: the first to get the lock makes the study, the other must fit it.
+    with files.folder_lock(study):
+        try:
+            manifest = read_manifest(study)
+        except StudyNotFoundError:
+            ours = {RUNS_FOLDER, *(labels_file(split) for split in SPLITS)}
+            foreign = sorted(p.name for p in study.iterdir() if p.name not in ours and not p.name.startswith("."))
+            if foreign:
+                raise StudyFormatError(
+                    f"{study} holds no {STUDY_FILE} but other files ({', '.join(foreign[:3])}): a study is made in "
+                    "an empty folder. Give another path."
+                ) from None
+            write_manifest(study, declared, durable=durable)
+            manifest = declared
+    _check_match(manifest, declared, str(study))
+    return manifest
+
+
+def _check_match(study: Manifest, run: Manifest, where: str) -> None:
     """Refuse a run whose probe sets or classes are not the study's."""
     if study.splits.keys() != run.splits.keys():
         reason = f"the study has splits {list(study.splits)}, the run {list(run.splits)}"

@@ -4,44 +4,34 @@ from __future__ import annotations
 
 import math
 import os
-import re
-import secrets
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from engine import files
 from engine.document import read_document
-from engine.encoding import DTYPES, ENCODING, as_array, log_probabilities, loss_and_error
+from engine.encoding import DTYPES, as_array, log_probabilities, loss_and_error
 from engine.errors import (
+    EngineError,
     InvalidPredictionsError,
     InvalidSpecError,
     RunError,
     RunFormatError,
     RunMismatchError,
-    StudyFormatError,
-    StudyNotFoundError,
 )
 from engine.hyperparameters import AUTOMATIC_METRICS, RESERVED, Scalar, parse_hyperparameters, refuse_names
 from engine.journal import LARGEST_STEP
 from engine.manifest import (
     NAME,
     RUNS_FOLDER,
-    STUDY_FILE,
-    Manifest,
-    check_match,
-    labels_file,
+    join_study,
     new_manifest,
     read_manifest,
-    write_manifest,
 )
-from engine.run_folder import RUN_FILE
+from engine.run_document import RUN_FILE, new_run_id, run_fields
 from engine.run_writer import RunWriter, create_run, reopen_run
 from engine.values import SPLITS
-
-RECORDER_VERSION = 1
 
 Durability = Literal["process", "disk"]
 
@@ -102,11 +92,12 @@ class Recorder:
         except ValueError as error:
             raise InvalidSpecError(str(error)) from None
         if run_id is None:
-            run_id = _new_run_id(parsed)
+            run_id = new_run_id(parsed)
         for name in (run_id, study.name):
             if not NAME.fullmatch(name):
                 raise InvalidSpecError(f"A run or study is named by {NAME.pattern}, received {name!r}.")
-        self._manifest = _join_study(study, declared, durable=durable)
+        with _disk_errors_named(study):
+            self._manifest = join_study(study, declared, durable=durable)
         if class_names is not None and self._manifest.class_names != declared.class_names:
             raise RunMismatchError(
                 f"The run does not fit the study at {study}: its class names are {declared.class_names!r:.200}, the "
@@ -121,9 +112,10 @@ class Recorder:
         if resume and path.exists():
             self._open(path, parsed, durable=durable)
             return
-        fields = _run_fields(run_id, parsed, self._manifest, dtype)
+        fields = run_fields(run_id, parsed, self._manifest, dtype)
         self._hyperparameters: dict[str, Scalar] = parsed
-        self._writer: RunWriter = create_run(study, self._manifest, run_id, fields, DTYPES[dtype], durable=durable)
+        with _disk_errors_named(study):
+            self._writer: RunWriter = create_run(study, self._manifest, run_id, fields, DTYPES[dtype], durable=durable)
 
     @classmethod
     def resume(cls, run_path: str | os.PathLike[str], *, durability: Durability = "process") -> Self:
@@ -156,12 +148,12 @@ class Recorder:
     @property
     def n_checkpoints(self) -> int:
         """How many checkpoints are committed."""
-        return self._writer.n_checkpoints
+        return self._writer.position.n_checkpoints
 
     @property
     def last_step(self) -> int:
         """Step of the last committed checkpoint; -1 where there is none."""
-        return self._writer.last_step
+        return self._writer.position.last_step
 
     def record(
         self,
@@ -243,7 +235,8 @@ class Recorder:
                 f"{dict(hyperparameters)!r:.300}. Pass the same, or another run_id."
             )
         self._hyperparameters = dict(stored or {})
-        self._writer = reopen_run(path, self._manifest, durable=durable)
+        with _disk_errors_named(path):
+            self._writer = reopen_run(path, self._manifest, durable=durable)
 
     def _parse_position(self, step: Any, epoch: Any) -> tuple[int, float | None]:
         if isinstance(step, bool | float) or not hasattr(step, "__index__"):
@@ -265,54 +258,19 @@ class Recorder:
             raise InvalidSpecError(f"metrics must be numbers by name: {error}") from None
 
 
+@contextmanager
+def _disk_errors_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        # Some of the engine's errors are OSErrors as well; they have their words already.
+        if isinstance(error, EngineError):
+            raise
+        reason = f"Nothing can be recorded at {path} ({error.strerror}): make room or permit writing there."
+        raise RunError(reason) from error
+
+
 def _parse_durability(durability: str) -> bool:
     if durability not in ("process", "disk"):
         raise InvalidSpecError(f"durability must be 'process' or 'disk', received {durability!r}.")
     return durability == "disk"
-
-
-def _new_run_id(hyperparameters: Mapping[str, Any]) -> str:
-    architecture = hyperparameters.get("architecture") or hyperparameters.get("model") or "run"
-    prefix = re.sub(r"[^A-Za-z0-9]+", "-", str(architecture)).strip("-")[:40] or "run"
-    return f"{prefix}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-
-
-def _run_fields(run_id: str, hyperparameters: Mapping[str, Any], manifest: Manifest, dtype: str) -> dict[str, Any]:
-    return {
-        "run_id": run_id,
-        "hyperparameters": dict(hyperparameters),
-        "n_classes": manifest.n_classes,
-        "splits": {
-            split: {
-                "n_samples": probe.n_samples,
-                "dtype": dtype,
-                "encoding": ENCODING,
-                "order_sha256": probe.order_hash,
-            }
-            for split, probe in manifest.splits.items()
-        },
-        "created": datetime.now(UTC).isoformat(timespec="microseconds"),
-        "nonce": secrets.token_hex(8),
-        "recorder": RECORDER_VERSION,
-    }
-
-
-def _join_study(study: Path, declared: Manifest, *, durable: bool) -> Manifest:
-    """The manifest of an existing study that fits, or of the study made now."""
-    study.mkdir(parents=True, exist_ok=True)
-    # Two recorders may start at the same moment: the first to get the lock makes the study, the other must fit it.
-    with files.folder_lock(study):
-        try:
-            manifest = read_manifest(study)
-        except StudyNotFoundError:
-            ours = {RUNS_FOLDER, *(labels_file(split) for split in SPLITS)}
-            foreign = sorted(p.name for p in study.iterdir() if p.name not in ours and not p.name.startswith("."))
-            if foreign:
-                raise StudyFormatError(
-                    f"{study} holds no {STUDY_FILE} but other files ({', '.join(foreign[:3])}): a study is made in "
-                    "an empty folder. Give another path."
-                ) from None
-            write_manifest(study, declared, durable=durable)
-            manifest = declared
-    check_match(manifest, declared, str(study))
-    return manifest

@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 
 from engine import files
 from engine.document import DOCUMENT_LIMIT, parse_document, read_document
-from engine.encoding import DTYPES, ENCODING, decode
+from engine.encoding import decode
 from engine.errors import RunFormatError
 from engine.hyperparameters import Scalar, parse_hyperparameters, refuse_names
 from engine.journal import JOURNAL, JOURNAL_LIMIT, Journal, parse_journal
 from engine.manifest import NAME, Manifest
 from engine.record_array import HEADER_BYTES, length_in_header
+from engine.run_document import RUN_FILE, parse_splits
 
-RUN_FILE = "run.json"
 SEAL_FILE = "seal.json"
 HEADER_ATTEMPTS = 3
 STATUSES = ("running", "finished", "failed")
@@ -165,29 +165,6 @@ def read_run(path: Path, manifest: Manifest) -> RunFolder:
         with _blaming(run_id, f"{split}.npy"):
             _check_data_file(run, split)
     return run
-
-
-def parse_splits(fields: Mapping[str, Any], manifest: Manifest) -> dict[str, np.dtype[np.generic]]:
-    """The stored dtype of each split of a run.json that fits the study; ValueError gives the difference."""
-    declared = fields.get("splits")
-    if not isinstance(declared, dict) or declared.keys() != manifest.splits.keys():
-        raise ValueError(f"{RUN_FILE} must have the study's splits {list(manifest.splits)}, it has {declared!r:.200}")
-    if fields.get("n_classes") != manifest.n_classes:
-        raise ValueError(f"{RUN_FILE} has {fields.get('n_classes')!r} classes, the study {manifest.n_classes}")
-    dtypes: dict[str, np.dtype[np.generic]] = {}
-    for split, probe in manifest.splits.items():
-        entry = declared[split]
-        if not isinstance(entry, dict) or entry.get("order_sha256") != probe.order_hash:
-            raise ValueError(f"it was recorded on another probe set: its {split} labels are not the study's")
-        if entry.get("n_samples") != probe.n_samples:
-            raise ValueError(f"{RUN_FILE} has {entry.get('n_samples')!r} {split} samples, the study {probe.n_samples}")
-        if entry.get("encoding") != ENCODING or entry.get("dtype") not in DTYPES:
-            raise ValueError(
-                f"{RUN_FILE} must store {split} as {ENCODING!r} in one of {list(DTYPES)}, it has "
-                f"{entry.get('encoding')!r} in {entry.get('dtype')!r}"
-            )
-        dtypes[split] = DTYPES[entry["dtype"]]
-    return dtypes
 
 
 def _status_of(seal: Mapping[str, Any], journal: Journal) -> str:

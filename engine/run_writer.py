@@ -17,18 +17,27 @@ import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine import files
 from engine.document import document_bytes
-from engine.errors import RunError, RunLockedError, RunMismatchError
+from engine.errors import RunError, RunFormatError, RunLockedError, RunMismatchError
 from engine.journal import JOURNAL, line_bytes
 from engine.manifest import RUNS_FOLDER, Manifest
 from engine.record_array import HEADER_BYTES, header_bytes
-from engine.run_folder import RUN_FILE, SEAL_FILE, RunFolder, read_run
+from engine.run_document import RUN_FILE
+from engine.run_folder import SEAL_FILE, RunFolder, read_run
+
+
+class Position(NamedTuple):
+    """Where a run ends: what is committed."""
+
+    n_checkpoints: int
+    last_step: int
+    journal_bytes: int
 
 
 class RunWriter:
@@ -41,11 +50,10 @@ class RunWriter:
         self.path = run.path
         self.dtypes = run.dtypes
         self.shapes = run.shapes
-        self.n_checkpoints = run.n_checkpoints
-        self.last_step = int(run.journal.steps[-1]) if run.n_checkpoints else -1
+        last_step = int(run.journal.steps[-1]) if run.n_checkpoints else -1
+        self.position = Position(run.n_checkpoints, last_step, run.journal.n_bytes)
         self._durable = durable
         self._journal = journal
-        self._journal_bytes = run.journal.n_bytes
         self._is_open = True
         self._data: dict[str, int] = {}
         try:
@@ -54,48 +62,51 @@ class RunWriter:
                 self._data[split] = os.open(run.data_file(split), flags)
             self._drop_uncommitted()
         except BaseException:
-            self.close()
+            for descriptor in self._data.values():
+                os.close(descriptor)
             raise
 
     def commit(
         self, records: Mapping[str, NDArray[Any]], *, step: int, epoch: float | None, metrics: Mapping[str, float]
     ) -> None:
         """Append one checkpoint; when this returns it is committed, when it raises it is not."""
-        if not self._is_open:
-            raise RunError(f"Run {self.path.name} is closed: open it again with Recorder.resume({str(self.path)!r}).")
+        self._refuse_closed()
+        index = self.position.n_checkpoints
         try:
             crcs = {}
             for split, record in records.items():
                 raw = np.ascontiguousarray(record, self.dtypes[split]).data.cast("B")
-                files.write_at(self._data[split], raw, HEADER_BYTES + self.n_checkpoints * len(raw))
+                files.write_at(self._data[split], raw, HEADER_BYTES + index * len(raw))
                 crcs[split] = zlib.crc32(raw)
             self._sync(*self._data.values())
-            line = line_bytes(
-                index=self.n_checkpoints, step=step, epoch=epoch, time=time.time(), metrics=metrics, crcs=crcs
-            )
+            line = line_bytes(index=index, step=step, epoch=epoch, time=time.time(), metrics=metrics, crcs=crcs)
             files.append(self._journal, line)
             self._sync(self._journal)
+            # One assignment, so that Ctrl-C falls before it or behind it and the handler below is right both times.
+            self.position = Position(index + 1, step, self.position.journal_bytes + len(line))
+            self._write_headers()
         except OSError as error:
             self._take_back()
             raise RunError(
-                f"Run {self.path.name}: checkpoint {self.n_checkpoints} (step {step}) could not be written "
-                f"({error.strerror}). The {self.n_checkpoints} checkpoints before it are safe; make room or repair "
-                "the disk, then record it again."
+                f"Run {self.path.name}: checkpoint {index} (step {step}) could not be written ({error.strerror}). "
+                f"{self.position.n_checkpoints} checkpoints are safe; make room or repair the disk, then go on "
+                "recording."
             ) from error
-        self._journal_bytes += len(line)
-        self.n_checkpoints += 1
-        self.last_step = step
-        self._write_headers()
+        except BaseException:
+            self._take_back()
+            raise
 
     def seal(self, status: str, error: str | None) -> None:
         """End the run: write seal.json with counts and SHA-256 digests, and release the lock."""
+        self._refuse_closed()
+        self._drop_uncommitted()
         digests = {}
         for name in (RUN_FILE, JOURNAL, *(f"{split}.npy" for split in self._data)):
             with open(self.path / name, "rb") as file:
                 digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
         fields = {
             "status": status,
-            "n_checkpoints": self.n_checkpoints,
+            "n_checkpoints": self.position.n_checkpoints,
             "error": error,
             "ended": datetime.now(UTC).isoformat(timespec="seconds"),
             "sha256": digests,
@@ -110,22 +121,29 @@ class RunWriter:
             for descriptor in (self._journal, *self._data.values()):
                 os.close(descriptor)
 
+    def _refuse_closed(self) -> None:
+        if not self._is_open:
+            raise RunError(
+                f"Run {self.path.name} is closed and takes nothing more. A run that is not finished goes on with "
+                f"Recorder.resume({str(self.path)!r})."
+            )
+
     def _drop_uncommitted(self) -> None:
-        os.ftruncate(self._journal, self._journal_bytes)
+        os.ftruncate(self._journal, self.position.journal_bytes)
         for split, descriptor in self._data.items():
-            os.ftruncate(descriptor, HEADER_BYTES + self.n_checkpoints * self._record_bytes(split))
+            os.ftruncate(descriptor, HEADER_BYTES + self.position.n_checkpoints * self._record_bytes(split))
         self._write_headers()
 
     def _take_back(self) -> None:
         # Half a line must not stay: the next append would make it a damaged line in the middle.
         try:
-            os.ftruncate(self._journal, self._journal_bytes)
+            os.ftruncate(self._journal, self.position.journal_bytes)
         except OSError:
             self.close()
 
     def _write_headers(self) -> None:
         for split, descriptor in self._data.items():
-            shape = (self.n_checkpoints, *self.shapes[split])
+            shape = (self.position.n_checkpoints, *self.shapes[split])
             files.write_at(descriptor, header_bytes(self.dtypes[split], shape), 0)
 
     def _record_bytes(self, split: str) -> int:
@@ -179,7 +197,7 @@ def create_run(
         return RunWriter(read_run(target, manifest), journal, durable=durable)
     except BaseException:
         if journal >= 0:
-            _close_quietly(journal)
+            os.close(journal)
         shutil.rmtree(folder, ignore_errors=True)
         raise
 
@@ -203,12 +221,15 @@ def reopen_run(path: Path, manifest: Manifest, *, durable: bool) -> RunWriter:
         (path / SEAL_FILE).unlink(missing_ok=True)
         return RunWriter(run, journal, durable=durable)
     except BaseException:
-        _close_quietly(journal)
+        os.close(journal)
         raise
 
 
 def _locked_journal(path: Path, run_id: str) -> int:
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise RunFormatError(f"Run {run_id}: {path.name} cannot be opened ({error.strerror}).", path.name) from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -221,12 +242,3 @@ def _locked_journal(path: Path, run_id: str) -> int:
         os.close(descriptor)
         raise
     return descriptor
-
-
-def _close_quietly(descriptor: int) -> None:
-    # A RunWriter that failed half-way has already closed it.
-    try:
-        os.close(descriptor)
-    except OSError as error:
-        if error.errno != errno.EBADF:
-            raise

@@ -20,6 +20,7 @@ import pandas as pd
 from engine.errors import InvalidSpecError, RunFormatError, SelectionError, StudyError, StudyNotFoundError
 from engine.manifest import RUNS_FOLDER, STUDY_FILE, Manifest, ProbeSet, read_manifest
 from engine.run_folder import RunFolder, read_run
+from engine.run_table import checkpoint_table, is_differing, run_table
 from engine.values import Predictions, RunProblem, StudySummary
 
 
@@ -122,38 +123,17 @@ class Study:
     @cached_property
     def differing(self) -> tuple[str, ...]:
         """Hyperparameters with more than one distinct value; to lack one counts as a value."""
-        return tuple(name for name in self.hyperparameters if len(set(map(_distinct, self._values(name)))) > 1)
+        return tuple(name for name in self.hyperparameters if is_differing(self._values(name)))
 
     @cached_property
     def runs(self) -> pd.DataFrame:
         """One row per run, indexed by run_id: hyperparameters, n_checkpoints, status, last value of each metric."""
-        runs = self.run_folders.values()
-        columns: dict[str, pd.Series] = {name: _column(self._values(name)) for name in self.hyperparameters}
-        columns["n_checkpoints"] = pd.Series([run.n_checkpoints for run in runs], dtype=np.int64)
-        columns["status"] = pd.Series([run.status for run in runs], dtype=object)
-        for name in self.metrics:
-            columns[name] = pd.Series([_last(run.journal.metrics.get(name)) for run in runs], dtype=np.float64)
-        table = pd.DataFrame(columns)
-        table.index = pd.Index(list(self.run_folders), dtype=object, name="run_id")
-        return table
+        return run_table(list(self.run_folders.values()), self.hyperparameters, self.metrics)
 
     @cached_property
     def checkpoints(self) -> pd.DataFrame:
         """One row per model, in run order: run_id, checkpoint, step, epoch, time (seconds since 1970), metrics."""
-        runs = list(self.run_folders.values())
-        counts = [run.n_checkpoints for run in runs]
-        journals = [run.journal for run in runs]
-        columns: dict[str, Any] = {
-            "run_id": np.repeat(np.array(list(self.run_folders), dtype=object), counts),
-            "checkpoint": _joined([np.arange(count, dtype=np.int64) for count in counts], np.int64),
-            "step": _joined([journal.steps for journal in journals], np.int64),
-            "epoch": _joined([journal.epochs for journal in journals], np.float64),
-            "time": _joined([journal.times for journal in journals], np.float64),
-        }
-        for name in self.metrics:
-            parts = [j.metrics.get(name, np.full(len(j), np.nan)) for j in journals]
-            columns[name] = _joined(parts, np.float64)
-        return pd.DataFrame(columns)
+        return checkpoint_table(list(self.run_folders.values()), self.metrics)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -228,8 +208,8 @@ class Study:
         table = self.checkpoints
         counts = [run.n_checkpoints for run in self.run_folders.values()]
         first = dict(zip(self.run_folders, np.cumsum([0, *counts]), strict=False))
-        rows = [np.arange(first[run.run_id], first[run.run_id] + run.n_checkpoints) for run in runs]
-        return table.iloc[_joined(rows, np.int64)].reset_index(drop=True)
+        rows = [row for run in runs for row in range(first[run.run_id], first[run.run_id] + run.n_checkpoints)]
+        return table.iloc[rows].reset_index(drop=True)
 
     def _probe(self, split: str) -> ProbeSet:
         if split not in self.manifest.splits:
@@ -269,28 +249,3 @@ def _summary(path: Path) -> StudySummary:
         if isinstance(error, StudyNotFoundError):
             error = StudyNotFoundError(f"Study {path.name} was removed while it was read.")
         return StudySummary(path.name, path.name, 0, 0, 0, str(error))
-
-
-def _distinct(value: Any) -> tuple[str, Any]:
-    # 1, 1.0 and True are equal in Python; 1 and 1.0 are the same learning rate, True is another thing.
-    return ("bool" if isinstance(value, bool) else "", value)
-
-
-def _column(values: list[Any]) -> pd.Series:
-    """A column of the narrowest sensible dtype: bool, int64, float64 (missing: NaN), else object (missing: None)."""
-    kinds = {type(value) for value in values}
-    if kinds == {bool}:
-        return pd.Series(values, dtype=np.bool_)
-    if kinds == {int}:
-        return pd.Series(values, dtype=np.int64)
-    if kinds <= {int, float, type(None)} and kinds != {type(None)}:
-        return pd.Series(values, dtype=np.float64)
-    return pd.Series(values, dtype=object)
-
-
-def _last(values: Any) -> float:
-    return float("nan") if values is None or not len(values) else float(values[-1])
-
-
-def _joined(parts: Sequence[Any], dtype: Any) -> Any:
-    return np.concatenate([np.empty(0, dtype), *parts])

@@ -14,7 +14,8 @@ from engine.encoding import decode
 from engine.errors import RunFormatError, StudyFormatError
 from engine.journal import JOURNAL
 from engine.manifest import RUNS_FOLDER, Manifest, read_manifest
-from engine.run_folder import RUN_FILE, SEAL_FILE, RunFolder, read_run
+from engine.run_document import RUN_FILE
+from engine.run_folder import SEAL_FILE, RunFolder, read_run
 from engine.store import run_paths
 
 RESTORE = "restore it from a copy, or move the run's folder out of the study"
@@ -72,7 +73,7 @@ def _verify_run(path: Path, manifest: Manifest) -> Iterator[Finding]:
     try:
         run = read_run(path, manifest)
     except RunFormatError as error:
-        yield Finding(f"{prefix}/{error.file}", None, str(error).removesuffix("."), RESTORE)
+        yield Finding(f"{prefix}/{error.file}".rstrip("/"), None, str(error).removesuffix("."), RESTORE)
         return
     try:
         yield from _verify_content(run, prefix, manifest)
