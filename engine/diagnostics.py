@@ -21,13 +21,12 @@ Vector = NDArray[np.float64]
 
 def centred_norm(matrix: NDArray[np.float64], row_means: Vector) -> float:
     """Return ||W||_F of (model, model) distances from their row means, without forming W."""
-    # Centred in two steps, ||D - r||^2 and then minus m ||r - mu||^2: the textbook identity subtracts numbers of
-    # the size of ||D||^2 from each other and loses digits of a W that is small against D.
     n_models = len(matrix)
     grand_mean = float(row_means.mean())
-    squares = sum(float(((row - grand_mean) ** 2).sum()) for row in matrix)
-    about_mean = squares - 2.0 * n_models * float(((row_means - grand_mean) ** 2).sum())
-    return 0.5 * math.sqrt(max(0.0, about_mean))
+    squares = float(np.vdot(matrix, matrix)) - (n_models * grand_mean) ** 2
+    # Means taken out of the row means first: two large sums would be subtracted otherwise.
+    squares -= 2.0 * n_models * float(((row_means - grand_mean) ** 2).sum())
+    return 0.5 * math.sqrt(max(0.0, squares))
 
 
 def centred_diagonal(row_means: Vector, grand_mean: float) -> Vector:

@@ -134,7 +134,7 @@ def _bisect(slope: Callable[[Array, Array, Array, Array, Array], Array], a: Arra
 
     def sign_at(t: Array) -> Array:
         angle = t[:, None] * theta
-        return slope(a, b, rest, np.cos(angle), np.sin(angle)).sum(axis=1)
+        return np.asarray(slope(a, b, rest, np.cos(angle), np.sin(angle)).sum(axis=1))
 
     low, high = np.zeros(len(a)), np.ones(len(a))
     at_start, at_end = sign_at(low) >= 0, sign_at(high) <= 0

@@ -21,13 +21,16 @@ from engine.diagnostics import (
     explained_variance,
     explained_variance_absolute,
 )
+from engine.eigenpairs import all_pairs, centred_product, sum_of_moduli, top_pairs
 from engine.errors import InvalidSpecError, SelectionError
 from engine.values import MINIMUM_MODELS, Distances, Embedding, FloatArray
 
-FULL_SPECTRUM_MODELS = 300
-"""Up to here the whole spectrum costs no more than an iteration for its top, and makes every diagnostic exact."""
-FULL_SPECTRUM_SHARE = 0.2
+ALL_PAIRS_MODELS = 300
+"""Up to here solving for all eigenpairs costs no more than iterating for the top ones."""
+ALL_PAIRS_SHARE = 0.1
 """Above this share of the spectrum an iteration loses against solving for all of it."""
+WHOLE_SPECTRUM_MODELS = 700
+"""Up to here all eigenvalues take less than a tenth of a second. The time is cubic: at 2,000 models it is a second."""
 RANK_TOLERANCE = 1e-14
 """Times the number of models: eigenvalues this small against the largest are rounding of a zero."""
 SYMMETRY_TOLERANCE = 1e-6
@@ -35,12 +38,14 @@ SYMMETRY_TOLERANCE = 1e-6
 CHECK_ROWS = 512
 
 
-def embed(distances: Distances | ArrayLike, n_components: int = 10) -> Embedding:
+def embed(distances: Distances | ArrayLike, n_components: int = 10, *, whole_spectrum: bool | None = None) -> Embedding:
     """Return the InPCA embedding of a matrix of divergences.
 
     Args:
         distances: (model, model) symmetric divergences with a zero diagonal, as :class:`Distances` or as an array.
         n_components: how many signed eigenpairs; fewer come back where the rank is lower, none for equal models.
+        whole_spectrum: whether to compute all eigenvalues for the sake of ``explained_variance_absolute``, the one
+            diagnostic that needs them; it is NaN without. None does so up to ``WHOLE_SPECTRUM_MODELS`` models.
 
     Returns:
         The embedding; see :class:`Embedding` for shapes.
@@ -58,12 +63,14 @@ def embed(distances: Distances | ArrayLike, n_components: int = 10) -> Embedding
     grand_mean = float(row_means.mean())
     norm = centred_norm(matrix, row_means)
     trace = 0.5 * n_models * grand_mean
-    if n_models <= FULL_SPECTRUM_MODELS or n_components > FULL_SPECTRUM_SHARE * n_models:
-        spectrum, vectors = _all_pairs(matrix, row_means, grand_mean)
+    if n_models <= ALL_PAIRS_MODELS or n_components > ALL_PAIRS_SHARE * n_models:
+        spectrum, vectors = all_pairs(matrix)
         absolute_total = float(np.abs(spectrum).sum())
     else:
-        spectrum, vectors = _top_pairs(matrix, n_components)
-        absolute_total = np.nan
+        spectrum, vectors = top_pairs(matrix, n_components)
+        if whole_spectrum is None:
+            whole_spectrum = n_models <= WHOLE_SPECTRUM_MODELS
+        absolute_total = sum_of_moduli(matrix) if whole_spectrum else np.nan
     rank = int((np.abs(spectrum) > RANK_TOLERANCE * n_models * np.abs(spectrum).max(initial=0.0)).sum())
     n_kept = min(n_components, rank)
     eigenvalues = spectrum[:n_kept].copy()
@@ -140,39 +147,11 @@ def fix_signs(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(vectors * np.where(signs == 0, 1.0, signs))
 
 
-def _all_pairs(
-    matrix: NDArray[np.float64], row_means: NDArray[np.float64], grand_mean: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    centred = -0.5 * (matrix - row_means[:, None] - row_means + grand_mean)
-    eigenvalues, vectors = np.linalg.eigh(centred)
-    order = np.argsort(-np.abs(eigenvalues), kind="stable")
-    return eigenvalues[order], vectors[:, order]
-
-
-def _centred_product(matrix: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return W x without forming W; centred on both sides, or the constant vector leaks back in."""
-    product = matrix @ (x - x.mean(axis=0))
-    return np.asarray(-0.5 * (product - product.mean(axis=0)))
-
-
-def _top_pairs(matrix: NDArray[np.float64], n_components: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    from scipy.sparse.linalg import LinearOperator, eigsh
-
-    n_models = len(matrix)
-    if not matrix.any():
-        return np.zeros(0), np.zeros((n_models, 0))
-    operator = LinearOperator((n_models, n_models), matvec=lambda x: _centred_product(matrix, x), dtype=np.float64)
-    start = np.random.default_rng(0).standard_normal(n_models)
-    eigenvalues, vectors = eigsh(operator, k=n_components, which="LM", v0=start - start.mean())
-    order = np.argsort(-np.abs(eigenvalues), kind="stable")
-    return eigenvalues[order], vectors[:, order]
-
-
 def _residual(matrix: NDArray[np.float64], eigenvalues: NDArray[np.float64], vectors: NDArray[np.float64]) -> float:
     """Return the largest ||W u - lambda u|| / |lambda_1|, measured, not taken from the solver's recurrence."""
     if not len(eigenvalues):
         return 0.0
-    errors = np.linalg.norm(_centred_product(matrix, vectors) - vectors * eigenvalues, axis=0)
+    errors = np.linalg.norm(centred_product(matrix, vectors) - vectors * eigenvalues, axis=0)
     return float(errors.max() / np.abs(eigenvalues[0]))
 
 
