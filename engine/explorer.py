@@ -12,7 +12,6 @@ import os
 import re
 import threading
 import uuid
-from typing import TYPE_CHECKING
 
 from engine.cache import BlobCache, prepare_cache_folder
 from engine.catalogue import Catalogue
@@ -20,22 +19,21 @@ from engine.costs import Costs
 from engine.devices import choose_device, describe_device, find_device
 from engine.errors import (
     EngineError,
-    InvalidSpecError,
     JobCancelled,
     RunFormatError,
     SceneNotReadyError,
-    SelectionError,
 )
 from engine.jobs import Job, Jobs
+from engine.recent import Recent
 from engine.scene_builder import SceneBuilder, scene_key
 from engine.scenes import SceneCache
+from engine.selection import answerable
 from engine.store import Study
-from engine.values import MINIMUM_MODELS, EmbeddingSpec, JobStatus, Scene, StudySummary
-
-if TYPE_CHECKING:
-    from engine.distances import DistanceStore
+from engine.values import EmbeddingSpec, JobStatus, Scene, StudySummary
 
 logger = logging.getLogger(__name__)
+
+ALIASES = 1000
 
 _KEY = re.compile(r"v\d{1,6}-[0-9a-f]{64}")
 
@@ -68,6 +66,9 @@ class Explorer:
         self._scenes = SceneCache(self._blobs)
         self._costs = Costs()
         self._jobs = Jobs()
+        # Under the key of a question with a damaged run lies the scene without it. Only those who already hold the key
+        # are led there: once the run is repaired, the same question has its own scene.
+        self._aliases: Recent[str] = Recent(ALIASES)
         self._builder: SceneBuilder | None = None
         self._making_builder = threading.Lock()
 
@@ -103,12 +104,13 @@ class Explorer:
             InvalidSpecError: a split the study does not have, or an unknown divergence.
         """
         study = self.study(spec.study_id)
-        spec = _check(spec, study)
+        spec = answerable(spec, study)
         key = scene_key(spec, study)
         if (scene := self._scenes.get(key)) is not None:
             self._jobs.withdraw(client)
             return _done(scene)
-        seconds = sum(self._seconds(spec, study).values())
+        # Before the builder is there, asking it would mean to wait for the device to be found.
+        seconds = None if self._builder is None else self._seconds(spec, study)
         return self._jobs.submit(key, lambda job: self._compute(key, spec, study, job), client, seconds)
 
     def wait(self, key: str, timeout: float | None = None) -> JobStatus:
@@ -135,7 +137,7 @@ class Explorer:
         Raises:
             SceneNotReadyError: it was never asked for, is still being computed, or was evicted.
         """
-        scene = self._scenes.get(key) if _KEY.fullmatch(key) else None
+        scene = self._kept(key)
         if scene is None:
             raise SceneNotReadyError(f"No scene is kept under the key {key[:80]!r}: request its embedding again.")
         return scene
@@ -166,10 +168,10 @@ class Explorer:
             EngineError: as :meth:`request`.
         """
         study = self.study(spec.study_id)
-        spec = _check(spec, study)
+        spec = answerable(spec, study)
         if self._scenes.get(scene_key(spec, study)) is not None:
             return 0.0
-        return sum(self._seconds(spec, study).values())
+        return self._seconds(spec, study)
 
     def warm_up(self) -> None:
         """Find the device, import what computes and compile the kernels, in the worker and without waiting."""
@@ -180,8 +182,17 @@ class Explorer:
         self._jobs.close()
         self._blobs.close()
 
-    def _seconds(self, spec: EmbeddingSpec, study: Study) -> dict[str, float]:
-        return self._costs.predict(self._scene_builder().work(spec, study))
+    def _kept(self, key: str) -> Scene | None:
+        if not _KEY.fullmatch(key):
+            return None
+        scene = self._scenes.get(key)
+        if scene is None and (intact_key := self._aliases.get(key)) is not None:
+            scene = self._scenes.get(intact_key)
+            scene = None if scene is None else dataclasses.replace(scene, key=key)
+        return scene
+
+    def _seconds(self, spec: EmbeddingSpec, study: Study) -> float:
+        return sum(self._costs.predict(self._scene_builder().work(spec, study)).values())
 
     def _compute(self, key: str, spec: EmbeddingSpec, study: Study, job: Job) -> None:
         """Compute and keep a scene, without the runs that turn out damaged on the way."""
@@ -197,18 +208,19 @@ class Explorer:
             logger.warning("%s It is left out.", error)
         found = [problem for problem in intact.problems if problem.run_id in spec.run_ids]
         self._catalogue.leave_out(spec.study_id, found)
-        spec = _check(spec, intact)
+        spec = answerable(spec, intact)
         intact_key = scene_key(spec, intact)
         self._compute(intact_key, spec, intact, job)
-        # The damaged run may be repaired, so the name of the question with it must not outlive this process.
-        self._scenes.put_in_memory(key, dataclasses.replace(self.scene(intact_key), key=key))
+        self._aliases.put(key, intact_key, 1)
 
     def _scene_builder(self) -> SceneBuilder:
         with self._making_builder:
             if self._builder is None:
                 if self._device is None:
                     self._device = find_device(self._device_wanted)
-                distances = _distance_store(self.cache_folder, self._device)
+                from engine.distances import DistanceStore
+
+                distances = DistanceStore(self.cache_folder / "distances", self._device)
                 self._builder = SceneBuilder(distances, self._blobs, self._costs, describe_device(self._device))
             return self._builder
 
@@ -225,46 +237,5 @@ class Explorer:
         embed(pairwise_distances(logits, device=self._device), n_components=2)
 
 
-def _distance_store(cache_folder: os.PathLike[str], device: str) -> DistanceStore:
-    from pathlib import Path
-
-    from engine.distances import DistanceStore
-
-    return DistanceStore(Path(cache_folder) / "distances", device)
-
-
 def _done(scene: Scene) -> JobStatus:
     return JobStatus(scene.key, "done", fraction=1.0, elapsed=scene.seconds, remaining=0.0)
-
-
-def _check(spec: EmbeddingSpec, study: Study) -> EmbeddingSpec:
-    """The question as the study can answer it: its runs in study order, without those left out as damaged."""
-    from engine.divergences import DIVERGENCES
-
-    if spec.split not in study.splits:
-        raise InvalidSpecError(
-            f"The study {study.study_id} has no {spec.split} split: it has {', '.join(study.splits)}."
-        )
-    if spec.divergence not in DIVERGENCES:
-        raise InvalidSpecError(f"divergence must be one of {', '.join(DIVERGENCES)}, received {spec.divergence!r}.")
-    left_out = {problem.run_id: problem.reason for problem in study.problems}
-    unknown = [run_id for run_id in spec.run_ids if run_id not in study.runs.index and run_id not in left_out]
-    if unknown:
-        names = ", ".join(map(repr, unknown[:3])) + (f" and {len(unknown) - 3} more" if len(unknown) > 3 else "")
-        raise SelectionError(f"The study {study.study_id} has no run {names}: select runs that are in its table.")
-    wanted = set(spec.run_ids)
-    run_ids = tuple(run_id for run_id in study.runs.index if run_id in wanted)
-    n_models = int(study.runs.loc[list(run_ids), "n_checkpoints"].sum())
-    if n_models < MINIMUM_MODELS:
-        raise SelectionError(_too_few(n_models, [left_out[run_id] for run_id in spec.run_ids if run_id in left_out]))
-    return dataclasses.replace(spec, run_ids=run_ids)
-
-
-def _too_few(n_models: int, reasons: list[str]) -> str:
-    missing = MINIMUM_MODELS - n_models
-    damaged = f" {len(reasons)} selected run(s) cannot be used: {reasons[0]}" if reasons else ""
-    return (
-        f"The selection holds {n_models} checkpoint{'' if n_models == 1 else 's'}, and an embedding needs at least "
-        f"{MINIMUM_MODELS}: {missing} more {'is' if missing == 1 else 'are'} missing. Select more runs, or runs with "
-        f"more checkpoints.{damaged}"
-    )

@@ -66,9 +66,14 @@ class Job:
         elapsed = 0.0 if self._began is None else time.monotonic() - self._began
         fraction = 1.0 if state == "done" else self._status.fraction
         remaining = 0.0 if state == "done" else None
+        self._function = _nothing  # it holds on to a whole study
         self._status = replace(
             self._status, state=state, fraction=fraction, elapsed=elapsed, remaining=remaining, message=message
         )
+
+
+def _nothing(job: Job) -> None:
+    pass
 
 
 def _remaining(elapsed: float, fraction: float, predicted: float | None) -> float | None:

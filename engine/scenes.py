@@ -58,20 +58,19 @@ class SceneCache:
             scene = decode_scene(blob)
         except CacheError:
             return None
-        self.put_in_memory(key, scene)
+        self._remember(scene)
         return scene
 
     def put(self, scene: Scene) -> None:
         """Keep a scene under its own key."""
-        self.put_in_memory(scene.key, scene)
+        self._remember(scene)
         try:
             self._blobs.put(scene.key, encode_scene(scene))
         except CacheError as refusal:
             logger.warning("The scene %.20s is not kept on disk. %s", scene.key, refusal)
 
-    def put_in_memory(self, key: str, scene: Scene) -> None:
-        """Keep a scene until the process ends or newer ones need its place."""
-        self._recent.put(key, scene, _size(scene))
+    def _remember(self, scene: Scene) -> None:
+        self._recent.put(scene.key, scene, _size(scene))
 
 
 def _size(scene: Scene) -> int:
