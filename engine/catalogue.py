@@ -12,7 +12,7 @@ from pathlib import Path
 from engine.errors import StudyError, StudyNotFoundError
 from engine.manifest import STUDY_FILE
 from engine.store import Study, open_study, run_paths
-from engine.values import RunProblem, StudySummary
+from engine.values import StudySummary
 
 CHECK_INTERVAL = 1.0
 """Seconds for which a snapshot is taken as fresh without looking at its folder."""
@@ -70,15 +70,19 @@ class Catalogue:
             raise StudyNotFoundError(f"The study {study_id!r} was removed from {self.folder}.")
         return entry.study
 
-    def leave_out(self, study_id: str, problems: Iterable[RunProblem]) -> Study:
-        """The snapshot without runs that turned out damaged; they stay out until their files change."""
+    def leave_out_damaged(self, study_id: str, run_ids: Iterable[str]) -> Study:
+        """Read the records of some runs, and leave out those that are damaged until their files change."""
+        study = self.study(study_id)
         entry = self._entries[study_id]
         with entry.refreshing:
-            for problem in problems:
-                if entry.study is not None and problem.run_id in entry.study.run_folders:
-                    entry.damaged[problem.run_id] = (entry.stamps.get(problem.run_id, ()), problem.reason)
-                    entry.study = entry.study.without(problem.run_id, problem.reason)
-        return self.study(study_id)
+            # Looked at before the records are read: a repair in between then shows as a change.
+            stamps = _stamps(self.folder / study_id)
+            checked = study.checked([run_id for run_id in run_ids if run_id in study.run_folders])
+            for problem in checked.problems:
+                if problem.run_id in study.run_folders:
+                    entry.damaged[problem.run_id] = (stamps.get(problem.run_id, ()), problem.reason)
+            entry.study = checked
+        return checked
 
     def _refresh(self, study_id: str, entry: _Entry) -> None:
         if time.monotonic() < entry.fresh_until:

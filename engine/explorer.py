@@ -202,12 +202,10 @@ class Explorer:
             self._scenes.put(self._scene_builder().build(key, spec, study, job))
             return
         except RunFormatError as error:
-            intact = study.checked(spec.run_ids)
-            if len(intact.problems) == len(study.problems):
+            intact = self._catalogue.leave_out_damaged(spec.study_id, spec.run_ids)
+            if all(run_id in intact.run_folders for run_id in spec.run_ids):
                 raise
             logger.warning("%s It is left out.", error)
-        found = [problem for problem in intact.problems if problem.run_id in spec.run_ids]
-        self._catalogue.leave_out(spec.study_id, found)
         spec = answerable(spec, intact)
         intact_key = scene_key(spec, intact)
         self._compute(intact_key, spec, intact, job)

@@ -378,6 +378,18 @@ def test_a_run_damaged_since_it_was_opened_is_left_out_and_named(explorer, studi
     assert explorer.embed(spec()).spec.run_ids == scene.spec.run_ids, "asking for it again is no error"
 
 
+def test_a_run_damaged_between_two_looks_at_its_folder_stays_out(explorer, studies):
+    explorer.study("demo")
+    explorer._catalogue._entries["demo"].fresh_until = float("inf")
+    damage(studies, "cnn-1")
+    assert explorer.embed(spec()).spec.run_ids == ("cnn-0", "vit-0", "vit-1")
+    record(studies / "demo", "cnn-2")
+    explorer._catalogue._entries["demo"].fresh_until = 0.0
+    study = explorer.study("demo")
+    assert [problem.run_id for problem in study.problems] == ["cnn-1"]
+    assert "cnn-2" in study.runs.index
+
+
 def test_a_damaged_run_stays_out_while_others_grow_and_comes_back_when_repaired(explorer, studies):
     intact = (studies / "demo" / "runs" / "cnn-1" / "train.npy").read_bytes()
     damage(studies, "cnn-1")
