@@ -33,10 +33,6 @@ OVERLAP_FLOOR = 2.0**-63
 """Smallest overlap the logarithm is taken of (43.7 nats). Four of them multiply to 2^-252: from 2^126 that is still a
 normal float32, so four samples fit between two exponent moves, whatever the models."""
 
-MAX_UNROLLED_CLASSES = 32
-"""Widest dot product that is unrolled. Beyond, the registers overflow and the plain loop loses a factor of a hundred,
-while matrix multiplication gains with every class."""
-
 
 class Panels(Protocol):
     """Square roots of the probabilities of some models, laid out as one kernel wants them."""
@@ -70,8 +66,8 @@ def may_cap(rows: Panels, columns: Panels) -> bool:
 
 
 def select_kernel(n_classes: int, device: str) -> Kernel:
-    """Return the kernel for this many classes on this device: the path is chosen by shape."""
-    if device == "cpu" and n_classes <= MAX_UNROLLED_CLASSES:
+    """Return the kernel for this many classes on this device."""
+    if device == "cpu":
         from engine.kernels.numba_tile import NumbaKernel
 
         return NumbaKernel(n_classes)

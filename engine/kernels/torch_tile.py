@@ -1,7 +1,6 @@
-"""The tile on any torch device, and for wide class axes: batched matrix products, one logarithm per four samples.
+"""The tile on any torch device: batched matrix products, one logarithm per four samples.
 
-The readable form of what the other kernels do, and the one that wins where a sample's dot product is long enough to
-keep a matrix multiplication busy.
+The readable form of what the other kernels do.
 """
 
 from __future__ import annotations
