@@ -62,7 +62,7 @@ def studies(recorded, tmp_path):
 @pytest.fixture
 def open_explorer(studies, tmp_path, monkeypatch):
     monkeypatch.setattr(catalogue, "CHECK_INTERVAL", 0.0)
-    monkeypatch.setattr(catalogue, "CHECK_SHARE", 1.0)
+    monkeypatch.setattr(catalogue, "CHECK_SHARE", float("inf"))
     opened = []
 
     def make(**options):
