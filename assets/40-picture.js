@@ -11,7 +11,7 @@
 
   const VIEW_DIRECTION = { x: 0.55, y: -1.15, z: 0.55 };
   const HALF_FIELD_OF_VIEW = Math.tan(Math.PI / 8);
-  const MARGIN = 0.86;
+  const MARGIN = 0.74;
   const CONFIG = {
     displaylogo: false,
     responsive: true,

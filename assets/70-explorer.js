@@ -269,7 +269,7 @@
   const draw = () => {
     const { scene, study, style } = state;
     if (!scene || !style) return;
-    const element = byId("scene");
+    const element = byId("picture");
     inpca.attachPicture(element, { onHover: showDetail, onCamera });
     const colouring = inpca.colouring(study, scene, state.colorBy, style);
     const index = new Map(study.run_ids.map((runId, run) => [runId, run]));

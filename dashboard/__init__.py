@@ -68,7 +68,9 @@ def create_app(explorer: Explorer, access: AccessPolicy | None = None, prefix: s
         description=text.DESCRIPTION,
         update_title=None,
         url_base_pathname=prefix,
-        index_string=_INDEX.replace("PREFIX", prefix).replace("VERSION", plotly.__version__).replace("FAVICON", _FAVICON),
+        index_string=_INDEX.replace("PREFIX", prefix)
+        .replace("VERSION", plotly.__version__)
+        .replace("FAVICON", _FAVICON),
         serve_locally=True,
         compress=False,
         enable_mcp=False,

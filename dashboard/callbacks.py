@@ -156,7 +156,7 @@ def _picker_entries(summaries: tuple[StudySummary, ...]) -> list[dict[str, Any]]
     return [
         {
             "value": summary.study_id,
-            "label": summary.title if summary.error else f"{summary.title} · {summary.n_runs} runs",
+            "label": f"{summary.title or summary.study_id} (cannot be opened)" if summary.error else summary.title,
             "disabled": bool(summary.error),
         }
         for summary in summaries

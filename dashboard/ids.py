@@ -42,7 +42,7 @@ class Picture(StrEnum):
     AXIS_Z = "axis-z"
     REFERENCES = "references"
     RESET_CAMERA = "reset-camera"
-    SCENE = "scene"
+    SCENE = "picture"
     LEGEND = "legend"
     DETAIL = "detail"
     NOTICE = "notice"

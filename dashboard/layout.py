@@ -140,7 +140,7 @@ def _stage() -> html.Section:
             ),
             html.Div(
                 [
-                    html.Div(id=Picture.SCENE, className="scene", role="img", tabIndex="0"),
+                    html.Div(id=Picture.SCENE, className="scene", role="figure", tabIndex="0"),
                     html.Div(id=Picture.LEGEND, className="legend", role="group", **{"aria-label": "Legend"}),
                     html.Div(id=Picture.DETAIL, className="detail", hidden=True),
                     html.Div(id=Picture.NOTICE, className="notice", hidden=True, role="alert"),
@@ -188,7 +188,7 @@ def _panel(panel: Panels) -> html.Section:
         [
             html.Div([html.H2(title), html.Span("", className="figure-of-merit", **{"data-merit": panel})]),
             html.P(definition, className="definition"),
-            html.Div(id=panel, className="panel-figure", role="img", **{"aria-label": title}),
+            html.Div(id=panel, className="panel-figure", role="figure", **{"aria-label": title}),
         ],
         className="panel",
     )

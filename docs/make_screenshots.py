@@ -1,0 +1,52 @@
+"""Take the README's screenshots: serve the studies that ship, open them in Chromium, save PNG files beside this script.
+
+Run from the project's root: ``python docs/make_screenshots.py`` (needs requirements-dev.txt and a system Chromium).
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import threading
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import waitress  # noqa: E402
+from playwright.sync_api import sync_playwright  # noqa: E402
+
+from dashboard import create_app  # noqa: E402
+from engine import Explorer  # noqa: E402
+
+VIEWS = {
+    "screenshot.png": ("?v=1&d=mnist1d&split=test&c=run%3Aarchitecture", "light"),
+    "screenshot-dark.png": ("?v=1&d=digits&c=model%3Atest_error", "dark"),
+}
+SIZE = {"width": 1440, "height": 900}
+CHROMIUM = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+
+
+def main() -> None:
+    """Serve, look, save."""
+    executable = shutil.which("chromium") or shutil.which("google-chrome")
+    if executable is None:
+        raise SystemExit("No Chromium on the path: install one first.")
+    explorer = Explorer(ROOT / "data" / "studies")
+    server = waitress.create_server(create_app(explorer).server, host="127.0.0.1", port=0)
+    threading.Thread(target=server.run, daemon=True).start()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM)
+        for name, (query, scheme) in VIEWS.items():
+            page = browser.new_context(viewport=SIZE, color_scheme=scheme).new_page()  # type: ignore[arg-type]
+            page.goto(f"http://127.0.0.1:{server.effective_port}/{query}")
+            page.wait_for_selector("#page[data-scene]", timeout=120_000)
+            page.wait_for_timeout(2000)
+            page.screenshot(path=Path(__file__).with_name(name))
+            print(f"docs/{name}")
+        browser.close()
+    explorer.close()
+
+
+if __name__ == "__main__":
+    main()

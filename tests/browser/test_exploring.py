@@ -1,0 +1,174 @@
+"""A newcomer's first minutes, in a real browser."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.browser.conftest import Visit
+from tests.small_study import N_RUNS
+
+pytestmark = pytest.mark.browser
+
+
+def test_the_page_shows_an_embedding_by_itself(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    assert tab.counts() == f"{N_RUNS} shown / {N_RUNS} embedded / {N_RUNS} runs"
+    assert tab.drawn_colors() > 50
+    assert tab.page.locator(".panel-figure .main-svg").count() >= 3
+    assert "CPU" in tab.page.inner_text(".device")
+
+
+def test_a_filter_embeds_the_selection_again(tab: Visit) -> None:
+    before = tab.open().wait_for_scene()
+    stress = tab.page.inner_text('[data-merit="explained-stress"]')
+    tab.pill("CNN")
+    after = tab.wait_for_scene(other_than=before)
+    assert after != before
+    assert tab.counts() == f"10 shown / 10 embedded / {N_RUNS} runs"
+    assert tab.page.inner_text('[data-merit="explained-stress"]') != stress
+    assert tab.page.locator("#run-table .ag-center-cols-container .ag-row").count() <= 10
+    assert set(tab.page.evaluate("inpca.state.scene.run_ids.map(id => id.split('-')[0])")) == {"cnn"}
+
+
+def test_the_camera_survives_five_rounds_of_rotation_and_update(tab: Visit) -> None:
+    key = tab.open().wait_for_scene()
+    for round_, level in enumerate(["CNN", "ViT", "fully connected", "CNN", "ViT"]):
+        tab.rotate(25 + 10 * round_)
+        camera = tab.camera()
+        tab.pill(level)
+        key = tab.wait_for_scene(other_than=key)
+        assert tab.camera() == pytest.approx(camera, abs=1e-6), f"the view jumped in round {round_}"
+    tab.page.click("#theme-toggle")
+    tab.page.wait_for_timeout(500)
+    assert tab.camera() == pytest.approx(camera, abs=1e-6)
+
+
+def test_a_rotation_does_not_snap_back_after_an_update(tab: Visit) -> None:
+    key = tab.open().wait_for_scene()
+    tab.pill("CNN")
+    tab.wait_for_scene(other_than=key)
+    before = tab.camera()
+    tab.rotate(80)
+    assert tab.camera() != pytest.approx(before, abs=1e-2)
+
+
+def test_colouring_hiding_and_axes_ask_the_server_nothing(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    tab.page.wait_for_timeout(600)
+    tab.traffic.requests.clear()
+    tab.page.evaluate("dash_clientside.set_props('color-by', {value: 'model:progress'})")
+    tab.page.wait_for_selector(".gradient")
+    tab.page.evaluate("dash_clientside.set_props('color-by', {value: 'run:architecture'})")
+    tab.page.locator(".legend-entry").first.click()
+    tab.page.wait_for_function("document.getElementById('counts').textContent.startsWith('20 shown')")
+    tab.page.evaluate("dash_clientside.set_props('axis-x', {value: '4'})")
+    tab.page.wait_for_function("document.getElementById('picture').layout.scene.xaxis.title.text.startsWith('4')")
+    tab.page.wait_for_timeout(600)
+    assert [request.url for request in tab.traffic.requests] == []
+
+
+def test_a_selection_change_uploads_little(tab: Visit) -> None:
+    key = tab.open().wait_for_scene()
+    tab.traffic.requests.clear()
+    tab.pill("CNN")
+    tab.wait_for_scene(other_than=key)
+    assert tab.traffic.posts()
+    assert all(len(request.post_data or "") < 20_000 for request in tab.traffic.posts())
+
+
+def test_hovering_a_checkpoint_tells_its_run(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    tab.page.evaluate(
+        "document.getElementById('picture').emit('plotly_hover', {points: [{curveNumber: 0, pointNumber: 2}]})"
+    )
+    text = tab.page.inner_text("#detail")
+    first_run = tab.page.evaluate("inpca.state.scene.run_ids[0]")
+    assert first_run in text
+    for word in ("3 of 8", "progress", "train error", "test error", "learning rate"):
+        assert word in text
+
+
+def test_moving_over_the_picture_finds_a_run(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    box = tab.page.locator("#picture").bounding_box()
+    assert box is not None
+    for step in range(80):
+        tab.page.mouse.move(box["x"] + box["width"] * (0.25 + step / 160), box["y"] + box["height"] * 0.5)
+        tab.page.wait_for_timeout(40)
+        if tab.page.is_visible("#detail"):
+            break
+    assert tab.page.is_visible("#detail")
+
+
+def test_the_upload_button_is_nowhere(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    titles = tab.page.evaluate(
+        "[...document.querySelectorAll('.modebar-btn')].map(b => `${b.dataset.title} ${b.getAttribute('data-attr')}`)"
+    )
+    assert titles
+    assert not [title for title in titles if re.search("share|cloud|chart studio", title, re.IGNORECASE)]
+
+
+def test_the_address_carries_the_view(tab: Visit) -> None:
+    key = tab.open().wait_for_scene()
+    tab.pill("CNN")
+    key = tab.wait_for_scene(other_than=key)
+    tab.rotate(60)
+    tab.page.evaluate("dash_clientside.set_props('color-by', {value: 'run:seed'})")
+    tab.page.evaluate("dash_clientside.set_props('axis-z', {value: '4'})")
+    tab.page.wait_for_timeout(800)
+    camera, address = tab.camera(), tab.page.url
+    tab.page.goto("about:blank")
+    tab.page.goto(address)
+    assert tab.wait_for_scene() == key
+    assert tab.camera() == pytest.approx(camera, abs=2e-3)
+    assert tab.page.evaluate("[inpca.state.colorBy, ...inpca.state.axes]") == ["run:seed", 1, 2, 4]
+
+
+def test_a_range_narrows_the_selection_and_is_kept_in_the_address(tab: Visit) -> None:
+    key = tab.open().wait_for_scene()
+    tab.page.evaluate("dash_clientside.set_props({type: 'filter-range', name: 'learning_rate'}, {value: [0, 1]})")
+    tab.wait_for_scene(other_than=key)
+    assert tab.counts() == f"12 shown / 12 embedded / {N_RUNS} runs"
+    tab.page.wait_for_timeout(500)
+    assert "learning_rate%3A0.001..0.003" in tab.page.url
+
+
+def test_the_other_split_is_another_embedding(tab: Visit) -> None:
+    key = tab.open().wait_for_scene()
+    tab.page.locator("#split label", has_text="test").click()
+    assert tab.wait_for_scene(other_than=key) != key
+    assert tab.page.evaluate("inpca.state.scene.split") == "test"
+
+
+def test_references_can_be_fitted_in_and_hidden(tab: Visit) -> None:
+    key = tab.open().wait_for_scene()
+    labels = "document.getElementById('picture').layout.scene.annotations.length"
+    assert tab.page.evaluate(labels) == 2
+    tab.page.locator("#references label", has_text="hide").click()
+    tab.page.wait_for_timeout(400)
+    assert tab.page.evaluate(labels) == 0
+    tab.page.locator("#references label", has_text=re.compile("^fit$")).click()
+    tab.wait_for_scene(other_than=key)
+    assert tab.page.evaluate("inpca.state.scene.fit_references") is True
+
+
+def test_picked_runs_can_be_kept_alone(tab: Visit) -> None:
+    key = tab.open().wait_for_scene()
+    boxes = tab.page.locator("#run-table .ag-pinned-left-cols-container input[type=checkbox]")
+    for index in range(3):
+        boxes.nth(index).click()
+    tab.page.wait_for_function("inpca.state.picked.size === 3")
+    tab.page.click("#only-picked")
+    tab.wait_for_scene(other_than=key)
+    assert tab.counts() == f"3 shown / 3 embedded / {N_RUNS} runs"
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (1920, 1080), (2560, 1440), (768, 1024)])
+def test_nothing_overflows(tab: Visit, size: tuple[int, int]) -> None:
+    tab.page.set_viewport_size({"width": size[0], "height": size[1]})
+    tab.open().wait_for_scene()
+    assert tab.page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    assert tab.page.locator("#picture canvas").first.bounding_box()["width"] > 300  # type: ignore[index]

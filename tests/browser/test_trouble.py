@@ -1,0 +1,88 @@
+"""What a visitor sees when something is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
+
+from tests.browser.conftest import Served, Visit, serve, visit
+from tests.small_study import N_RUNS, record_small_study
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> Iterator[Served]:
+    """A study in which one run's data were cut short."""
+    folder = record_small_study(tmp_path / "studies" / "small")
+    data = folder / "runs" / "cnn-0.001-0" / "train.npy"
+    data.write_bytes(data.read_bytes()[:1000])
+    yield from serve(tmp_path / "studies", tmp_path / "cache")
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Served]:
+    (tmp_path / "studies").mkdir()
+    yield from serve(tmp_path / "studies", tmp_path / "cache")
+
+
+def test_a_damaged_run_is_named_and_the_rest_works(browser: Browser, damaged: Served) -> None:
+    for tab in visit(browser, damaged.url):
+        tab.open().wait_for_scene()
+        assert "cnn-0.001-0" in tab.page.inner_text("#problems")
+        assert f"/ {N_RUNS - 1} embedded /" in tab.counts()
+
+
+def test_a_folder_without_studies_shows_how_to_make_one(browser: Browser, empty: Served) -> None:
+    for tab in visit(browser, empty.url):
+        tab.open()
+        tab.page.wait_for_selector("#notice:not([hidden])")
+        assert "engine.Recorder" in tab.page.inner_text("#notice")
+        assert tab.traffic.errors == []
+
+
+def test_a_selection_that_no_run_passes_says_which_filter_to_loosen(tab: Visit) -> None:
+    tab.open("?f=architecture:CNN;seed:1&runs=vit-0.1-0,vit-0.1-1")
+    tab.page.wait_for_selector("#notice:not([hidden])")
+    assert "No run passes" in tab.page.inner_text("#notice")
+    assert "architecture" in tab.page.inner_text("#notice")
+    tab.page.locator("#notice button").click()
+    tab.wait_for_scene()
+    assert tab.counts().startswith(f"{N_RUNS} shown")
+
+
+def test_a_broken_link_falls_back_to_defaults(tab: Visit) -> None:
+    tab.open("?v=1&d=nowhere&split=sideways&ax=9,9,9&cam=x&f=;;;:::&r=a:b..c").wait_for_scene()
+    assert "no study" in tab.page.inner_text("#notice") or tab.counts().startswith(f"{N_RUNS} shown")
+    assert tab.page.evaluate("inpca.state.axes") == [1, 2, 3]
+
+
+def test_a_lost_connection_loses_nothing_on_screen(browser: Browser, served: Served) -> None:
+    for tab in visit(browser, served.url):
+        key = tab.open().wait_for_scene()
+        tab.page.context.set_offline(True)
+        tab.pill("ViT")
+        tab.page.wait_for_selector("#notice.error:not([hidden])")
+        assert "connection" in tab.page.inner_text("#notice")
+        assert tab.scene_key() == key
+        assert tab.drawn_colors() > 50
+        tab.page.context.set_offline(False)
+        tab.wait_for_scene(other_than=key)
+        assert tab.page.is_hidden("#notice")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_assistive_technology_finds_nothing_serious(browser: Browser, served: Served, scheme: str) -> None:
+    for tab in visit(browser, served.url, color_scheme=scheme):
+        tab.open().wait_for_scene()
+        found = Axe().run(tab.page).response["violations"]
+        serious = [
+            (entry["id"], [node["html"][:160] for node in entry["nodes"]][:3])
+            for entry in found
+            if entry["impact"] in ("serious", "critical")
+        ]
+        assert serious == []

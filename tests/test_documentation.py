@@ -1,0 +1,99 @@
+"""What the documents say is true: their commands run, their names exist, their code works as written."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import engine
+from dashboard.text import PANELS
+from dashboard.view_state import ViewState
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def code_blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_two_commands_name_files_that_exist() -> None:
+    (commands,) = code_blocks("")
+    assert commands.splitlines()[0].startswith("pip install -r requirements.txt && python app.py ")
+    assert commands.splitlines()[1].startswith("pip install -r requirements-dev.txt && python -m pytest ")
+    for name in ("requirements.txt", "requirements-dev.txt", "app.py"):
+        assert (ROOT / name).is_file()
+
+
+def test_every_option_of_the_app_is_known() -> None:
+    text = subprocess.run(
+        [sys.executable, "app.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    for option in ("--studies", "--host", "--port", "--device", "--cache"):
+        assert option in text
+
+
+def test_every_link_of_the_readme_leads_somewhere() -> None:
+    targets = [target for target in re.findall(r"\]\(([^)]+)\)", README) if not target.startswith("http")]
+    assert targets
+    assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+def test_the_telling_view_is_a_view_of_a_study_that_ships() -> None:
+    (query,) = set(re.findall(r"\(http://127\.0\.0\.1:8050/(\?[^)]+)\)", README))
+    view = ViewState.from_query(query)
+    assert (ROOT / "data" / "studies" / view.study / "study.json").is_file()
+    assert (view.split, view.color_by) == ("test", "run:architecture")
+
+
+def test_every_module_the_readme_names_exists() -> None:
+    layout = README.split("## How the code is laid out")[1].split("##")[0]
+    named = set(re.findall(r"`([a-z_]+)`", layout))
+    known = {path.stem for folder in ("engine", "dashboard") for path in (ROOT / folder).rglob("*.py")}
+    assert named
+    assert named <= known
+
+
+def test_every_public_name_can_be_imported_and_says_what_it_is() -> None:
+    for name in engine.__all__:
+        assert getattr(engine, name).__doc__
+
+
+def test_recording_works_as_the_readme_shows_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    recipe, _ = code_blocks("python")
+    assert len(recipe.strip().splitlines()) <= 10
+    torch.manual_seed(0)
+    names = {
+        "model": torch.nn.Linear(3, 4),
+        "x_train": torch.randn(12, 3),
+        "x_test": torch.randn(8, 3),
+        "y_train": np.arange(12) % 4,
+        "y_test": np.arange(8) % 4,
+        "train_one_epoch": lambda model: None,
+    }
+    exec(recipe, names)
+    study = engine.open_study(tmp_path / "data" / "studies" / "mine")
+    assert list(study.runs["n_checkpoints"]) == [20]
+    assert list(study.runs["architecture"]) == ["mlp"]
+
+
+def test_the_notebook_example_works_on_a_study_that_ships(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    names: dict[str, object] = {}
+    exec(code_blocks("python")[1], names)
+    embedding = names["e"]
+    assert isinstance(embedding, engine.Embedding)
+    assert embedding.n_components == 10
+
+
+def test_every_panel_tells_its_definition_in_a_sentence() -> None:
+    for title, definition in PANELS.values():
+        assert title
+        assert 40 < len(definition) < 160
