@@ -215,6 +215,8 @@ class Recorder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if not self._writer.is_open:
+            return
         if error is None:
             self.close()
             return

@@ -98,7 +98,7 @@ class RunFolder:
         """(checkpoint, sample, class) committed records as stored; ValueError where the file ends too early."""
         array: NDArray[np.floating[Any]] = np.empty((self.n_checkpoints, *self.shapes[split]), self.dtypes[split])
         with files.opened(self.data_file(split)) as (descriptor, _):
-            files.read_into(descriptor, array.data.cast("B"), HEADER_BYTES, f"{split}.npy")
+            files.read_into(descriptor, array.reshape(-1).view(np.uint8).data, HEADER_BYTES, f"{split}.npy")
         return array
 
     def damaged_records(self, split: str, stored: NDArray[np.floating[Any]]) -> list[int]:

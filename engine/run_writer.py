@@ -15,6 +15,7 @@ import shutil
 import time
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -84,7 +85,6 @@ class RunWriter:
             self._sync(self._journal)
             # One assignment, so that Ctrl-C falls before it or behind it and the handler below is right both times.
             self.position = Position(index + 1, step, self.position.journal_bytes + len(line))
-            self._write_headers()
         except OSError as error:
             self._take_back()
             raise RunError(
@@ -95,6 +95,9 @@ class RunWriter:
         except BaseException:
             self._take_back()
             raise
+        # The checkpoint is committed whatever its header says; the next commit or the seal writes it again.
+        with suppress(OSError):
+            self._write_headers()
 
     def seal(self, status: str, error: str | None) -> None:
         """End the run: write seal.json with counts and SHA-256 digests, and release the lock."""
@@ -120,6 +123,10 @@ class RunWriter:
             self._is_open = False
             for descriptor in (self._journal, *self._data.values()):
                 os.close(descriptor)
+
+    @property
+    def is_open(self) -> bool:
+        return self._is_open
 
     def _refuse_closed(self) -> None:
         if not self._is_open:

@@ -85,7 +85,7 @@ def _verify_content(run: RunFolder, prefix: str, manifest: Manifest) -> Iterator
     damaged = False
     for split in run.dtypes:
         for finding in (*_verify_records(run, split, prefix), *_verify_header(run, split, prefix, manifest)):
-            damaged = True
+            damaged |= finding.is_error
             yield finding
     if run.journal.n_tail:
         reason = f"{run.journal.n_tail} bytes of an uncommitted line behind checkpoint {run.n_checkpoints - 1}"
@@ -113,12 +113,14 @@ def _verify_records(run: RunFolder, split: str, prefix: str) -> Iterator[Finding
 def _verify_header(run: RunFolder, split: str, prefix: str, manifest: Manifest) -> Iterator[Finding]:
     with files.opened(run.data_file(split)) as (descriptor, _):
         length = run.length_in_header(split, descriptor)
-    # The header is rewritten after the commit: it may be one record behind where the writer was killed in between,
-    # and ahead of the journal read before it only by what has been committed since.
     newest = read_run(run.path, manifest).n_checkpoints if length > run.n_checkpoints else run.n_checkpoints
-    if not run.n_checkpoints - 1 <= length <= newest:
-        reason = f"its header declares {length} records, but {newest} are committed"
-        yield Finding(f"{prefix}/{split}.npy", None, reason, RESTORE)
+    if run.n_checkpoints <= length <= newest:
+        return
+    # The header is rewritten after the commit: it is one record behind where the writer was killed in between.
+    is_error = length != run.n_checkpoints - 1
+    reason = f"its header declares {length} records, but {newest} are committed"
+    advice = RESTORE if is_error else "readers go by the journal, resuming corrects it"
+    yield Finding(f"{prefix}/{split}.npy", None, reason, advice, is_error)
 
 
 def _verify_digests(run: RunFolder, prefix: str) -> Iterator[Finding]:

@@ -1,0 +1,173 @@
+"""Whatever interrupts a recording, nothing committed is lost and nothing uncommitted is seen."""
+
+from __future__ import annotations
+
+import errno
+import multiprocessing
+import os
+import random
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine import Recorder, RunError, files, open_study, verify_study
+from tests.recording import LABELS, log_softmax, logits, record_forever, record_run, record_step
+
+N_KILLS = 15
+ENDLESS = 60.0
+
+
+def _assert_sound(study: Path, run_id: str, at_least: int, at_most: int) -> int:
+    snapshot = open_study(study)
+    assert snapshot.problems == ()
+    count = int(snapshot.runs.loc[run_id, "n_checkpoints"])
+    assert at_least <= count <= at_most
+    for split in LABELS:
+        stored = snapshot.predictions(split, [run_id]).log_probabilities
+        expected = [log_softmax(logits(run_id, step, split)) for step in range(count)]
+        np.testing.assert_allclose(stored, np.reshape(expected, stored.shape), atol=0.02)
+    assert [finding for finding in verify_study(study) if finding.is_error] == []
+    return count
+
+
+def test_killed_recorder_loses_nothing_committed_and_can_be_resumed(tmp_path: Path):
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.recording"])
+    study, rng, before = tmp_path / "study", random.Random(0), 0
+    for kill in range(N_KILLS):
+        acknowledged = context.Value("q", -1, lock=False)
+        process = context.Process(target=record_forever, args=(str(study), "run", acknowledged))
+        process.start()
+        deadline = time.monotonic() + ENDLESS
+        # The first kills fall anywhere, also while the study is being made; the others among commits.
+        while kill >= 3 and acknowledged.value < before and time.monotonic() < deadline:
+            time.sleep(0.0005)
+        time.sleep(rng.uniform(0, 0.03))
+        process.kill()
+        process.join()
+        if (study / "runs" / "run").exists():
+            least = max(before, acknowledged.value)
+            before = _assert_sound(study, "run", least, max(least, acknowledged.value) + 1 if kill >= 3 else 10**6)
+    assert before > N_KILLS
+    with Recorder.resume(study / "runs" / "run") as recorder:
+        record_step(recorder, recorder.last_step + 1)
+    _assert_sound(study, "run", before + 1, before + 1)
+
+
+class _FailingDisk:
+    """Lets `budget` writes through; the next writes `part` bytes and the one after that fails, then all is well."""
+
+    def __init__(self, budget: int, part: int, code: int) -> None:
+        self.budget, self.part, self.code, self.failed = budget, part, code, False
+        self._pwrite, self._write = os.pwrite, os.write
+
+    def _room(self, size: int) -> int:
+        self.budget -= 1
+        if self.budget >= 0 or self.failed:
+            return size
+        if self.budget == -1 and self.part:
+            return min(self.part, size)
+        self.failed = True
+        raise OSError(self.code, os.strerror(self.code))
+
+    def pwrite(self, descriptor: int, data: memoryview, offset: int) -> int:
+        return self._pwrite(descriptor, data[: self._room(len(data))], offset)
+
+    def write(self, descriptor: int, data: memoryview) -> int:
+        return self._write(descriptor, data[: self._room(len(data))])
+
+
+@pytest.mark.parametrize("part", [0, 7], ids=["nothing written", "seven bytes written"])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO], ids=["disk full", "disk broken"])
+def test_any_failing_write_leaves_a_sound_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: int, code: int):
+    n_steps, writes_per_commit = 3, 5
+    n_named = 0
+    for budget in range(n_steps * writes_per_commit):
+        study = tmp_path / f"study{budget}"
+        recorder = Recorder(study, hyperparameters={}, labels=LABELS, run_id="run")
+        disk = _FailingDisk(budget, part, code)
+        with monkeypatch.context() as patch:
+            patch.setattr(files.os, "pwrite", disk.pwrite)
+            patch.setattr(files.os, "write", disk.write)
+            step = 0
+            while step < n_steps:
+                try:
+                    record_step(recorder, step)
+                except RunError as error:
+                    n_named += os.strerror(code) in str(error)
+                else:
+                    step += 1
+                _assert_sound(study, "run", step, step)
+        assert disk.failed
+        recorder.close()
+        _assert_sound(study, "run", n_steps, n_steps)
+        assert verify_study(study) == ()
+    # Three of the five writes are records and the journal line; a header that fails is written again later.
+    assert n_named == 3 * n_steps
+
+
+def test_every_prefix_of_the_writes_is_a_sound_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    study = tmp_path / "study"
+    recorder = Recorder(study, hyperparameters={}, labels=LABELS, run_id="run")
+    folder = recorder.path
+    log: list[tuple[str, int | None, bytes]] = []
+
+    def pwrite(descriptor: int, data: memoryview, offset: int) -> int:
+        log.append((Path(os.readlink(f"/proc/self/fd/{descriptor}")).name, offset, bytes(data)))
+        return len(data)
+
+    def write(descriptor: int, data: memoryview) -> int:
+        log.append((Path(os.readlink(f"/proc/self/fd/{descriptor}")).name, None, bytes(data)))
+        return len(data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, "pwrite", pwrite)
+        patch.setattr(files.os, "write", write)
+        for step in range(4):
+            record_step(recorder, step)
+    recorder._writer.close()
+
+    committed = 0
+    for name, offset, data in log:
+        path = folder / name
+        before = path.read_bytes()
+        start = len(before) if offset is None else offset
+        # A header is 128 bytes of one page and is never torn; records and lines may be, anywhere.
+        for cut in [] if offset == 0 else [1, len(data) // 2, len(data) - 1]:
+            path.write_bytes(before[:start].ljust(start, b"\0") + data[:cut] + before[start + cut :])
+            _assert_sound(study, "run", committed, committed)
+        path.write_bytes(before[:start].ljust(start, b"\0") + data + before[start + len(data) :])
+        committed += name == "journal.jsonl"
+        _assert_sound(study, "run", committed, committed)
+    assert committed == 4
+
+
+@pytest.mark.parametrize("interrupted", ["write_at", "append"])
+def test_interrupt_within_a_commit_leaves_a_sound_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interrupted: str
+):
+    study = tmp_path / "study"
+    real = getattr(files, interrupted)
+
+    def interrupting(*arguments: object) -> None:
+        real(*arguments)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), Recorder(study, hyperparameters={}, labels=LABELS, run_id="run") as recorder:
+        record_step(recorder, 0)
+        with monkeypatch.context() as patch:
+            patch.setattr(files, interrupted, interrupting)
+            record_step(recorder, 1)
+    assert open_study(study).runs.loc["run", "status"] == "failed"
+    _assert_sound(study, "run", 1, 1)
+
+
+def test_copied_unfinished_run_can_be_resumed_elsewhere(tmp_path: Path):
+    record_run(tmp_path / "study", "run", 2, seal=False)
+    shutil.copytree(tmp_path / "study", tmp_path / "copy")
+    with Recorder.resume(tmp_path / "copy" / "runs" / "run") as recorder:
+        record_step(recorder, 2)
+    _assert_sound(tmp_path / "copy", "run", 3, 3)

@@ -1,0 +1,67 @@
+"""Tiny runs whose predictions follow from run, step and split, so that a test knows every byte it should find."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine import Recorder
+
+N_CLASSES = 3
+LABELS = {"train": np.arange(8) % N_CLASSES, "test": np.arange(5) % N_CLASSES}
+
+
+def logits(run_id: str, step: int, split: str) -> np.ndarray:
+    seed = [zlib.crc32(run_id.encode()), step, len(split)]
+    return np.random.default_rng(seed).normal(scale=3, size=(len(LABELS[split]), N_CLASSES)).astype(np.float32)
+
+
+def log_softmax(values: np.ndarray) -> np.ndarray:
+    exact = values.astype(np.float64)
+    return exact - np.log(np.exp(exact).sum(axis=1, keepdims=True))
+
+
+def record_step(recorder: Recorder, step: int, **extra: Any) -> None:
+    predictions = {split: logits(recorder.run_id, step, split) for split in LABELS}
+    recorder.record(step=step, epoch=step / 10, **predictions, **extra)
+
+
+def record_run(study: Path, run_id: str, n_checkpoints: int = 4, seal: bool = True, **hyperparameters: Any) -> Path:
+    """Record one run and return its folder; unsealed, it looks like one whose process was killed."""
+    recorder = Recorder(study, hyperparameters={"architecture": "mlp", **hyperparameters}, labels=LABELS, run_id=run_id)
+    for step in range(n_checkpoints):
+        record_step(recorder, step)
+    if seal:
+        recorder.close()
+    else:
+        recorder._writer.close()
+    return recorder.path
+
+
+def record_forever(study: str, run_id: str, acknowledged: Any) -> None:
+    """Body of a process that is going to be killed: `acknowledged` counts the commits it has been told of."""
+    with Recorder(study, hyperparameters={}, labels=LABELS, run_id=run_id, resume=True) as recorder:
+        acknowledged.value = recorder.n_checkpoints
+        while True:
+            record_step(recorder, recorder.last_step + 1)
+            acknowledged.value = recorder.n_checkpoints
+
+
+def record_one(study: str, run_id: str, gate: Any, answers: Any) -> None:
+    """Body of a process that waits at a gate, records one run, and says how it went."""
+    gate.wait()
+    try:
+        record_run(Path(study), run_id, 2)
+        answers.put("")
+    except Exception as error:
+        answers.put(f"{type(error).__name__}: {error}")
+
+
+def flip(path: Path, position: int, mask: int = 0x01) -> None:
+    """Flip bits of one byte in place."""
+    raw = bytearray(path.read_bytes())
+    raw[position] ^= mask
+    path.write_bytes(raw)
