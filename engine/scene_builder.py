@@ -65,11 +65,15 @@ class SceneBuilder:
     def work(self, spec: EmbeddingSpec, study: Study) -> Work:
         """How much there is to do for this scene."""
         counts = study.runs.loc[list(spec.run_ids), "n_checkpoints"]
-        unread = [r for r in spec.run_ids if self._progress.get(_progress_key(study, spec.split, r)) is None]
+        n_missing = self._distances.missing(study, spec.split, spec.run_ids)
+        # Whatever was measured once had its progress computed just before, so there is no need to ask the disk.
+        unread = [
+            run_id for run_id in spec.run_ids if n_missing and not self._knows_progress(study, spec.split, run_id)
+        ]
         return Work(
             n_models=int(counts.sum()),
             n_unread=int(counts.loc[unread].sum()),
-            n_missing=self._distances.missing(study, spec.split, spec.run_ids),
+            n_missing=n_missing,
             n_values=study.splits[spec.split].n_samples * study.n_classes,
             n_points=len(POSITIONS),
         )
@@ -115,6 +119,9 @@ class SceneBuilder:
             progress.append(self._run_progress(study, spec.split, run_id))
         models.insert(4, "progress", np.concatenate(progress))
         return models
+
+    def _knows_progress(self, study: Study, split: str, run_id: str) -> bool:
+        return self._progress.get(_progress_key(study, split, run_id)) is not None
 
     def _run_progress(self, study: Study, split: str, run_id: str) -> NDArray[np.float64]:
         """(checkpoint,) progress of one run, computed once."""
