@@ -227,7 +227,7 @@ def test_the_key_follows_the_contents_and_nothing_else(explorer, studies, tmp_pa
     key = scene_key(spec(), study)
     for path in (studies / "demo").rglob("*"):
         path.touch()
-    assert explorer.request(spec(reversed(RUNS))).key == key, "order and times do not matter"
+    assert explorer.embed(spec(reversed(RUNS))).key == key, "order and times do not matter"
     shutil.copytree(studies, tmp_path / "moved")
     assert scene_key(spec(), engine.open_study(tmp_path / "moved" / "demo")) == key
     others = [spec(split="test"), spec(RUNS[:2]), spec(n_components=3), spec(fit_references=True)]
