@@ -212,6 +212,8 @@
     byId("status-line").textContent = summary(scene, milliseconds);
     byId("announcer").textContent = spokenSummary(scene);
     byId("page").dataset.scene = scene.key;
+    // Fewer runs than asked for: some turned out damaged while they were read. Open the study again to name them.
+    if (scene.run_ids.length < inpca.count(state.mask)) reopen();
   };
 
   const summary = (scene, milliseconds) => {

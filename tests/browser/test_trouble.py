@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Route
 
 from tests.browser.conftest import Served, Visit, serve, visit
 from tests.small_study import N_RUNS, record_small_study
@@ -25,6 +25,17 @@ def damaged(tmp_path: Path) -> Iterator[Served]:
 
 
 @pytest.fixture
+def flipped(tmp_path: Path) -> Iterator[Served]:
+    """A study in which one byte of one run was flipped: only reading the data can tell."""
+    folder = record_small_study(tmp_path / "studies" / "small")
+    data = folder / "runs" / "vit-0.1-1" / "train.npy"
+    content = bytearray(data.read_bytes())
+    content[1000] ^= 0x40
+    data.write_bytes(content)
+    yield from serve(tmp_path / "studies", tmp_path / "cache")
+
+
+@pytest.fixture
 def empty(tmp_path: Path) -> Iterator[Served]:
     (tmp_path / "studies").mkdir()
     yield from serve(tmp_path / "studies", tmp_path / "cache")
@@ -35,6 +46,15 @@ def test_a_damaged_run_is_named_and_the_rest_works(browser: Browser, damaged: Se
         tab.open().wait_for_scene()
         assert "cnn-0.001-0" in tab.page.inner_text("#problems")
         assert f"/ {N_RUNS - 1} embedded /" in tab.counts()
+
+
+def test_a_run_that_turns_out_damaged_while_it_is_read_is_named_too(browser: Browser, flipped: Served) -> None:
+    for tab in visit(browser, flipped.url):
+        tab.open().wait_for_scene()
+        tab.page.wait_for_selector("#problems summary", timeout=20_000)
+        assert "vit-0.1-1" in tab.page.inner_text("#problems")
+        tab.page.wait_for_function(f"document.getElementById('counts').textContent.endsWith('/ {N_RUNS - 1} runs')")
+        assert tab.counts() == f"{N_RUNS - 1} shown / {N_RUNS - 1} embedded / {N_RUNS - 1} runs"
 
 
 def test_a_folder_without_studies_shows_how_to_make_one(browser: Browser, empty: Served) -> None:
@@ -73,6 +93,48 @@ def test_a_lost_connection_loses_nothing_on_screen(browser: Browser, served: Ser
         tab.page.context.set_offline(False)
         tab.wait_for_scene(other_than=key)
         assert tab.page.is_hidden("#notice")
+
+
+def slow_answers(tab: Visit) -> list[str]:
+    """Let the server seem to need for ever; the addresses that were posted to are noted."""
+    posted: list[str] = []
+    status = {"key": "v1-slow", "state": "running", "stage": "distances", "fraction": 0.4, "remaining": 12.0}
+
+    def answer(route: Route) -> None:
+        if route.request.method == "POST":
+            posted.append(route.request.url)
+        route.fulfill(json=status)
+
+    tab.page.route("**/api/scenes**", answer)
+    tab.page.route("**/api/scenes/**", answer)
+    return posted
+
+
+def test_long_work_shows_its_stage_and_can_be_cancelled(tab: Visit) -> None:
+    key = tab.open().wait_for_scene()
+    posted = slow_answers(tab)
+    tab.pill("CNN")
+    tab.page.wait_for_selector("#progress:not([hidden])")
+    assert "distances" in tab.page.inner_text("#progress-stage").lower()
+    assert "12 s left" in tab.page.inner_text("#progress-stage")
+    assert tab.page.evaluate("document.getElementById('progress-bar').value") == pytest.approx(0.4)
+    tab.page.click("#cancel-button")
+    tab.page.wait_for_selector("#progress", state="hidden")
+    assert posted[-1].endswith("/api/scenes/v1-slow/cancel")
+    assert tab.scene_key() == key
+    assert tab.page.is_visible("#stale-badge")
+
+
+def test_without_automatic_the_picture_goes_stale_until_it_is_embedded_again(tab: Visit) -> None:
+    key = tab.open().wait_for_scene()
+    tab.page.evaluate("dash_clientside.set_props('automatic', {checked: false})")
+    tab.pill("CNN")
+    tab.page.wait_for_selector("#stale-badge:not([hidden])")
+    assert tab.counts() == f"10 shown / {N_RUNS} embedded / {N_RUNS} runs"
+    assert tab.scene_key() == key
+    tab.page.click("#embed-button")
+    tab.wait_for_scene(other_than=key)
+    assert tab.page.is_hidden("#stale-badge")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
