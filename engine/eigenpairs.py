@@ -10,11 +10,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK_VECTORS = 16
-"""Vectors per pass beyond the components asked for are what makes the last of these converge."""
+from engine.kernels.threads import one_blas_thread, run_all, thread_count
+
+SPARE_VECTORS = 4
+"""Vectors in a block beyond the components asked for: they make the last of these converge as fast as the others."""
+VECTORS_MULTIPLE = 8
 MOST_BLOCKS = 14
-TOLERANCE = 1e-8
-"""Residual ||W u - lambda u|| / |lambda_1|. Eigenvalues are then right to 1e-14, coordinates to 1e-7 of the extent."""
+SLAB_ROWS = 512
+"""Fewer rows than this are not worth handing to another thread."""
+TOLERANCE = 1e-7
+"""Residual ||W u - lambda u|| / |lambda_1|. Eigenvalues are then right to 1e-12: their error goes with its square."""
 BREAKDOWN = 1e-10
 """A new direction this short against the block it comes from is rounding: the space is exhausted in that direction."""
 
@@ -25,7 +30,11 @@ def centred_product(matrix: Array, vectors: Array) -> Array:
     """Return W applied to the (model, vector) columns, without forming W."""
     # Centred on both sides: on one only, the constant vector leaks back in through rounding, and the true residual
     # stalls while the recurrence goes on falling.
-    product = matrix @ (vectors - vectors.mean(axis=0))
+    centred = vectors - vectors.mean(axis=0)
+    product = np.empty(vectors.shape)
+    step = max(SLAB_ROWS, -(-len(matrix) // thread_count()))
+    slabs = [slice(start, start + step) for start in range(0, len(matrix), step)]
+    run_all([(np.matmul, (matrix[slab], centred, product[slab])) for slab in slabs])
     return np.asarray(-0.5 * (product - product.mean(axis=0)))
 
 
@@ -48,27 +57,40 @@ def top_pairs(matrix: Array, n_components: int) -> tuple[Array, Array]:
         matrix: (model, model) exactly symmetric distances.
         n_components: how many, well below the number of models.
     """
-    width = BLOCK_VECTORS * -(-(n_components + BLOCK_VECTORS // 4) // BLOCK_VECTORS)
+    # One thread for the small dense algebra: a library's own pool, spinning next to this one, costs ten times the work.
+    with one_blas_thread():
+        found = _block_krylov(matrix, n_components)
+        return found if found is not None else _restarted_lanczos(matrix, n_components)
+
+
+def _block_krylov(matrix: Array, n_components: int) -> tuple[Array, Array] | None:
+    """The top eigenpairs from a space of blocks W^j B, or None where that would outgrow the matrix."""
+    n_models = len(matrix)
+    width = -(-(n_components + SPARE_VECTORS) // VECTORS_MULTIPLE) * VECTORS_MULTIPLE
+    most = min(MOST_BLOCKS * width, n_models // 2)
+    # Columns are added and multiplied block by block: they should be contiguous.
+    basis, applied = (np.empty((n_models, most), order="F") for _ in range(2))
+    small = np.empty((most, most))
     random = np.random.default_rng(0)
-    basis = _orthonormal(random.standard_normal((len(matrix), width)), np.empty((len(matrix), 0)), random)
-    applied = np.empty((len(matrix), 0))
-    while basis.shape[1] <= min(MOST_BLOCKS * width, len(matrix) // 2):
-        product = centred_product(matrix, basis[:, -width:])
-        applied = np.concatenate([applied, product], axis=1)
-        small = basis.T @ applied
-        ritz, rotation = np.linalg.eigh(0.5 * (small + small.T))
+    block = random.standard_normal((n_models, width))
+    for start in range(0, most - width + 1, width):
+        new, known = slice(start, start + width), slice(0, start + width)
+        basis[:, new] = _orthonormal(block, basis[:, :start], random)
+        applied[:, new] = block = centred_product(matrix, basis[:, new])
+        small[known, new] = basis[:, known].T @ block
+        small[new, known] = small[known, new].T
+        ritz, rotation = np.linalg.eigh(small[known, known], UPLO="U")
         order = _by_modulus(ritz)[:n_components]
         ritz, rotation = ritz[order], rotation[:, order]
-        vectors = basis @ rotation
-        errors = np.linalg.norm(applied @ rotation - vectors * ritz, axis=0)
+        vectors = basis[:, known] @ rotation
+        errors = np.linalg.norm(applied[:, known] @ rotation - vectors * ritz, axis=0)
         if errors.max() <= TOLERANCE * np.abs(ritz[0]):
             return ritz, vectors
-        basis = np.concatenate([basis, _orthonormal(product, basis, random)], axis=1)
-    return _restarted_pairs(matrix, n_components)
+    return None
 
 
-def _restarted_pairs(matrix: Array, n_components: int) -> tuple[Array, Array]:
-    """The same for spectra so flat that the space above would outgrow the matrix: implicitly restarted Lanczos."""
+def _restarted_lanczos(matrix: Array, n_components: int) -> tuple[Array, Array]:
+    """The same for spectra so flat that a block space does not close in on their top."""
     from scipy.sparse.linalg import LinearOperator, eigsh
 
     operator = LinearOperator(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
 
@@ -27,3 +28,17 @@ def run_all(calls: Iterable[tuple[Callable[..., Any], tuple[Any, ...]]]) -> list
         return [function(*arguments)]
     futures = [_pool().submit(function, *arguments) for function, arguments in calls]
     return [future.result() for future in futures]
+
+
+@cache
+def _libraries() -> Any:
+    import numpy  # noqa: F401 - its BLAS has to be loaded before it can be found
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def one_blas_thread() -> AbstractContextManager[Any]:
+    """Keep the linear algebra libraries to the thread that calls them, for the length of a ``with`` block."""
+    limits: AbstractContextManager[Any] = _libraries().limit(limits=1, user_api="blas")
+    return limits
