@@ -16,7 +16,7 @@
 
   /**
    * A colouring of a scene.
-   * levels:  {kind, label, entries: [{name, color, runs}], entryOfRun(run), colorOfModel(model)}
+   * levels:  {kind, label, entries: [{name, color}], entryOfRun(run), colorOfModel(model)}
    * numbers: {kind, label, low, high, isLogarithmic, values: Float32Array per model, scale}
    */
   inpca.colouring = (study, scene, colorBy, style) => {
@@ -41,8 +41,7 @@
     const entries = new Map();
     const entryOfRun = levelOfRun.map((level) => {
       const { name, color } = colors[level];
-      if (!entries.has(name)) entries.set(name, { name, color, runs: 0, rank: level });
-      entries.get(name).runs += 1;
+      if (!entries.has(name)) entries.set(name, { name, color, rank: level });
       return name;
     });
     const ordered = [...entries.values()].sort((a, b) => (a.name === "other") - (b.name === "other") || a.rank - b.rank);
@@ -107,8 +106,8 @@
     };
   };
 
-  /** Draw the legend; onToggle(entryName, isolate) is called on click and double click of a level. */
-  inpca.drawLegend = (element, colouring, hidden, onToggle) => {
+  /** Draw the legend of the given runs; onToggle(entryName, isolate) is called on click and double click of a level. */
+  inpca.drawLegend = (element, colouring, runs, hidden, onToggle) => {
     element.replaceChildren();
     const title = document.createElement("div");
     title.className = "legend-title";
@@ -118,7 +117,9 @@
       element.append(gradient(colouring));
       return;
     }
-    for (const entry of colouring.entries) {
+    const counts = new Array(colouring.entries.length).fill(0);
+    for (const run of runs) counts[colouring.entryOfRun(run)] += 1;
+    for (const [position, entry] of colouring.entries.entries()) {
       const button = document.createElement("button");
       button.type = "button";
       button.className = "legend-entry";
@@ -131,7 +132,7 @@
       name.textContent = entry.name;
       const count = document.createElement("span");
       count.className = "pill-count";
-      count.textContent = entry.runs;
+      count.textContent = counts[position];
       button.append(swatch, name, count);
       button.addEventListener("click", (event) => onToggle(entry.name, event.detail > 1));
       element.append(button);

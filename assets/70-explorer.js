@@ -271,15 +271,16 @@
   const draw = () => {
     const { scene, study, style } = state;
     if (!scene || !style) return;
+    byId("detail").hidden = true;
     const element = byId("picture");
     inpca.attachPicture(element, { onHover: showDetail, onCamera });
     const colouring = inpca.colouring(study, scene, state.colorBy, style);
     const index = new Map(study.run_ids.map((runId, run) => [runId, run]));
+    const passes = (run) => state.mask[index.get(scene.run_ids[run])] === 1;
     const isShown = (run) =>
-      state.mask[index.get(scene.run_ids[run])] === 1 &&
-      !(colouring.kind === "levels" && state.hidden.has(colouring.entries[colouring.entryOfRun(run)].name));
+      passes(run) && !(colouring.kind === "levels" && state.hidden.has(colouring.entries[colouring.entryOfRun(run)].name));
     state.isShown = isShown;
-    inpca.drawLegend(byId("legend"), colouring, state.hidden, toggleEntry);
+    inpca.drawLegend(byId("legend"), colouring, scene.run_ids.map((_, run) => run).filter(passes), state.hidden, toggleEntry);
     element.setAttribute("aria-label", `3D InPCA embedding coloured by ${colouring.label}. ${spokenSummary(scene)}`);
     return inpca.drawPicture({
       scene,
@@ -403,8 +404,8 @@
     for (const name of scene.model_columns) {
       if (name !== "time") add(state.style.labels[name] || name.replaceAll("_", " "), inpca.format(scene.arrays[`model:${name}`][model]));
     }
-    for (const column of study.columns) {
-      if (column.levels && column.levels.length > 1 && column.name !== "status") add(column.label, column.levels[column.level[row]]);
+    for (const column of study.columns.filter((entry) => study.differing.includes(entry.name))) {
+      add(column.label, column.levels ? column.levels[column.level[row]] : inpca.format(column.numbers[row]));
     }
     detail.append(title, list);
     detail.hidden = false;

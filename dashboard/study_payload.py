@@ -45,6 +45,7 @@ def study_payload(study: Study, view: ViewState, opening_seconds: float) -> dict
         "run_ids": list(study.runs.index),
         "n_checkpoints": [int(count) for count in study.runs["n_checkpoints"]],
         "columns": [_column(study, name) for name in study.runs.columns],
+        "differing": list(study.differing),
         "filters": [_filter(entry) for entry in study_filters(study)],
         "splits": list(study.splits),
         "opening_seconds": opening_seconds,
