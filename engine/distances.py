@@ -9,19 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from engine.blocks import Group, Source, cut_into_tiles, plan_blocks
 from engine.devices import choose_device, find_device
-from engine.divergences import BLOCK_MODELS, Cancelled, Models, Progress, find_divergence
+from engine.divergences import Cancelled, Models, Progress, find_divergence
 from engine.errors import CacheError, InvalidSpecError, JobCancelled, SelectionError
 from engine.geodesics import geodesic
-from engine.tile_file import Tile, TileFile
-from engine.values import Distances, FloatArray
+from engine.tile_file import TileFile
+from engine.values import Distances
 
 if TYPE_CHECKING:
     from engine.store import Study
@@ -30,20 +30,9 @@ REFERENCE_POSITIONS = tuple(np.linspace(0.0, 1.0, 51).tolist())
 """Where the geodesic is sampled unless told otherwise: P0 first, P* last."""
 NUMBERS_VERSION = 1
 """Part of every tile's name. Raise it when a change moves distances by more than their rounding."""
-SMALL_GROUP_MODELS = 64
-"""Runs with different missing tiles share a group up to this size: recomputing a few beats many small blocks."""
 PANEL_BYTES = 2**29
 """Models kept prepared between blocks; beyond, they are read and prepared again for every stripe."""
 ATTEMPTS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """A run, or the geodesic: what tiles are made of."""
-
-    name: str
-    n_models: int
-    load: Callable[[], FloatArray]
 
 
 class DistanceStore:
@@ -135,7 +124,7 @@ class DistanceStore:
         name = f"{digest}-{split}-{find_divergence(divergence).key}"
         return self._files.setdefault(name, TileFile(self._folder / name))
 
-    def _runs(self, study: Study, split: str, run_ids: Sequence[str]) -> list[_Source]:
+    def _runs(self, study: Study, split: str, run_ids: Sequence[str]) -> list[Source]:
         if split not in study.splits:
             raise InvalidSpecError(f"split must be one of {sorted(study.splits)}, received {split!r}.")
         unknown = [run_id for run_id in run_ids if run_id not in study.runs.index]
@@ -145,27 +134,27 @@ class DistanceStore:
                 f"received {unknown[:3] or 'none'}."
             )
 
-        def source(run_id: str) -> _Source:
+        def source(run_id: str) -> Source:
             contents = study.content_ids(run_id, split)
             name = _name("run", study.study_id, run_id, *contents)
-            return _Source(name, len(contents), lambda: study.predictions(split, [run_id]).log_probabilities)
+            return Source(name, len(contents), lambda: study.predictions(split, [run_id]).log_probabilities)
 
         return [source(run_id) for run_id in run_ids]
 
-    def _geodesic(self, study: Study, split: str, positions: NDArray[np.float64]) -> _Source:
+    def _geodesic(self, study: Study, split: str, positions: NDArray[np.float64]) -> Source:
         labels = study.splits[split].labels
         if labels is None:
             raise InvalidSpecError(f"The {split} split of {study.study_id!r} has no labels, so it has no truth P*.")
         name = _name("geodesic", str(study.n_classes), positions.tobytes().hex(), labels.tobytes().hex())
-        return _Source(name, len(positions), lambda: geodesic(labels, study.n_classes, positions))
+        return Source(name, len(positions), lambda: geodesic(labels, study.n_classes, positions))
 
     def _collect(
         self,
         study: Study,
         split: str,
         divergence: str,
-        rows: list[_Source],
-        columns: list[_Source] | None,
+        rows: list[Source],
+        columns: list[Source] | None,
         progress: Progress | None,
         cancelled: Cancelled | None,
     ) -> Distances:
@@ -179,7 +168,7 @@ class DistanceStore:
         for _ in range(ATTEMPTS):
             absent = file.missing(names, other_names)
             if absent.any():
-                blocks = _blocks(rows, columns, absent)
+                blocks = plan_blocks(rows, columns, absent)
                 _compute(file, blocks, find_divergence(divergence).function, device, progress, cancelled)
             gathered = file.gather(names, other_names, counts, other_counts)
             if gathered is not None:
@@ -195,54 +184,6 @@ class DistanceStore:
 def _name(*parts: str) -> str:
     text = json.dumps([NUMBERS_VERSION, *parts])
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-Group = tuple[_Source, ...]
-
-
-def _groups(sources: list[_Source], absent: NDArray[np.bool_]) -> list[tuple[Group, NDArray[np.int64]]]:
-    """Cut sources into groups of at most BLOCK_MODELS models, runs with the same missing tiles together.
-
-    Args:
-        sources: the runs.
-        absent: (source, other) which tiles are missing.
-
-    Returns:
-        The groups, each with the indices of its sources.
-    """
-    patterns = [row.tobytes() for row in absent]
-    order = sorted(range(len(sources)), key=lambda i: (patterns[i], i))
-    groups: list[list[int]] = []
-    size = 0
-    for i in order:
-        count = sources[i].n_models
-        changes = bool(groups) and patterns[groups[-1][-1]] != patterns[i] and size > SMALL_GROUP_MODELS
-        if not groups or changes or size + count > BLOCK_MODELS:
-            groups.append([])
-            size = 0
-        groups[-1].append(i)
-        size += count
-    return [(tuple(sources[i] for i in group), np.array(group)) for group in groups]
-
-
-def _blocks(
-    rows: list[_Source], columns: list[_Source] | None, absent: NDArray[np.bool_]
-) -> list[tuple[Group, Group | None]]:
-    """Return the pairs of groups between which any tile is missing; None means the group with itself."""
-    row_groups = _groups(rows, absent)
-    if columns is not None:
-        return [
-            (row, column)
-            for row, i in row_groups
-            for column, j in _groups(columns, absent.T)
-            if absent[np.ix_(i, j)].any()
-        ]
-    return [
-        (row, None if k == n else column)
-        for n, (row, i) in enumerate(row_groups)
-        for k, (column, j) in enumerate(row_groups[: n + 1])
-        if absent[np.ix_(i, j)].any()
-    ]
 
 
 def _compute(
@@ -273,21 +214,6 @@ def _compute(
             raise JobCancelled("The distances were cancelled; finished blocks are kept.")
         last = last if last is not None and last[0] is row else (row, prepare(row))
         values, capped = function(last[1], None if column is None else prepare(column))
-        file.add(_cut(row, column, values, capped))
+        file.add(cut_into_tiles(row, column, values, capped))
         if progress is not None:
             progress((done + 1) / len(blocks))
-
-
-def _cut(row: Group, column: Group | None, values: NDArray[np.float64], capped: NDArray[np.int32]) -> list[Tile]:
-    """Cut a block of distances into the tiles of its pairs of runs."""
-    tiles = []
-    top = 0
-    for i, a in enumerate(row):
-        left = 0
-        for j, b in enumerate(row[: i + 1] if column is None else column):
-            place = slice(top, top + a.n_models), slice(left, left + b.n_models)
-            count = np.tril(capped[place]) if column is None and i == j else capped[place]
-            tiles.append(Tile(a.name, b.name, values[place], int(count.sum())))
-            left += b.n_models
-        top += a.n_models
-    return tiles

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from engine.errors import CacheError
 from engine.files import append, folder_lock, write_at
+from engine.tile_index import TileIndex
 
 logger = logging.getLogger(__name__)
 
@@ -69,23 +70,15 @@ class TileFile:
         self._forget_everything()
 
     def _forget_everything(self) -> None:
+        self._index = TileIndex()
         self._identity: tuple[int, int] | None = None
         self._position = 0
-        self._end = 0
-        self._numbers: dict[str, int] = {}
-        self._models: dict[int, int] = {}
-        self._next = 0
-        # Triangular: tile (r, c), c <= r, is entry r (r + 1) / 2 + c.
-        self._offsets = np.full(0, -1, dtype=np.int64)
-        self._capped = np.zeros(0, dtype=np.int64)
-        self._crcs = np.zeros(0, dtype=np.uint32)
-        self._checked = np.zeros(0, dtype=bool)
 
     def missing(self, names: Sequence[str], others: Sequence[str] | None = None) -> NDArray[np.bool_]:
         """Return (name, other) whether the tile of two runs is missing; ``others`` defaults to ``names``."""
         with self._lock:
             self._refresh()
-            return np.asarray(self._entries(names, names if others is None else others)[1] < 0)
+            return np.asarray(self._index.entries(names, names if others is None else others)[1] < 0)
 
     def gather(
         self,
@@ -107,7 +100,7 @@ class TileFile:
         """
         with self._lock:
             self._refresh()
-            entries, offsets, flipped = self._entries(names, others)
+            entries, offsets, flipped = self._index.entries(names, others)
             if (offsets < 0).any():
                 return None
             out = np.empty((int(row_models.sum()), int(column_models.sum())), dtype=np.float32)
@@ -117,7 +110,7 @@ class TileFile:
             places = np.stack([row_starts[i], column_starts[j], row_models[i], column_models[j], flipped[i, j]], axis=1)
             if not self._read(entries[i, j], offsets[i, j], places, out):
                 return None
-            return out, self._capped[entries]
+            return out, self._index.capped[entries]
 
     def add(self, tiles: Sequence[Tile]) -> None:
         """Append those of the tiles that nobody has appended yet.
@@ -139,22 +132,22 @@ class TileFile:
 
     def _append(self, tiles: Sequence[Tile]) -> None:
         lines: list[dict[str, Any]] = []
-        numbers = dict(self._numbers)
+        numbers = dict(self._index.numbers)
         by_row: dict[int, dict[int, tuple[NDArray[np.float32], int]]] = {}
         for tile in tiles:
             for name, count in ((tile.row, tile.values.shape[0]), (tile.column, tile.values.shape[1])):
                 if name not in numbers:
-                    numbers[name] = self._next + len(numbers) - len(self._numbers)
+                    numbers[name] = self._index.next_number + len(numbers) - len(self._index.numbers)
                     lines.append({"run": numbers[name], "name": name, "models": count})
             r, c = numbers[tile.row], numbers[tile.column]
             values = np.ascontiguousarray(tile.values if r >= c else tile.values.T, dtype="<f4")
             r, c = max(r, c), min(r, c)
             entry = r * (r + 1) // 2 + c
-            if entry >= len(self._offsets) or self._offsets[entry] < 0:
+            if entry >= len(self._index.offsets) or self._index.offsets[entry] < 0:
                 by_row.setdefault(r, {})[c] = (values, tile.n_capped)
         with _descriptor(self._data_path, os.O_WRONLY | os.O_CREAT) as data:
             # Behind every tile an index line speaks of, even where the file has been cut short: their places are taken.
-            offset = max(os.fstat(data.number).st_size, self._end)
+            offset = max(os.fstat(data.number).st_size, self._index.end)
             offset += -offset % 4
             for r, row in sorted(by_row.items()):
                 chunk = b"".join(values.tobytes() for values, _ in row.values())
@@ -190,51 +183,7 @@ class TileFile:
         self._position += len(whole)
         for line in whole.split(b"\n"):
             if line and line[:9] == b"%08x " % zlib.crc32(line[9:]):
-                self._take(json.loads(line[9:]))
-
-    def _take(self, body: dict[str, Any]) -> None:
-        if "run" in body:
-            number = body["run"]
-            self._numbers[body["name"]] = number
-            self._models[number] = body["models"]
-            self._next = max(self._next, number + 1)
-            return
-        r, columns = body["row"], body["columns"]
-        # A number whose own line is damaged stays taken, so that no other run inherits its tiles.
-        self._next = max(self._next, r + 1)
-        self._make_room(r)
-        offset = body["offset"]
-        for c, capped, crc in zip(columns, body["capped"], body["crcs"], strict=True):
-            if r not in self._models or c not in self._models:
-                break
-            entry = r * (r + 1) // 2 + c
-            self._offsets[entry], self._capped[entry], self._crcs[entry] = offset, capped, crc
-            self._checked[entry] = False
-            offset += 4 * self._models[r] * self._models[c]
-        self._end = max(self._end, offset)
-
-    def _make_room(self, number: int) -> None:
-        needed = (number + 1) * (number + 2) // 2
-        extra = needed - len(self._offsets)
-        if extra > 0:
-            extra = max(extra, len(self._offsets) // 2)
-            self._offsets = np.concatenate([self._offsets, np.full(extra, -1, dtype=np.int64)])
-            self._capped = np.concatenate([self._capped, np.zeros(extra, dtype=np.int64)])
-            self._crcs = np.concatenate([self._crcs, np.zeros(extra, dtype=np.uint32)])
-            self._checked = np.concatenate([self._checked, np.zeros(extra, dtype=bool)])
-
-    def _entries(
-        self, names: Sequence[str], others: Sequence[str]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-        """Return (name, other): entry in the triangle, offset or -1, and whether the tile lies transposed."""
-        r = np.array([self._numbers.get(name, -1) for name in names], dtype=np.int64)[:, None]
-        c = np.array([self._numbers.get(name, -1) for name in others], dtype=np.int64)[None, :]
-        high, low = np.maximum(r, c), np.minimum(r, c)
-        entries = np.where(low < 0, -1, high * (high + 1) // 2 + low)
-        known = (entries >= 0) & (entries < len(self._offsets))
-        offsets = np.full(entries.shape, -1, dtype=np.int64)
-        offsets[known] = self._offsets[entries[known]]
-        return entries, offsets, np.broadcast_to(r, entries.shape) < c
+                self._index.take(json.loads(line[9:]))
 
     def _read(
         self,
@@ -266,7 +215,7 @@ class TileFile:
         except FileNotFoundError:
             damaged = list(entries)
         if damaged:
-            self._offsets[damaged] = -1
+            self._index.offsets[damaged] = -1
             logger.warning(
                 "%d of %d tiles in %s were cut short or do not match their checksum; they are computed again.",
                 len(set(damaged)), len(set(entries.tolist())), self._folder,
@@ -278,11 +227,11 @@ class TileFile:
     ) -> list[int]:
         """Return the entries whose bytes are not there or, where this process has not looked yet, are not right."""
         damaged = entries[ends > len(read)].tolist()
-        for k in np.flatnonzero(~self._checked[entries] & (ends <= len(read))):
-            if zlib.crc32(read[starts[k] : ends[k]]) != self._crcs[entries[k]]:
+        for k in np.flatnonzero(~self._index.checked[entries] & (ends <= len(read))):
+            if zlib.crc32(read[starts[k] : ends[k]].data) != self._index.crcs[entries[k]]:
                 damaged.append(int(entries[k]))
             else:
-                self._checked[entries[k]] = True
+                self._index.checked[entries[k]] = True
         return [int(entry) for entry in damaged]
 
 
@@ -305,7 +254,7 @@ def _line(body: dict[str, Any]) -> bytes:
 
 
 def _read_fully(descriptor: int, buffer: NDArray[np.uint8], offset: int) -> int:
-    view = memoryview(buffer)
+    view = buffer.data
     done = 0
     while done < len(view):
         count = os.preadv(descriptor, [view[done:]], offset + done)

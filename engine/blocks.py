@@ -1,0 +1,94 @@
+"""Which blocks of distances to compute, given the tiles that are missing, and how a block becomes tiles.
+
+Tiles are small (one pair of runs) and models are expensive to prepare, so missing tiles are computed in blocks of up
+to ``BLOCK_MODELS`` on a side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.divergences import BLOCK_MODELS
+from engine.tile_file import Tile
+from engine.values import FloatArray
+
+SMALL_GROUP_MODELS = 64
+"""Runs with different missing tiles share a group up to this size: recomputing a few beats many small blocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A run, or the geodesic: what tiles are made of."""
+
+    name: str
+    n_models: int
+    load: Callable[[], FloatArray]
+
+
+Group = tuple[Source, ...]
+
+
+def _groups(sources: list[Source], absent: NDArray[np.bool_]) -> list[tuple[Group, NDArray[np.int64]]]:
+    """Cut sources into groups of at most BLOCK_MODELS models, runs with the same missing tiles together.
+
+    Args:
+        sources: the runs.
+        absent: (source, other) which tiles are missing.
+
+    Returns:
+        The groups, each with the indices of its sources.
+    """
+    patterns = [row.tobytes() for row in absent]
+    order = sorted(range(len(sources)), key=lambda i: (patterns[i], i))
+    groups: list[list[int]] = []
+    size = 0
+    for i in order:
+        count = sources[i].n_models
+        changes = bool(groups) and patterns[groups[-1][-1]] != patterns[i] and size > SMALL_GROUP_MODELS
+        if not groups or changes or size + count > BLOCK_MODELS:
+            groups.append([])
+            size = 0
+        groups[-1].append(i)
+        size += count
+    return [(tuple(sources[i] for i in group), np.array(group)) for group in groups]
+
+
+def plan_blocks(
+    rows: list[Source], columns: list[Source] | None, absent: NDArray[np.bool_]
+) -> list[tuple[Group, Group | None]]:
+    """Return the pairs of groups between which any tile is missing; None means the group with itself."""
+    row_groups = _groups(rows, absent)
+    if columns is not None:
+        return [
+            (row, column)
+            for row, i in row_groups
+            for column, j in _groups(columns, absent.T)
+            if absent[np.ix_(i, j)].any()
+        ]
+    return [
+        (row, None if k == n else column)
+        for n, (row, i) in enumerate(row_groups)
+        for k, (column, j) in enumerate(row_groups[: n + 1])
+        if absent[np.ix_(i, j)].any()
+    ]
+
+
+def cut_into_tiles(
+    row: Group, column: Group | None, values: NDArray[np.float64], capped: NDArray[np.int32]
+) -> list[Tile]:
+    """Cut a block of distances into the tiles of its pairs of runs."""
+    tiles = []
+    top = 0
+    for i, a in enumerate(row):
+        left = 0
+        for j, b in enumerate(row[: i + 1] if column is None else column):
+            place = slice(top, top + a.n_models), slice(left, left + b.n_models)
+            count = np.tril(capped[place]) if column is None and i == j else capped[place]
+            tiles.append(Tile(a.name, b.name, values[place], int(count.sum())))
+            left += b.n_models
+        top += a.n_models
+    return tiles
