@@ -1,0 +1,121 @@
+"""One contract, several kernels, one float64 oracle."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from engine.kernels import OVERLAP_FLOOR, square_roots
+from engine.kernels.near_pairs import repair
+from engine.kernels.numba_tile import LANES, NumbaKernel
+from engine.kernels.torch_tile import TorchKernel
+from tests import families, oracles
+
+FAMILIES = {
+    "cloud": lambda: families.dirichlet_cloud(),
+    "training": lambda: families.training_family()[0],
+    "twins": lambda: families.near_twins(),
+    "tiny": lambda: families.tiny_probabilities(),
+    "two classes": lambda: families.dirichlet_cloud(30, 41, 2),
+    "chunked classes": lambda: families.dirichlet_cloud(20, 13, 33, 0.1),
+    "a hundred classes": lambda: families.dirichlet_cloud(20, 6, 100, 0.1),
+    "one sample": lambda: families.dirichlet_cloud(20, 1, 10),
+    "beyond one panel": lambda: families.dirichlet_cloud(LANES + 3, 5, 4),
+}
+KERNELS = {"numba": NumbaKernel, "torch": lambda n_classes: TorchKernel("cpu")}
+
+
+def tile(kernel, rows, columns=None):
+    packed = [None if block is None else kernel.pack([square_roots(block)], len(block)) for block in (rows, columns)]
+    return kernel.tile(*packed)
+
+
+@pytest.fixture(params=KERNELS)
+def make_kernel(request):
+    return KERNELS[request.param]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_tile_agrees_with_the_oracle(make_kernel, family):
+    models = FAMILIES[family]().astype(np.float32)
+    values, _ = tile(make_kernel(models.shape[2]), models)
+    np.fill_diagonal(values, 0.0)
+    assert np.abs(values - oracles.bhattacharyya(models)).max() < 1e-6
+
+
+def test_rectangle_agrees_with_the_square(make_kernel):
+    models = families.dirichlet_cloud(50)
+    square, _ = tile(make_kernel(5), models)
+    rectangle, _ = tile(make_kernel(5), models[:7], models[7:])
+    assert np.abs(rectangle - square[:7, 7:]).max() < 2e-7
+
+
+def test_numba_tile_does_not_depend_on_where_it_is_cut():
+    models, kernel = families.dirichlet_cloud(LANES + 20), NumbaKernel(5)
+    square, _ = tile(kernel, models)
+    rectangle, _ = tile(kernel, models[LANES - 9 :], models[: LANES - 9])
+    assert np.array_equal(rectangle, square[LANES - 9 :, : LANES - 9])
+
+
+def test_square_tile_is_exactly_symmetric(make_kernel):
+    values, capped = tile(make_kernel(5), families.dirichlet_cloud(LANES + 20))
+    assert np.array_equal(values, values.T)
+    assert np.array_equal(capped, capped.T)
+
+
+def test_overlaps_under_the_floor_are_capped_and_counted(make_kernel):
+    # Overlaps 1, sqrt(x) and 0, well above and well below the floor, in a known number of samples.
+    n_samples = 13
+    models = np.full((3, n_samples, 2), -np.inf)
+    models[0, :, 0] = models[2, :, 1] = 0.0
+    models[1, :5] = np.log([1e-30, 1.0])
+    models[1, 5:] = np.log([1e-40, 1.0])
+    values, capped = tile(make_kernel(2), models)
+    assert np.array_equal(capped[np.tril_indices(3, -1)], [8, 13, 0])
+    expected = -(5 * 0.5 * np.log(1e-30) + 8 * np.log(OVERLAP_FLOOR)) / n_samples
+    assert values[1, 0] == pytest.approx(expected, abs=1e-5)
+    assert values[2, 0] == pytest.approx(-np.log(OVERLAP_FLOOR), rel=1e-7)
+
+
+def test_capped_counts_agree_with_the_oracle(make_kernel):
+    models = families.normalised(150.0 * np.random.default_rng(0).standard_normal((20, 30, 3))).astype(np.float32)
+    _, capped = tile(make_kernel(3), models)
+    n_capped = int(np.tril(capped, -1).sum())
+    assert n_capped == oracles.count_capped(models)
+    assert n_capped > 100
+
+
+def test_product_of_many_smallest_overlaps_does_not_underflow(make_kernel):
+    n_samples = 4001
+    models = np.full((2, n_samples, 2), -np.inf)
+    models[0, :, 0] = models[1, :, 1] = 0.0
+    values, _ = tile(make_kernel(2), models)
+    assert values[0, 1] == pytest.approx(-np.log(OVERLAP_FLOOR), rel=1e-7)
+
+
+def test_rows_are_renormalised(make_kernel):
+    models = families.dirichlet_cloud(10)
+    values, _ = tile(make_kernel(5), models)
+    shifted, _ = tile(make_kernel(5), models + np.linspace(-0.01, 0.01, 10)[:, None, None])
+    assert np.abs(values - shifted).max() < 2e-7
+
+
+@pytest.mark.parametrize("n_samples", [1, 3, 50, 700])
+def test_repair_keeps_the_digits_of_near_twins(n_samples):
+    models = families.near_twins(12, n_samples).astype(np.float32)
+    values, _ = tile(NumbaKernel(7), models)
+    repair(values, models, None)
+    exact = oracles.near_bhattacharyya(models.astype(np.float64))
+    near = (exact >= 1e-8) & (exact < 1e-2)
+    assert near.sum() > 10
+    assert np.abs(values - exact)[near].max() < 1e-6
+    assert (np.abs(values - exact)[near] / exact[near]).max() < 1e-4
+
+
+def test_repair_of_a_rectangle_agrees_with_the_square():
+    models = families.near_twins()
+    square, _ = tile(NumbaKernel(7), models)
+    rectangle = square[:4, 4:].copy()
+    repair(square, models, None)
+    repair(rectangle, models[:4], models[4:])
+    assert np.allclose(rectangle, square[:4, 4:], rtol=1e-9, atol=0)

@@ -1,0 +1,58 @@
+"""Seeded families of models that tests share; each says what it is good for."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def normalised(logits):
+    logits = np.asarray(logits, dtype=np.float64)
+    top = logits.max(axis=-1, keepdims=True)
+    return logits - top - np.log(np.exp(logits - top).sum(axis=-1, keepdims=True))
+
+
+def coins(probabilities=None):
+    """(model, 1, 2): one sample, two classes; the Bhattacharyya distance is -log cos of an angle."""
+    p = np.linspace(0.05, 0.95, 11) if probabilities is None else np.asarray(probabilities, dtype=np.float64)
+    return np.log(np.stack([p, 1 - p], axis=-1))[:, None, :]
+
+
+def dirichlet_cloud(n_models=40, n_samples=9, n_classes=5, concentration=0.3, seed=0):
+    """Scattered models; their Bhattacharyya embedding has many time-like components."""
+    random = np.random.default_rng(seed)
+    p = random.dirichlet(np.full(n_classes, concentration), size=(n_models, n_samples))
+    return normalised(np.log(p + 1e-12))
+
+
+def training_family(n_runs=4, n_checkpoints=12, n_samples=30, n_classes=10, seed=0):
+    """Runs that go from near ignorance towards the labels, each its own way: (model, sample, class), labels."""
+    labels = np.random.default_rng(99).integers(0, n_classes, n_samples)
+    truth = np.eye(n_classes)[labels]
+    models = []
+    for run in range(n_runs):
+        random = np.random.default_rng(seed + run)
+        start, bias = random.standard_normal((2, n_samples, n_classes))
+        for time in np.geomspace(0.01, 3.0, n_checkpoints):
+            models.append(0.1 * start + time * (3.0 * truth + bias))
+    return normalised(np.stack(models)).astype(np.float32), labels
+
+
+def near_twins(n_models=10, n_samples=50, n_classes=7, seed=0):
+    """One model and ever smaller disturbances of it: distances from 1e-1 down to 1e-10."""
+    random = np.random.default_rng(seed)
+    logits = 2.0 * random.standard_normal((n_samples, n_classes))
+    sizes = np.concatenate([[0.0], np.geomspace(1.0, 1e-4, n_models - 1)])
+    return normalised(logits + sizes[:, None, None] * random.standard_normal((n_models, n_samples, n_classes)))
+
+
+def tiny_probabilities(n_models=12, n_samples=20, n_classes=6, seed=0):
+    """Over-confident models with probabilities down to 1e-30, and agreement by chance only."""
+    random = np.random.default_rng(seed)
+    logits = random.uniform(-69.0, 0.0, (n_models, n_samples, n_classes))
+    return normalised(logits)
+
+
+def one_hot(labels, n_classes):
+    """(sample, class) log-probabilities of certainty."""
+    with np.errstate(divide="ignore"):
+        return np.log(np.eye(n_classes)[np.asarray(labels)])
