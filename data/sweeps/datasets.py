@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 N_CLASSES = 10
 PROBES_PER_CLASS = 40
 FIRST_TEST_SCAN = 1287
-"""In the digits' file order, ten labels 0..9 and a fixed text of digits repeat 13 to 14 times: one form after the
-other was copied out by hand. Scan 1287 begins a form, so that no form lies in both splits."""
+"""In file order the digits' labels repeat the text of a preprinted form, one filled-in form after the other (13 people
+wrote them). Scan 1287 begins a form, so that no form lies in both splits."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
