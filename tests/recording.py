@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -41,13 +42,14 @@ def record_run(study: Path, run_id: str, n_checkpoints: int = 4, seal: bool = Tr
     return recorder.path
 
 
-def record_forever(study: str, run_id: str, acknowledged: Any) -> None:
+def record_forever(study: str, run_id: str, acknowledged: Any, pause: float = 0.0) -> None:
     """Body of a process that is going to be killed: `acknowledged` counts the commits it has been told of."""
     with Recorder(study, hyperparameters={}, labels=LABELS, run_id=run_id, resume=True) as recorder:
         acknowledged.value = recorder.n_checkpoints
         while True:
             record_step(recorder, recorder.last_step + 1)
             acknowledged.value = recorder.n_checkpoints
+            time.sleep(pause)
 
 
 def record_one(study: str, run_id: str, gate: Any, answers: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import multiprocessing
 import os
 import random
@@ -20,6 +21,11 @@ N_KILLS = 15
 ENDLESS = 60.0
 
 
+@functools.cache
+def _expected(run_id: str, step: int, split: str) -> np.ndarray:
+    return log_softmax(logits(run_id, step, split))
+
+
 def _assert_sound(study: Path, run_id: str, at_least: int, at_most: int) -> int:
     snapshot = open_study(study)
     assert snapshot.problems == ()
@@ -27,7 +33,7 @@ def _assert_sound(study: Path, run_id: str, at_least: int, at_most: int) -> int:
     assert at_least <= count <= at_most
     for split in LABELS:
         stored = snapshot.predictions(split, [run_id]).log_probabilities
-        expected = [log_softmax(logits(run_id, step, split)) for step in range(count)]
+        expected = [_expected(run_id, step, split) for step in range(count)]
         np.testing.assert_allclose(stored, np.reshape(expected, stored.shape), atol=0.02)
     assert [finding for finding in verify_study(study) if finding.is_error] == []
     return count
@@ -55,6 +61,28 @@ def test_killed_recorder_loses_nothing_committed_and_can_be_resumed(tmp_path: Pa
     with Recorder.resume(study / "runs" / "run") as recorder:
         record_step(recorder, recorder.last_step + 1)
     _assert_sound(study, "run", before + 1, before + 1)
+
+
+def test_readers_of_a_live_run_see_committed_records_only(tmp_path: Path):
+    context = multiprocessing.get_context("forkserver")
+    study = tmp_path / "study"
+    acknowledged = context.Value("q", -1, lock=False)
+    process = context.Process(target=record_forever, args=(str(study), "run", acknowledged, 0.003))
+    process.start()
+    deadline = time.monotonic() + ENDLESS
+    try:
+        seen, n_reads = 0, 0
+        while n_reads < 25 and time.monotonic() < deadline:
+            if acknowledged.value < 1:
+                time.sleep(0.001)
+                continue
+            told = acknowledged.value
+            seen = _assert_sound(study, "run", max(seen, told), 10**6)
+            n_reads += 1
+    finally:
+        process.kill()
+        process.join()
+    assert n_reads == 25
 
 
 class _FailingDisk:

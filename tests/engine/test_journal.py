@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import zlib
 
@@ -51,18 +52,34 @@ def test_every_flipped_bit_of_a_complete_journal_is_damage():
             parse_journal(bytes(raw), ["train"])
 
 
+def _forged(**changes: object) -> bytes:
+    entry = json.loads(_line(3)[9:]) | changes
+    body = json.dumps({name: value for name, value in entry.items() if value != "drop"}).encode()
+    return b"%08x %s\n" % (zlib.crc32(body), body)
+
+
 @pytest.mark.parametrize(
-    "line",
+    ("line", "message"),
     [
-        _line(4),
-        _line(3, step=20),
-        _line(3, crcs={"test": 1}),
-        _line(3, epoch=True),
+        (_forged(index=4), "the indices in journal.jsonl must count"),
+        (_forged(step=20), "the steps in journal.jsonl must rise"),
+        (_forged(step=2**53 + 1), "the steps in journal.jsonl must rise"),
+        (_forged(step=2**70), "without the fields of a checkpoint"),
+        (_forged(step=30.0), "each step in journal.jsonl must be an integer"),
+        (_forged(crc={"test": 1}), r"one crc for each of \['train'\]"),
+        (_forged(crc={"train": "1"}), "each crc in journal.jsonl must be an integer"),
+        (_forged(crc=None), "without the fields of a checkpoint"),
+        (_forged(epoch=True), "each 'epoch' in journal.jsonl must be a finite number"),
+        (_forged(time="now"), "each 'time' in journal.jsonl must be a finite number"),
+        (_forged(metrics={"loss": "low"}), "each 'loss' in journal.jsonl must be a finite number"),
+        (_forged(metrics=[1]), "without the fields of a checkpoint"),
+        (_forged(time="drop"), "exactly the fields"),
+        (_forged(note=1), "exactly the fields"),
+        (_forged(time=math.inf), "not made of JSON objects"),
     ],
-    ids=["index skips", "step repeats", "wrong split", "epoch no number"],
 )
-def test_line_that_breaks_a_rule_is_damage_although_its_crc_is_right(line: bytes):
-    with pytest.raises(ValueError, match="line 4 breaks a rule"):
+def test_line_that_breaks_a_rule_is_damage_although_its_crc_is_right(line: bytes, message: str):
+    with pytest.raises(ValueError, match=message):
         parse_journal(THREE + line, ["train"])
 
 
