@@ -137,8 +137,8 @@ def read_manifest(folder: Path) -> Manifest:
         )
     file = STUDY_FILE
     try:
-        if not NAME.fullmatch(folder.resolve().name):
-            raise ValueError(f"a study's folder name must match {NAME.pattern}, received {folder.resolve().name!r}")
+        if not NAME.fullmatch(folder.name):
+            raise ValueError(f"a study's folder name must match {NAME.pattern}, received {folder.name!r}")
         fields = read_document(folder / STUDY_FILE, "study")
         names = tuple(_expect(fields, "class_names", list))
         if not all(isinstance(name, str) for name in names) or len(names) != fields.get("n_classes") or len(names) < 2:

@@ -77,7 +77,7 @@ class Recorder:
         durability: Durability = "process",
         resume: bool = False,
     ) -> None:
-        study = Path(study_path).resolve()
+        study = Path(os.path.abspath(study_path))
         durable = _parse_durability(durability)
         if dtype not in DTYPES:
             raise InvalidSpecError(f"dtype must be one of {list(DTYPES)}, received {dtype!r}.")
@@ -130,7 +130,7 @@ class Recorder:
             RunMismatchError: it is finished.
             RunFormatError: no run there, or its committed part is damaged.
         """
-        path = Path(run_path).resolve()
+        path = Path(os.path.abspath(run_path))
         recorder = cls.__new__(cls)
         recorder._manifest = read_manifest(path.parent.parent)
         recorder._open(path, None, durable=_parse_durability(durability))

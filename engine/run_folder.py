@@ -27,6 +27,8 @@ from engine.run_document import RUN_FILE, parse_splits
 
 SEAL_FILE = "seal.json"
 HEADER_ATTEMPTS = 3
+HEADER_PAUSE = 0.002
+"""Seconds between two looks at the header of a live run."""
 STATUSES = ("running", "finished", "failed")
 
 
@@ -83,16 +85,17 @@ class RunFolder:
     def length_in_header(self, split: str, descriptor: int) -> int:
         """First axis that the open data file declares; ValueError where its header is not that of this run."""
         header = bytearray(HEADER_BYTES)
-        for attempt in range(HEADER_ATTEMPTS):
+        # A live run rewrites its header after each commit, and a read may catch half of that.
+        attempts = HEADER_ATTEMPTS if self.status == "running" else 1
+        while True:
+            attempts -= 1
             files.read_into(descriptor, memoryview(header), 0, f"{split}.npy")
             try:
                 return length_in_header(bytes(header), self.dtypes[split], self.shapes[split], f"{split}.npy")
             except ValueError:
-                # A live run rewrites its header after each commit, and a read may catch half of that.
-                if self.status != "running" or attempt == HEADER_ATTEMPTS - 1:
+                if not attempts:
                     raise
-                time.sleep(0.002)
-        raise AssertionError("unreachable")
+            time.sleep(HEADER_PAUSE)
 
     def stored(self, split: str) -> NDArray[np.floating[Any]]:
         """(checkpoint, sample, class) committed records as stored; ValueError where the file ends too early."""

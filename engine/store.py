@@ -39,7 +39,8 @@ def open_study(path: str | os.PathLike[str]) -> Study:
         StudyNotFoundError: there is no study at `path`.
         StudyFormatError: study.json or a label file is damaged, or of a newer format.
     """
-    folder = Path(path)
+    # Not resolve(): a study reached through a link keeps the name it was asked for by.
+    folder = Path(os.path.abspath(path))
     manifest = read_manifest(folder)
     runs: dict[str, RunFolder] = {}
     problems: list[RunProblem] = []
@@ -48,7 +49,7 @@ def open_study(path: str | os.PathLike[str]) -> Study:
             runs[run_path.name] = read_run(run_path, manifest)
         except RunFormatError as error:
             problems.append(RunProblem(run_path.name, str(error)))
-    return _without_name_clashes(Study(folder.resolve(), manifest, runs, tuple(problems)))
+    return _without_name_clashes(Study(folder, manifest, runs, tuple(problems)))
 
 
 def list_studies(folder: str | os.PathLike[str]) -> tuple[StudySummary, ...]:

@@ -57,7 +57,7 @@ def verify_study(path: str | os.PathLike[str]) -> tuple[Finding, ...]:
     Raises:
         StudyNotFoundError: there is no study at `path`.
     """
-    folder = Path(path)
+    folder = Path(os.path.abspath(path))
     try:
         manifest = read_manifest(folder)
     except StudyFormatError as error:

@@ -236,6 +236,13 @@ def test_study_is_not_made_among_foreign_files(tmp_path: Path):
         Recorder(tmp_path, hyperparameters={}, labels=LABELS)
 
 
+def test_place_that_takes_no_folder_is_named(tmp_path: Path):
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file", tmp_path / "file" / "study"):
+        with pytest.raises(RunError, match=r"Nothing can be recorded at .*/file.* make room or permit writing there"):
+            Recorder(path, hyperparameters={}, labels=LABELS)
+
+
 def test_exception_marks_the_run_failed_and_passes_through(study: Path):
     with (
         pytest.raises(ZeroDivisionError),

@@ -339,6 +339,13 @@ def test_study_without_runs_has_empty_tables(tmp_path: Path):
     assert study.summary.n_runs == 0
 
 
+def test_study_is_named_as_it_was_asked_for(recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "latest").symlink_to(recorded)
+    assert open_study(tmp_path / "latest").study_id == "latest"
+    monkeypatch.chdir(recorded / "runs")
+    assert open_study("..").study_id == "study"
+
+
 def test_reading_holds_no_file_open(recorded: Path):
     before = len(os.listdir("/proc/self/fd"))
     study = open_study(recorded)
