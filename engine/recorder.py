@@ -61,6 +61,7 @@ class Recorder:
         RunLockedError: the run to be resumed has a writer.
         RunFormatError: the run to be resumed is damaged.
         StudyFormatError: the study is damaged, or the folder holds something else.
+        RunError: the place cannot be written.
     """
 
     def __init__(

@@ -10,9 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
 
 import engine
 from engine import (
@@ -26,7 +23,6 @@ from engine import (
     StudyFormatError,
     open_study,
 )
-from engine.encoding import LOG_PROBABILITY_FLOOR, ZERO_PROBABILITY, decode, log_probabilities, loss_and_error
 from engine.manifest import NAME
 from tests.recording import LABELS, N_CLASSES, log_softmax, logits, record_one, record_run, record_step
 
@@ -55,46 +51,11 @@ def test_recorded_predictions_come_back_normalised(study: Path):
     np.testing.assert_array_equal(predictions.labels, LABELS["train"])
 
 
-@settings(max_examples=80, deadline=None)
-@given(
-    values=arrays.arrays(np.float64, (4, 5), elements=st.floats(-500, 500)),
-    dtype=st.sampled_from(["float16", "float32"]),
-)
-def test_any_logits_survive_storage_within_the_rounding_of_its_dtype(values: np.ndarray, dtype: str):
-    logs = log_probabilities(values, "logits", (4, 5), "train")
-    restored = decode(logs.astype(dtype)[None])[0]
-    exact = np.maximum(log_softmax(values - values.max(axis=1, keepdims=True)), LOG_PROBABILITY_FLOOR)
-    assert np.isfinite(restored).all()
-    relative = 2**-10 if dtype == "float16" else 2**-21
-    np.testing.assert_allclose(restored, exact, rtol=relative, atol=max(relative * 4, 2e-6))
-
-
-def test_three_kinds_of_input_store_the_same_predictions():
-    values = logits("run", 0, "train")
-    logs = log_softmax(values)
-    shape = values.shape
-    expected = log_probabilities(values, "logits", shape, "train")
-    np.testing.assert_allclose(log_probabilities(logs, "log_probabilities", shape, "train"), expected, atol=1e-5)
-    np.testing.assert_allclose(log_probabilities(np.exp(logs), "probabilities", shape, "train"), expected, atol=1e-5)
-
-
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
 def test_tensors_of_any_float_type_are_taken(recorder: Recorder, dtype: torch.dtype):
     tensors = {split: torch.tensor(values, dtype=dtype, requires_grad=True) for split, values in _predictions().items()}
     recorder.record(step=0, **tensors)
     assert recorder.n_checkpoints == 1
-
-
-def test_zero_probabilities_and_minus_infinity_are_floored_and_finite():
-    one_hot = np.eye(3, dtype=np.float32)
-    from_probabilities = log_probabilities(one_hot, "probabilities", (3, 3), "train")
-    assert from_probabilities.min() == pytest.approx(np.log(ZERO_PROBABILITY))
-    with np.errstate(divide="ignore"):
-        from_logs = log_probabilities(np.log(one_hot), "log_probabilities", (3, 3), "train")
-    assert from_logs.min() == LOG_PROBABILITY_FLOOR
-    far = log_probabilities(np.array([[0.0, 1e30]]), "logits", (1, 2), "train")
-    for logs in (from_probabilities, from_logs, far):
-        assert np.isfinite(decode(logs.astype(np.float16)[None])).all()
 
 
 def test_metrics_are_cross_entropy_and_fraction_wrong(study: Path):
@@ -106,11 +67,6 @@ def test_metrics_are_cross_entropy_and_fraction_wrong(study: Path):
         wrong = np.mean([logs[sample].argmax() != label for sample, label in enumerate(labels)])
         assert row[f"{split}_loss"] == pytest.approx(loss, abs=1e-6)
         assert row[f"{split}_error"] == pytest.approx(wrong)
-
-
-def test_uniform_predictions_have_the_loss_of_ignorance():
-    loss, _ = loss_and_error(np.full((6, 4), -np.log(4)), np.arange(6) % 4)
-    assert loss == pytest.approx(np.log(4))
 
 
 @pytest.mark.parametrize(
