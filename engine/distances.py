@@ -127,19 +127,19 @@ class DistanceStore:
     def _runs(self, study: Study, split: str, run_ids: Sequence[str]) -> list[Source]:
         if split not in study.splits:
             raise InvalidSpecError(f"split must be one of {sorted(study.splits)}, received {split!r}.")
-        unknown = [run_id for run_id in run_ids if run_id not in study.runs.index]
-        if unknown or not run_ids:
-            raise SelectionError(
-                f"run_ids must name runs of the study {study.study_id!r}, at least one; "
-                f"received {unknown[:3] or 'none'}."
-            )
 
-        def source(run_id: str) -> Source:
+        def make(run_id: str) -> Source:
             contents = study.content_ids(run_id, split)
             name = _name("run", study.study_id, run_id, *contents)
             return Source(name, len(contents), lambda: study.predictions(split, [run_id]).log_probabilities)
 
-        return [source(run_id) for run_id in run_ids]
+        sources = [source for run_id in run_ids if (source := make(run_id)).n_models]
+        if not sources:
+            raise SelectionError(
+                f"run_ids must name at least one run of {study.study_id!r} with a checkpoint, received {len(run_ids)} "
+                "runs without any: select others."
+            )
+        return sources
 
     def _geodesic(self, study: Study, split: str, positions: NDArray[np.float64]) -> Source:
         labels = study.splits[split].labels

@@ -22,6 +22,11 @@ CHUNK_BYTES = 2**24
 BISECTION_BYTES = 2**19
 """Overlaps bisected together; they are read at every halving, so they should stay in the cache."""
 
+REST_ROUNDING = 1e-14
+"""What rounding leaves of 1 - R^2 for a sample on the geodesic, where the angle has a kink and not a round valley."""
+EDGE = 1e-12
+"""P0 and P* have such kinks at the ends: whether a model stays there is decided by the slope just inside."""
+
 Array = NDArray[np.float64]
 
 
@@ -130,17 +135,18 @@ def _solve(a: Array, b: Array, theta: float, definition: str) -> Array:
 def _bisect(slope: Callable[[Array, Array, Array, Array, Array], Array], a: Array, b: Array, theta: float) -> Array:
     """Return the minimiser over t in [0, 1] of a convex function with the given slope, for every model at once."""
     # What is left of each unit vector outside the plane, 1 - R^2.
-    rest = np.clip(1.0 - a * a - b * b, 0.0, None)
+    rest = 1.0 - a * a - b * b
+    rest[rest < REST_ROUNDING] = 0.0
 
-    def sign_at(t: Array) -> Array:
+    def slopes(t: Array) -> Array:
         angle = t[:, None] * theta
         return np.asarray(slope(a, b, rest, np.cos(angle), np.sin(angle)).sum(axis=1))
 
     low, high = np.zeros(len(a)), np.ones(len(a))
-    at_start, at_end = sign_at(low) >= 0, sign_at(high) <= 0
+    at_start, at_end = slopes(low + EDGE) >= 0, slopes(high - EDGE) <= 0
     for _ in range(BISECTIONS):
         middle = 0.5 * (low + high)
-        rising = sign_at(middle) > 0
+        rising = slopes(middle) > 0
         high = np.where(rising, middle, high)
         low = np.where(rising, low, middle)
     return np.where(at_start, 0.0, np.where(at_end, 1.0, 0.5 * (low + high)))

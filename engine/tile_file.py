@@ -125,10 +125,13 @@ class TileFile:
                 self._append(tiles)
                 self._refresh()
         except OSError as reason:
-            raise CacheError(
-                f"Distances cannot be kept in {self._folder} ({reason.strerror}): free some space, or choose another "
-                "cache folder."
-            ) from reason
+            raise self._refusal("written", reason) from reason
+
+    def _refusal(self, verb: str, reason: OSError) -> CacheError:
+        return CacheError(
+            f"Distances cannot be {verb} in {self._folder} ({reason.strerror}): free some space or mend its "
+            "permissions, or choose another cache folder."
+        )
 
     def _append(self, tiles: Sequence[Tile]) -> None:
         lines: list[dict[str, Any]] = []
@@ -179,6 +182,8 @@ class TileFile:
         except FileNotFoundError:
             self._forget_everything()
             return
+        except OSError as reason:
+            raise self._refusal("read", reason) from reason
         whole = raw[: raw.rfind(b"\n") + 1]
         self._position += len(whole)
         for line in whole.split(b"\n"):

@@ -106,7 +106,7 @@ def progress(log_probabilities, labels, definition):
     """Position on the geodesic of each model, by bounded minimisation of its objective."""
     results = []
     for p in probabilities(log_probabilities):
-        n_samples, n_classes = p.shape
+        n_classes = p.shape[1]
         ignorance, truth = np.full_like(p, 1.0 / n_classes), np.eye(n_classes)[labels]
 
         def overlaps(t, p=p, ignorance=ignorance, truth=truth):
