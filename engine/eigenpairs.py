@@ -40,14 +40,16 @@ def centred_product(matrix: Array, vectors: Array) -> Array:
 
 def all_pairs(matrix: Array) -> tuple[Array, Array]:
     """Return every eigenvalue of W, largest modulus first, and the (model, component) eigenvectors."""
-    eigenvalues, vectors = np.linalg.eigh(_centred(matrix))
+    with one_blas_thread():
+        eigenvalues, vectors = np.linalg.eigh(_centred(matrix))
     order = _by_modulus(eigenvalues)
     return eigenvalues[order], vectors[:, order]
 
 
 def sum_of_moduli(matrix: Array) -> float:
     """Return the sum of |eigenvalues| over the whole spectrum of W; cubic in the number of models."""
-    return float(np.abs(np.linalg.eigvalsh(_centred(matrix))).sum())
+    with one_blas_thread():
+        return float(np.abs(np.linalg.eigvalsh(_centred(matrix))).sum())
 
 
 def top_pairs(matrix: Array, n_components: int) -> tuple[Array, Array]:

@@ -25,12 +25,12 @@ from engine.eigenpairs import all_pairs, centred_product, sum_of_moduli, top_pai
 from engine.errors import InvalidSpecError, SelectionError
 from engine.values import MINIMUM_MODELS, Distances, Embedding, FloatArray
 
-ALL_PAIRS_MODELS = 300
+ALL_PAIRS_MODELS = 500
 """Up to here solving for all eigenpairs costs no more than iterating for the top ones."""
 ALL_PAIRS_SHARE = 0.1
 """Above this share of the spectrum an iteration loses against solving for all of it."""
-WHOLE_SPECTRUM_MODELS = 700
-"""Up to here all eigenvalues take less than a tenth of a second. The time is cubic: at 2,000 models it is a second."""
+WHOLE_SPECTRUM_MODELS = 1200
+"""Up to here all eigenvalues take about a tenth of a second. The time is cubic: at 2,000 models it is most of one."""
 RANK_TOLERANCE = 1e-14
 """Times the number of models: eigenvalues this small against the largest are rounding of a zero."""
 SYMMETRY_TOLERANCE = 1e-6

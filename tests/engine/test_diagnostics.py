@@ -67,7 +67,7 @@ def test_denominators_are_the_whole_however_few_components_are_fetched(cloud, me
 
 
 def test_absolute_variance_is_absent_where_the_whole_spectrum_is_unknown():
-    points = np.random.default_rng(0).standard_normal((320, 40))
+    points = np.random.default_rng(0).standard_normal((520, 40))
     distances = np.log1p(((points[:, None] - points) ** 2).sum(axis=-1))
     assert np.isnan(embed(distances, 4, whole_spectrum=False).explained_variance_absolute).all()
     known = embed(distances, 4).explained_variance_absolute

@@ -36,7 +36,7 @@ def large():
 
 
 def oracles_of_many():
-    models, _ = families.training_family(30, 14, n_samples=5)
+    models, _ = families.training_family(38, 14, n_samples=5)
     roots = np.sqrt(oracles.probabilities(models))
     distances = -np.log(np.einsum("isc,jsc->sij", roots, roots)).mean(axis=0)
     np.fill_diagonal(distances, 0.0)
@@ -71,7 +71,7 @@ def test_iteration_falls_back_where_the_spectrum_is_flat():
 
 
 def test_iteration_survives_an_exhausted_space():
-    equidistant = np.ones((400, 400)) - np.eye(400)
+    equidistant = np.ones((600, 600)) - np.eye(600)
     assert embed(equidistant, 20).eigenvalues == pytest.approx(np.full(20, 0.5), rel=1e-12)
 
 
@@ -224,7 +224,7 @@ def test_projection_ignores_a_constant_added_to_a_points_distances(cloud):
     assert project(embedding, cloud[:3] + 5.0) == pytest.approx(project(embedding, cloud[:3]), abs=1e-10)
 
 
-@pytest.mark.parametrize("n_models", [5, 400])
+@pytest.mark.parametrize("n_models", [5, 600])
 def test_equal_models_have_no_component(n_models):
     embedding = embed(np.zeros((n_models, n_models)), 3)
     assert embedding.coordinates.shape == (n_models, 0)
@@ -232,7 +232,7 @@ def test_equal_models_have_no_component(n_models):
     assert project(embedding, np.ones((2, n_models))).shape == (2, 0)
 
 
-@pytest.mark.parametrize("n_models", [30, 500])
+@pytest.mark.parametrize("n_models", [30, 600])
 def test_fewer_components_come_back_where_the_rank_is_lower(n_models):
     points = np.random.default_rng(0).standard_normal((n_models, 2))
     embedding = embed(((points[:, None] - points) ** 2).sum(axis=-1), 20)
