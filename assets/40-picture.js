@@ -130,18 +130,17 @@
     },
   });
 
-  /** Share of ||W||^2 that one component carries, from the cumulative stress: these shares add up to one. */
+  /** Signed share of tr W that one component carries: negative on an imaginary axis; all shares add up to one. */
   inpca.share = (scene, component) => {
-    const stress = scene.diagnostics.explained_stress;
-    const left = (k) => (k === 0 ? 1 : (1 - stress[k - 1]) ** 2);
-    return left(component - 1) - left(component);
+    const ratio = scene.diagnostics.explained_variance;
+    return ratio[component - 1] - (component > 1 ? ratio[component - 2] : 0);
   };
 
   const axis = (scene, component, style) => {
     if (component > scene.n_components) return { title: { text: `${component} (not there)` } };
     const isImaginary = scene.diagnostics.signature[component - 1] < 0;
-    const percent = (100 * inpca.share(scene, component)).toPrecision(2);
-    const title = `${component} · ${isImaginary ? "imaginary" : "real"} · ${Number(percent)} %`;
+    const percent = Number((100 * inpca.share(scene, component)).toPrecision(2));
+    const title = `${component} · ${isImaginary ? "imaginary" : "real"} · ${percent} %`.replace("-", "−");
     const color = isImaginary ? style.timeLike : undefined;
     return {
       title: { text: title, font: { size: 12, ...(color && { color }) } },
