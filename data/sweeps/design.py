@@ -49,7 +49,7 @@ LEVELS = {
         n_epochs=40,
     ),
     "mnist1d": Levels(
-        learning_rates={"sgd": (0.1, 0.3), "sgd-nesterov": (0.01, 0.03), "adam": (0.001, 0.003)},
+        learning_rates={"sgd": (0.075, 0.15), "sgd-nesterov": (0.0075, 0.015), "adam": (0.001, 0.003)},
         batch_sizes=(50, 200),
         weight_decays=(0.0, 0.003),
         n_epochs=40,
