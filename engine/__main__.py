@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from engine.bench import CASES, run_bench
 from engine.errors import EngineError
 
 
@@ -41,6 +42,24 @@ def verify(study: str) -> None:
     click.echo(
         f"{summary.study_id}: {summary.n_runs} runs, {summary.n_checkpoints} checkpoints, every byte as committed."
     )
+
+
+@main.command()
+@click.option("--quick", is_flag=True, help="Small shapes, under a minute: to see that it works.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, ...")
+@click.option("--only", multiple=True, type=click.Choice(CASES), help="Some cases only; may be repeated.")
+@click.option(
+    "--output", type=click.Path(dir_okay=False, writable=True), help="Write the page here, not to the screen."
+)
+def bench(quick: bool, device: str, only: tuple[str, ...], output: str | None) -> None:
+    """Measure the engine on this machine and print tables in markdown. Close other programs first."""
+    page = run_bench(device, quick=quick, only=only, say=lambda what: click.echo(f"Measuring {what} ...", err=True))
+    if output is None:
+        click.echo(page, nl=False)
+    else:
+        with open(output, "w", encoding="utf-8") as file:
+            file.write(page)
+        click.echo(f"Written to {output}.", err=True)
 
 
 def run() -> None:

@@ -1,0 +1,70 @@
+"""Benchmark of the engine on this machine: fixed shapes and seeds, ratios side by side, a page of tables out."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from engine.devices import choose_device, find_device
+
+CASES = ("floor", "distances", "growth", "selections")
+
+
+def run_bench(
+    device: str | None = None,
+    *,
+    quick: bool = False,
+    only: Collection[str] = (),
+    say: Callable[[str], None] = lambda _: None,
+) -> str:
+    """Measure and return the page of markdown tables.
+
+    Args:
+        device: ``"cpu"``, ``"cuda"``, ...; None takes the CPU.
+        quick: shapes that take under a minute and prove nothing but that it works.
+        only: some of ``CASES``; empty means all of them.
+        say: told what is measured next.
+
+    Raises:
+        DeviceError: the device is not there.
+    """
+    device = choose_device(device or "cpu") or find_device(device)
+    from engine.bench import distance_cases, growth_cases, selection_cases
+    from engine.bench.floor import measure_floor
+    from engine.bench.machine import describe_machine
+    from engine.bench.report import Goal, Table, goals_table, markdown
+    from engine.bench.timing import Discipline
+
+    began = time.monotonic()
+    wanted = set(only) or set(CASES)
+    discipline = Discipline(most_rounds=2, window=0.05, settle=0.05, patience=2.0) if quick else Discipline()
+    tables: list[Table] = []
+    goals: list[Goal] = []
+
+    def take(measured: tuple[Table, list[Goal]]) -> None:
+        tables.append(measured[0])
+        goals.extend(measured[1])
+
+    with tempfile.TemporaryDirectory(prefix="inpca-bench-") as scratch:
+        if wanted & {"floor", "distances"}:
+            say("the floor of this machine")
+            floor = measure_floor(device, quick, discipline)
+            tables.append(floor.table)
+        if "distances" in wanted:
+            for case in distance_cases.QUICK if quick else distance_cases.FULL:
+                say(f"distances {case.name}")
+                take(distance_cases.run_distances(case, device, floor.multiply_adds, discipline))
+        if "growth" in wanted:
+            for growth in growth_cases.QUICK if quick else growth_cases.FULL:
+                say(growth.name)
+                take(growth_cases.run_growth(growth, device, Path(scratch), discipline))
+        if "selections" in wanted:
+            say("selection changes")
+            selected = selection_cases.QUICK if quick else selection_cases.FULL
+            take(selection_cases.run_selections(selected, device, Path(scratch), discipline))
+    if goals:
+        tables.insert(0, goals_table(goals))
+    machine = [*describe_machine(device), ("took", f"{time.monotonic() - began:.0f} s")]
+    return markdown(machine, tables)

@@ -1,0 +1,125 @@
+"""What this machine can do at best: fused multiply-adds out of registers, matrix products, copies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from engine.bench.report import Table, seconds_cells, short
+from engine.bench.timing import Candidate, Discipline, measure
+from engine.kernels.threads import run_all, thread_count
+
+LANES = 256
+CHAINS = 8
+"""Chains of multiply-adds that do not wait for each other: two units with a latency of four cycles keep eight busy."""
+STEPS = 16
+REPEATS = 20_000
+ROUNDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """Rates of one device.
+
+    Attributes:
+        multiply_adds: float32 operations per second, two per multiply-add: on a CPU out of registers, on a GPU those
+            of a large matrix product, which no kernel of float32 arithmetic exceeds.
+        table: these and other rates, for people.
+    """
+
+    multiply_adds: float
+    table: Table
+
+
+@cache
+def _compile_chains() -> Any:
+    from numba import njit
+
+    @njit(nogil=True, fastmath={"contract"})
+    def chains(x, factor, term, repeats):  # type: ignore[no-untyped-def]
+        for _ in range(repeats):
+            for lane in range(x.shape[1]):
+                s0, s1, s2, s3 = x[0, lane], x[1, lane], x[2, lane], x[3, lane]
+                s4, s5, s6, s7 = x[4, lane], x[5, lane], x[6, lane], x[7, lane]
+                for _ in range(STEPS):
+                    s0, s1, s2, s3 = s0 * factor + term, s1 * factor + term, s2 * factor + term, s3 * factor + term
+                    s4, s5, s6, s7 = s4 * factor + term, s5 * factor + term, s6 * factor + term, s7 * factor + term
+                x[0, lane], x[1, lane], x[2, lane], x[3, lane] = s0, s1, s2, s3
+                x[4, lane], x[5, lane], x[6, lane], x[7, lane] = s4, s5, s6, s7
+
+    return chains
+
+
+def measure_floor(device: str, quick: bool, discipline: Discipline) -> Floor:
+    """Measure the rates of the device."""
+    works = _cpu_works(quick) if device == "cpu" else _gpu_works(device)
+    timings, _ = measure({name: Candidate(call) for name, (call, _, _) in works.items()}, ROUNDS, discipline)
+    rows = []
+    for name, (_, amount, unit) in works.items():
+        rows.append((name, f"{short(amount / timings[name].median / 1e9)} {unit}", *seconds_cells(timings[name])))
+    first = next(iter(works))
+    rate = works[first][1] / timings[first].median
+    columns = ("what", "rate", "median", "spread", "samples", "others")
+    return Floor(rate, Table("Floor of this machine", columns, rows))
+
+
+Work = tuple[Callable[[Any], object], float, str]
+"""What to call, how much it does, and the unit of a thousand million of that per second."""
+
+
+def _cpu_works(quick: bool) -> dict[str, Work]:
+    import torch
+
+    repeats = REPEATS // 10 if quick else REPEATS
+    size, n_bytes = (1024, 2**25) if quick else (4096, 2**28)
+    threads = thread_count()
+    chains = _compile_chains()
+    x = np.ones((threads, CHAINS, LANES), dtype=np.float32)
+    left = torch.ones((size, size))
+    source = np.ones((threads, n_bytes // threads // 4), dtype=np.float32)
+    target = np.empty_like(source)
+    factor, term = np.float32(0.5), np.float32(0.25)
+    return {
+        "multiply-adds out of registers, float32": (
+            lambda _: run_all([(chains, (x[k], factor, term, repeats)) for k in range(threads)]),
+            2.0 * threads * CHAINS * LANES * STEPS * repeats,
+            "Gflop/s",
+        ),
+        f"matrix product, float32, {size}": (lambda _: left @ left, 2.0 * size**3, "Gflop/s"),
+        f"copy of {n_bytes >> 20} MB, read and written": (
+            lambda _: run_all([(np.copyto, (target[k], source[k])) for k in range(threads)]),
+            2.0 * source.nbytes,
+            "GB/s",
+        ),
+    }
+
+
+def _gpu_works(device: str) -> dict[str, Work]:
+    import torch
+
+    size, n_bytes = 8192, 2**31
+    works: dict[str, Work] = {}
+    for words, dtype in (("float32", torch.float32), ("float16", torch.float16)):
+        left = torch.ones((size, size), device=device, dtype=dtype)
+        works[f"matrix product, {words}, {size}"] = (_finished(device, left.__matmul__, left), 2.0 * size**3, "Gflop/s")
+    source = torch.ones(n_bytes // 4, device=device)
+    target = torch.empty_like(source)
+    works[f"copy of {n_bytes >> 20} MB, read and written"] = (
+        _finished(device, target.copy_, source), 2.0 * n_bytes, "GB/s",
+    )  # fmt: skip
+    return works
+
+
+def _finished(device: str, function: Callable[[Any], object], argument: Any) -> Callable[[Any], object]:
+    """Return a call that waits until the device has done it."""
+    import torch
+
+    def call(_: Any) -> None:
+        function(argument)
+        torch.cuda.synchronize(device)
+
+    return call
