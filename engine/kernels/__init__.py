@@ -21,6 +21,7 @@ kernel. A kernel never sees a file, a label or a run.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -71,6 +72,11 @@ def select_kernel(n_classes: int, device: str) -> Kernel:
         from engine.kernels.numba_tile import NumbaKernel
 
         return NumbaKernel(n_classes)
+    if device.startswith("cuda") and find_spec("triton") is not None:
+        from engine.kernels.triton_tile import TritonKernel, runs_on
+
+        if runs_on(device):
+            return TritonKernel(device)
     from engine.kernels.torch_tile import TorchKernel
 
     return TorchKernel(device)

@@ -1,0 +1,188 @@
+r"""The Triton program of the tile: tensor cores, a running product, and no logarithm.
+
+Tensor cores multiply 16-bit numbers. A float32 root is stored as a sum of them, its *terms*, and an overlap is the sum
+of the products that matter:
+
+============  ======================  ==========================================
+terms         stored as               products
+============  ======================  ==========================================
+1, ``ROUND``  float16                 1
+2, ``SPLIT``  float16, high and low   3: all but low times low
+3, ``EXACT``  bfloat16                6: all down to 2^-16 of the largest
+============  ======================  ==========================================
+
+The running product's exponent bits are moved into an integer every ``SAMPLES_PER_MOVE`` samples, and what a program
+returns is that state. The figures of the design, for one machine and on paper, are in docs/gpu.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import triton
+import triton.language as tl
+
+from engine.kernels import OVERLAP_FLOOR
+
+ROUND, SPLIT, EXACT = 1, 2, 3
+"""Numbers of terms."""
+BLOCK = 128
+"""Models per side of a tile. There is no reuse along the samples, so a tile's side divides the traffic: the larger the
+better, and 256 x 128 needs more registers than there are."""
+NARROW = 64
+"""Columns of a program that keeps one number more per pair: a count of capped overlaps, or a partial sum."""
+SAMPLES_PER_MOVE = 4
+SCALE_BITS = 15
+"""Roots are stored times 2^15, the most that float16 holds; overlaps come out times 2^30."""
+START_BITS = 6
+"""Products start at 2^6: four overlaps of at most 2^30 end at 2^126, four at the floor of 2^(30 - 63) at 2^-126."""
+MOST_CLASSES = 64
+"""Classes added up by the tensor cores. They cut sums off instead of rounding them, which over a thousand classes would
+add up to more than 1e-6; so the sums of more classes are added outside."""
+WARPS = 8
+MOST_STAGES = 4
+HOPPER_SHARED_BYTES = 227 * 2**10
+SPARE_SHARED_BYTES = 12 * 2**10
+"""What a program keeps in shared memory besides the blocks on their way in: barriers, and scratch of reductions."""
+
+
+@triton.jit(do_not_specialize=["n_samples", "samples_per_program", "n_classes"])  # type: ignore[untyped-decorator]
+def sum_logarithms(  # type: ignore[no-untyped-def]
+    left,
+    right,
+    tiles,
+    products,
+    exponents,
+    smallest,
+    capped,
+    n_samples,
+    samples_per_program,
+    n_classes,
+    TERMS: tl.constexpr,
+    COUNTING: tl.constexpr,
+    SINGLE_STEP: tl.constexpr,
+    FLOOR: tl.constexpr,
+    START: tl.constexpr,
+    START_EXPONENT: tl.constexpr,
+    ROWS: tl.constexpr,
+    COLUMNS: tl.constexpr,
+    CLASSES: tl.constexpr,
+):
+    """Multiply the overlaps of the models of one tile over a stretch of samples.
+
+    Args:
+        left: descriptor of (term, sample, class, model), blocks of (1, 1, CLASSES, ROWS).
+        right: the same of the columns.
+        tiles: (tile, 2) int32, index of the first row and of the first column, in units of ROWS and COLUMNS.
+        products: (stretch, tile, ROWS, COLUMNS) float32, out: START times the mantissa.
+        exponents: the same, int32, out.
+        smallest: (stretch, tile, ROWS) float32, out: smallest overlap of each row.
+        capped: like exponents, out if COUNTING.
+        n_samples: a multiple of four, as samples_per_program is.
+    """
+    tile, stretch = tl.program_id(0), tl.program_id(1)
+    i = tl.load(tiles + 2 * tile) * ROWS
+    j = tl.load(tiles + 2 * tile + 1) * COLUMNS
+    product = tl.full((ROWS, COLUMNS), START, tl.float32)
+    exponent = tl.zeros((ROWS, COLUMNS), tl.int32)
+    if COUNTING:
+        count = tl.zeros((ROWS, COLUMNS), tl.int32)
+    least = tl.full((ROWS,), float("inf"), tl.float32)
+    first = stretch * samples_per_program
+    for n in range(first, tl.minimum(first + samples_per_program, n_samples)):
+        overlap = tl.zeros((ROWS, COLUMNS), tl.float32)
+        if SINGLE_STEP:
+            overlap = add_products(overlap, left, right, n, 0, i, j, TERMS, ROWS, COLUMNS, CLASSES)
+        else:
+            for c in range(0, n_classes, CLASSES):
+                partial = tl.zeros((ROWS, COLUMNS), tl.float32)
+                overlap += add_products(partial, left, right, n, c, i, j, TERMS, ROWS, COLUMNS, CLASSES)
+        if TERMS < 3:
+            least = tl.minimum(least, tl.min(overlap, axis=1))
+        if COUNTING:
+            count += (overlap < FLOOR).to(tl.int32)
+            overlap = tl.maximum(overlap, FLOOR)
+        product *= overlap
+        if n % 4 == 3:
+            bits = product.to(tl.int32, bitcast=True)
+            exponent += (bits >> 23) - START_EXPONENT
+            product = ((bits & 0x7FFFFF) | (START_EXPONENT << 23)).to(tl.float32, bitcast=True)
+    row = (stretch.to(tl.int64) * tl.num_programs(0) + tile) * ROWS + tl.arange(0, ROWS)
+    out = row[:, None] * COLUMNS + tl.arange(0, COLUMNS)[None, :]
+    tl.store(products + out, product)
+    tl.store(exponents + out, exponent)
+    if TERMS < 3:
+        tl.store(smallest + row, least)
+    if COUNTING:
+        tl.store(capped + out, count)
+
+
+@triton.jit  # type: ignore[untyped-decorator]
+def add_products(  # type: ignore[no-untyped-def]
+    overlap,
+    left,
+    right,
+    n,
+    c,
+    i,
+    j,
+    TERMS: tl.constexpr,
+    ROWS: tl.constexpr,
+    COLUMNS: tl.constexpr,
+    CLASSES: tl.constexpr,
+):
+    """Add the products of terms k and l with k + l < TERMS for some classes of one sample, the smallest first."""
+    a0 = left.load([0, n, c, i]).reshape(CLASSES, ROWS).T
+    b0 = right.load([0, n, c, j]).reshape(CLASSES, COLUMNS)
+    if TERMS > 1:
+        a1 = left.load([1, n, c, i]).reshape(CLASSES, ROWS).T
+        b1 = right.load([1, n, c, j]).reshape(CLASSES, COLUMNS)
+        if TERMS > 2:
+            overlap = tl.dot(a0, right.load([2, n, c, j]).reshape(CLASSES, COLUMNS), overlap)
+            overlap = tl.dot(left.load([2, n, c, i]).reshape(CLASSES, ROWS).T, b0, overlap)
+            overlap = tl.dot(a1, b1, overlap)
+        overlap = tl.dot(a0, b1, overlap)
+        overlap = tl.dot(a1, b0, overlap)
+    return tl.dot(a0, b0, overlap)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a program takes at once.
+
+    Attributes:
+        columns: models of the columns; of the rows it is always BLOCK.
+        classes: classes multiplied at once, a power of two.
+        stages: samples or steps on their way from memory.
+    """
+
+    columns: int
+    classes: int
+    stages: int
+
+
+def choose_shape(n_terms: int, n_classes: int, shared_bytes: int) -> Shape:
+    """Return the largest shape whose numbers fit in the registers and whose blocks fit in the shared memory."""
+    classes = min(MOST_CLASSES, max(16, triton.next_power_of_2(n_classes)))
+    while True:
+        columns = NARROW if n_terms == EXACT or n_classes > classes else BLOCK
+        stages = (shared_bytes - SPARE_SHARED_BYTES) // (2 * n_terms * classes * (BLOCK + columns))
+        if stages >= 2 or classes == 16:
+            return Shape(columns, classes, max(1, min(stages, MOST_STAGES)))
+        classes //= 2
+
+
+def constants(n_terms: int, n_classes: int, counting: bool, shape: Shape) -> dict[str, Any]:
+    """Return the arguments of ``sum_logarithms`` that its code depends on."""
+    return {
+        "TERMS": n_terms,
+        "COUNTING": counting,
+        "SINGLE_STEP": n_classes <= shape.classes,
+        "FLOOR": OVERLAP_FLOOR * 2.0 ** (2 * SCALE_BITS),
+        "START": 2.0**START_BITS,
+        "START_EXPONENT": 127 + START_BITS,
+        "ROWS": BLOCK,
+        "COLUMNS": shape.columns,
+        "CLASSES": shape.classes,
+    }
