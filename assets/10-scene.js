@@ -5,8 +5,6 @@
 
   const MAGIC = "INP1";
   const DTYPES = { "<f4": Float32Array, "<u4": Uint32Array };
-  const SCENES_KEPT = 8;
-  const kept = new Map();
 
   const config = () => JSON.parse(document.getElementById("_dash-config").textContent);
   let prefix = null;
@@ -44,46 +42,45 @@
     return spans;
   };
 
-  inpca.fetchScene = async (key) => {
-    if (!kept.has(key)) {
-      const response = await fetch(inpca.address(`api/scenes/${encodeURIComponent(key)}.bin`));
-      if (!response.ok) throw new Error((await response.json()).error);
-      kept.set(key, inpca.decodeScene(await response.arrayBuffer()));
-      if (kept.size > SCENES_KEPT) kept.delete(kept.keys().next().value);
+  /**
+   * Eigenvectors have no sign of their own. On the models that the picture on screen has too, components are flipped to
+   * point the same way, so that nobody loses their place; otherwise so that truth lies further along than ignorance.
+   * Changes a scene once, before it is first drawn.
+   */
+  inpca.orient = (scene, previous) => {
+    if (scene.isOriented) return scene;
+    const agreement = previous && previous.study === scene.study ? agreementWith(scene, previous) : new Float64Array(0);
+    const references = scene.arrays.reference_coordinates;
+    for (let k = 0; k < scene.n_components; k += 1) {
+      const gain = references ? references[references.length - scene.n_components + k] - references[k] : 0;
+      if ((agreement[k] || gain) < 0) flip(scene, k);
     }
-    return kept.get(key);
+    scene.isOriented = true;
+    return scene;
   };
 
-  /**
-   * Eigenvectors have no sign of their own: flip the components of a new scene that point against the old one on the
-   * models both have, so that nobody loses their place. Mutates the new scene once, before it is first drawn.
-   */
-  inpca.matchSigns = (scene, previous) => {
-    if (!previous || previous === scene || previous.study !== scene.study || scene.isAligned) return scene;
+  const flip = (scene, component) => {
+    for (const values of [scene.arrays.coordinates, scene.arrays.reference_coordinates || []]) {
+      for (let at = component; at < values.length; at += scene.n_components) values[at] = -values[at];
+    }
+  };
+
+  /** Per component, the inner product of both scenes' coordinates over the checkpoints they share. */
+  const agreementWith = (scene, previous) => {
     const runOf = new Map(previous.run_ids.map((runId, index) => [runId, index]));
-    const width = Math.min(scene.n_components, previous.n_components);
-    const agreement = new Float64Array(width);
+    const agreement = new Float64Array(Math.min(scene.n_components, previous.n_components));
     scene.run_ids.forEach((runId, index) => {
       if (!runOf.has(runId)) return;
       const mine = scene.spans[index];
       const theirs = previous.spans[runOf.get(runId)];
       for (let step = 0; step < Math.min(mine.count, theirs.count); step += 1) {
-        for (let k = 0; k < width; k += 1) {
+        for (let k = 0; k < agreement.length; k += 1) {
           agreement[k] +=
             scene.arrays.coordinates[(mine.first + step) * scene.n_components + k] *
             previous.arrays.coordinates[(theirs.first + step) * previous.n_components + k];
         }
       }
     });
-    for (const name of ["coordinates", "reference_coordinates"]) {
-      const values = scene.arrays[name];
-      if (!values) continue;
-      for (let index = 0; index < values.length; index += 1) {
-        const k = index % scene.n_components;
-        if (k < width && agreement[k] < 0) values[index] = -values[index];
-      }
-    }
-    scene.isAligned = true;
-    return scene;
+    return agreement;
   };
 })();

@@ -3,11 +3,18 @@
   "use strict";
   const inpca = (window.inpca = window.inpca || {});
 
-  const column = (study, name) => study.columns.find((entry) => entry.name === name);
+  /** Column of the run table by name. */
+  inpca.column = (study, name) => study.columns.find((entry) => entry.name === name);
+
+  /** Row of a run in the study's order. */
+  inpca.row = (study, runId) => {
+    study.rows = study.rows || new Map(study.run_ids.map((id, row) => [id, row]));
+    return study.rows.get(runId);
+  };
 
   /** Chosen pills and slider positions -> the constraints that really narrow the study. */
   inpca.constraints = (study, levelValues, rangeValues) =>
-    (study.filters || []).flatMap((filter) => {
+    study.filters.flatMap((filter) => {
       if (filter.kind === "levels") {
         const chosen = levelValues[filter.name] || [];
         return chosen.length ? [{ ...filter, chosen: new Set(chosen) }] : [];
@@ -18,7 +25,7 @@
     });
 
   const passes = (study, constraint) => {
-    const values = column(study, constraint.name);
+    const values = inpca.column(study, constraint.name);
     if (constraint.kind === "levels") return (run) => constraint.chosen.has(values.levels[values.level[run]]);
     return (run) => {
       const number = values.numbers[run];
@@ -41,7 +48,7 @@
       return inpca.count(inpca.passingRuns(study, others, kept));
     });
     const best = gains.indexOf(Math.max(...gains));
-    return best >= 0 && gains[best] > 0 ? { name: constraints[best].name, gain: gains[best] } : null;
+    return gains[best] > 0 ? { constraint: constraints[best], gain: gains[best] } : null;
   };
 
   inpca.count = (mask) => mask.reduce((sum, bit) => sum + bit, 0);

@@ -9,75 +9,54 @@
   "use strict";
   const inpca = (window.inpca = window.inpca || {});
 
-  const VIEW_DIRECTION = { x: 0.55, y: -1.15, z: 0.55 };
-  const HALF_FIELD_OF_VIEW = Math.tan(Math.PI / 8);
-  const MARGIN = 0.74;
   const CONFIG = {
     displaylogo: false,
     responsive: true,
     showSendToCloud: false,
     scrollZoom: true,
-    modeBarButtonsToRemove: ["resetCameraLastSave3d", "tableRotation", "sendDataToCloud"],
+    modeBarButtonsToRemove: ["resetCameraLastSave3d", "resetCameraDefault3d", "tableRotation"],
     toImageButtonOptions: { scale: 2 },
   };
   const DENSE = 10000;
+  const PADDING = 0.04;
+  const CONTEXT = 0.82;
+  const VIEW_DIRECTION = { x: 0.55, y: -1.15, z: 0.55 };
+  const HALF_FIELD_OF_VIEW = Math.tan(Math.PI / 8);
+  const MARGIN = 0.82;
 
-  const state = { isDragging: false, pending: null, traces: [], listeners: {}, camera: null };
   let element = null;
+  let listeners = {};
+  let traces = [];
+  let pending = null;
+  let isDragging = false;
+  let revision = 0;
 
-  /** Attach to the page once; onHover(model or null, event), onClick(model), onCamera(camera) are optional. */
-  inpca.attachPicture = (target, listeners) => {
+  /** Attach to the page once; onHover(model or null, box) and onCamera(camera) are called on the user's moves. */
+  inpca.attachPicture = (target, given) => {
     if (element === target) return;
     element = target;
-    state.listeners = listeners;
-    element.addEventListener("pointerdown", () => (state.isDragging = true), true);
+    listeners = given;
+    element.addEventListener("pointerdown", () => (isDragging = true), true);
     for (const name of ["pointerup", "pointercancel"]) {
       window.addEventListener(name, () => {
-        state.isDragging = false;
-        if (state.pending) setTimeout(flush, 0);
+        isDragging = false;
+        if (pending) setTimeout(flush, 0);
       });
     }
   };
 
   /** Camera in use, as plotly writes it. */
-  inpca.currentCamera = () => element?._fullLayout?.scene?._scene?.getCamera() ?? state.camera;
+  inpca.currentCamera = () => element?._fullLayout?.scene?._scene?.getCamera() ?? null;
 
-  inpca.resetCamera = () => {
-    state.camera = defaultCamera(element._fullLayout.scene.aspectratio);
-    return Plotly.relayout(element, { "scene.camera": structuredClone(state.camera) });
+  /** Let the next drawing choose the view again, whatever the user has turned since. */
+  inpca.forgetCamera = () => {
+    revision += 1;
   };
 
-  /**
-   * A view in which the whole box fits. With equal aspect the box keeps its volume, so a long one needs more distance:
-   * half its apparent width (height) over the tangent of half the field of view, plus half its depth.
-   */
-  const defaultCamera = (aspect) => {
-    const across = (Math.abs(aspect.x * VIEW_DIRECTION.y) + Math.abs(aspect.y * VIEW_DIRECTION.x)) / 2;
-    const upward = (aspect.z + 0.5 * aspect.y) / 2;
-    const ratio = element.clientWidth / Math.max(1, element.clientHeight);
-    const distance = MARGIN * Math.max(across / ratio, upward) / HALF_FIELD_OF_VIEW + aspect.y / 2;
-    return {
-      eye: { x: VIEW_DIRECTION.x * distance, y: VIEW_DIRECTION.y * distance, z: VIEW_DIRECTION.z * distance },
-      center: { x: 0, y: 0, z: 0 },
-      up: { x: 0, y: 0, z: 1 },
-    };
-  };
-
-  /** The aspect plotly will choose for mode "data": extents divided by their geometric mean. */
-  const aspectOf = (entries) => {
-    const extents = ["x", "y", "z"].map((letter) => {
-      let low = Infinity;
-      let high = -Infinity;
-      for (const { trace } of entries) {
-        for (const value of trace[letter]) {
-          if (value < low) low = value;
-          if (value > high) high = value;
-        }
-      }
-      return Math.max(high - low, 1e-12);
-    });
-    const mean = Math.cbrt(extents[0] * extents[1] * extents[2]);
-    return { x: extents[0] / mean, y: extents[1] / mean, z: extents[2] / mean };
+  inpca.clearPicture = () => {
+    pending = null;
+    traces = [];
+    if (element?._fullLayout) Plotly.react(element, [], { scene: { visible: false } }, CONFIG);
   };
 
   /**
@@ -85,20 +64,19 @@
    * waits for the release; only the latest is kept.
    */
   inpca.drawPicture = (picture) => {
-    state.pending = picture;
-    return state.isDragging ? Promise.resolve() : flush();
+    pending = picture;
+    return isDragging ? Promise.resolve() : flush();
   };
 
   const flush = async () => {
-    const picture = state.pending;
-    if (!picture || state.isDragging) return;
-    state.pending = null;
+    if (!pending || isDragging) return;
+    const picture = pending;
+    pending = null;
     const isFirst = !element._fullLayout;
-    state.traces = traces(picture);
-    if (isFirst) state.camera = picture.camera || defaultCamera(aspectOf(state.traces));
+    traces = buildTraces(picture);
     await Plotly.react(
       element,
-      state.traces.map((entry) => entry.trace),
+      traces.map((entry) => entry.trace),
       layout(picture),
       { ...CONFIG, plotGlPixelRatio: picture.scene.n_models > DENSE ? 1 : 2 },
     );
@@ -108,27 +86,76 @@
   const listen = () => {
     element.on("plotly_hover", (event) => {
       const point = event.points[0];
-      const model = state.traces[point.curveNumber]?.models?.[point.pointNumber];
-      state.listeners.onHover(model === undefined || model < 0 ? null : model, point.bbox);
+      const model = traces[point.curveNumber]?.models?.[point.pointNumber] ?? -1;
+      listeners.onHover(model < 0 ? null : model, point.bbox);
     });
-    element.on("plotly_unhover", () => state.listeners.onHover(null));
-    element.on("plotly_relayout", () => state.listeners.onCamera(inpca.currentCamera()));
+    element.on("plotly_unhover", () => listeners.onHover(null));
+    element.on("plotly_relayout", (change) => {
+      if (Object.keys(change).some((key) => key.startsWith("scene.camera"))) listeners.onCamera(inpca.currentCamera());
+    });
   };
 
-  const layout = ({ scene, axes, style, theme, showReferences }) => ({
-    template: style.templates[theme],
-    uirevision: "camera",
-    margin: { l: 0, r: 0, t: 0, b: 0 },
-    showlegend: false,
-    scene: {
-      uirevision: "camera",
-      aspectmode: "data",
-      dragmode: "orbit",
-      camera: structuredClone(state.camera),
-      annotations: showReferences ? referenceLabels(scene, axes, style.surfaces[theme].reference) : [],
-      ...Object.fromEntries(axes.map((component, index) => [`${"xyz"[index]}axis`, axis(scene, component, style)])),
-    },
-  });
+  /* ------------------------------------------------------------------ frame */
+
+  const layout = ({ scene, axes, style, theme, camera, showReferences }) => {
+    const extents = axes.map((component) => extent(scene, component));
+    const spans = extents.map(([low, high]) => high - low);
+    const mean = Math.cbrt(spans[0] * spans[1] * spans[2]);
+    const aspect = { x: spans[0] / mean, y: spans[1] / mean, z: spans[2] / mean };
+    const titled = axes.map((component, index) => [`${"xyz"[index]}axis`, axis(scene, component, extents[index], style)]);
+    return {
+      template: style.templates[theme],
+      uirevision: revision,
+      margin: { l: 0, r: 0, t: 0, b: 0 },
+      showlegend: false,
+      scene: {
+        uirevision: revision,
+        dragmode: "orbit",
+        // Equal scale on all axes, fixed by the whole scene: hiding runs must not stretch what is left.
+        aspectmode: "manual",
+        aspectratio: aspect,
+        camera: camera ? structuredClone(camera) : defaultCamera(aspect),
+        annotations: showReferences ? referenceLabels(scene, axes, style.surfaces[theme].reference) : [],
+        ...Object.fromEntries(titled),
+      },
+    };
+  };
+
+  /**
+   * A view in which the whole box fits: half its apparent width (or height) over the tangent of half the field of
+   * view, plus half its depth. A box keeps its volume under equal scale, so a long one needs more distance.
+   */
+  const defaultCamera = (aspect) => {
+    const across = (Math.abs(aspect.x * VIEW_DIRECTION.y) + Math.abs(aspect.y * VIEW_DIRECTION.x)) / 2;
+    const upward = (aspect.z + 0.5 * aspect.y) / 2;
+    const ratio = element.clientWidth / Math.max(1, element.clientHeight);
+    const distance = (MARGIN * Math.max(across / ratio, upward)) / HALF_FIELD_OF_VIEW + aspect.y / 2;
+    const scaled = (value) => value * distance;
+    return {
+      eye: { x: scaled(VIEW_DIRECTION.x), y: scaled(VIEW_DIRECTION.y), z: scaled(VIEW_DIRECTION.z) },
+      center: { x: 0, y: 0, z: -0.04 * aspect.z },
+      up: { x: 0, y: 0, z: 1 },
+    };
+  };
+
+  /** Lowest and highest coordinate of all models and reference points along one component, with some air. */
+  const extent = (scene, component) => {
+    scene.extents = scene.extents || new Map();
+    if (!scene.extents.has(component)) {
+      let [low, high] = [0, 0];
+      for (const values of [scene.arrays.coordinates, scene.arrays.reference_coordinates || []]) {
+        for (let at = component - 1; at < values.length && isThere(scene, component); at += scene.n_components) {
+          if (values[at] < low) low = values[at];
+          if (values[at] > high) high = values[at];
+        }
+      }
+      const air = PADDING * (high - low) || 0.5;
+      scene.extents.set(component, [low - air, high + air]);
+    }
+    return scene.extents.get(component);
+  };
+
+  const isThere = (scene, component) => component >= 1 && component <= scene.n_components;
 
   /** Signed share of tr W that one component carries: negative on an imaginary axis; all shares add up to one. */
   inpca.share = (scene, component) => {
@@ -136,85 +163,91 @@
     return ratio[component - 1] - (component > 1 ? ratio[component - 2] : 0);
   };
 
-  const axis = (scene, component, style) => {
-    if (component > scene.n_components) return { title: { text: `${component} (not there)` } };
+  const axis = (scene, component, range, style) => {
+    if (!isThere(scene, component)) return { range, title: { text: `${component} · not in this embedding` }, nticks: 2 };
     const isImaginary = scene.diagnostics.signature[component - 1] < 0;
     const percent = Number((100 * inpca.share(scene, component)).toPrecision(2));
     const title = `${component} · ${isImaginary ? "imaginary" : "real"} · ${percent} %`.replace("-", "−");
-    const color = isImaginary ? style.timeLike : undefined;
-    return {
-      title: { text: title, font: { size: 12, ...(color && { color }) } },
-      ...(color && { color }),
-      tickfont: { size: 10 },
-      nticks: 6,
-    };
+    const color = isImaginary ? { color: style.timeLike } : {};
+    return { range, title: { text: title, font: { size: 12, ...color } }, ...color, tickfont: { size: 10 }, nticks: 6 };
   };
 
-  const traces = (picture) => {
-    const { colouring } = picture;
-    const drawn = visibleRuns(picture);
-    const groups = colouring.kind === "levels" ? colouring.entries.map(() => []) : [[]];
-    for (const run of drawn) groups[colouring.kind === "levels" ? colouring.entryOfRun(run) : 0].push(run);
-    const lines = groups.map((runs, index) =>
-      lineTrace(picture, runs, colouring.kind === "levels" ? colouring.entries[index].color : null),
-    );
+  /* ------------------------------------------------------------------ traces */
+
+  const buildTraces = (picture) => {
+    const { scene, colouring, isShown, picked, hovered } = picture;
+    const drawn = scene.run_ids.map((_, run) => run).filter(isShown);
+    const isPicked = (run) => picked.has(scene.run_ids[run]);
+    const strong = drawn.filter((run) => isPicked(run) || scene.run_ids[run] === hovered);
+    const recede = drawn.some(isPicked);
+    const groups = new Map();
+    for (const run of drawn) {
+      const group = colouring.kind === "levels" ? colouring.entryOfRun(run) : 0;
+      groups.set(group, [...(groups.get(group) || []), run]);
+    }
     return [
-      ...lines.filter((entry) => entry.models.length > 0),
-      endTrace(picture, drawn, "start"),
-      endTrace(picture, drawn, "end"),
+      ...[...groups.values()].map((runs) => lineTrace(picture, runs, { width: 3, recede })),
+      ...strong.map((run) => lineTrace(picture, [run], { width: 7, recede: false })),
+      endTrace(picture, drawn, "start", recede),
+      endTrace(picture, drawn, "end", recede),
       ...referenceTraces(picture),
-      ...highlightTraces(picture, drawn),
     ];
   };
 
-  const visibleRuns = ({ scene, isShown }) => scene.run_ids.map((_, run) => run).filter(isShown);
+  const colorOf = ({ colouring }, run, model) =>
+    colouring.kind === "levels" ? colouring.entries[colouring.entryOfRun(run)].color : colouring.colorOfModel(model);
 
   /** One polyline per run, separated by NaN, so that a whole colour group is a single trace. */
-  const lineTrace = ({ scene, axes, colouring }, runs, color) => {
-    const length = runs.reduce((sum, run) => sum + scene.spans[run].count + 1, 0);
-    const models = new Int32Array(Math.max(0, length - 1)).fill(-1);
+  const lineTrace = (picture, runs, { width, recede }) => {
+    const { scene, axes, colouring, style, theme } = picture;
+    const length = runs.reduce((sum, run) => sum + scene.spans[run].count + 1, -1);
+    const models = new Int32Array(Math.max(0, length)).fill(-1);
     let position = 0;
     for (const run of runs) {
       const { first, count } = scene.spans[run];
       for (let step = 0; step < count; step += 1) models[position++] = first + step;
       position += 1;
     }
-    const line = color
-      ? { color, width: 3 }
-      : { color: Array.from(models, (model) => (model < 0 ? "rgba(0,0,0,0)" : colouring.colorOfModel(model))), width: 3 };
-    return { models, trace: { ...points(scene, axes, models), mode: "lines", line, hoverinfo: "none" } };
+    const shade = (color) => (recede ? inpca.mix(color, style.surfaces[theme].wall, CONTEXT) : color);
+    const color =
+      colouring.kind === "levels"
+        ? shade(colorOf(picture, runs[0]))
+        : Array.from(models, (model) => shade(model < 0 ? style.other : colouring.colorOfModel(model)));
+    return { models, trace: { ...points(scene, axes, models), mode: "lines", line: { color, width }, hoverinfo: "none" } };
   };
 
   const points = (scene, axes, models) => {
     const trace = { type: "scatter3d" };
     axes.forEach((component, index) => {
-      const values = new Float32Array(models.length);
-      for (let point = 0; point < models.length; point += 1) values[point] = coordinate(scene, models[point], component);
-      trace["xyz"[index]] = values;
+      trace["xyz"[index]] = Float32Array.from(models, (model) => coordinate(scene, model, component));
     });
     return trace;
   };
 
-  const coordinate = (scene, model, component) =>
-    model < 0 ? NaN : component > scene.n_components ? 0 : scene.arrays.coordinates[model * scene.n_components + component - 1];
+  const coordinate = (scene, model, component) => {
+    if (model < 0) return NaN;
+    return isThere(scene, component) ? scene.arrays.coordinates[model * scene.n_components + component - 1] : 0;
+  };
 
-  const endTrace = ({ scene, axes, colouring, style, theme }, runs, which) => {
+  const endTrace = (picture, runs, which, recede) => {
+    const { scene, axes, picked, style, theme } = picture;
+    const { muted, wall } = style.surfaces[theme];
     const models = Int32Array.from(runs, (run) => {
       const { first, count } = scene.spans[run];
       return which === "start" ? first : first + count - 1;
     });
-    const color =
-      which === "start"
-        ? style.surfaces[theme].muted
-        : Array.from(runs, (run, index) =>
-            colouring.kind === "levels" ? colouring.entries[colouring.entryOfRun(run)].color : colouring.colorOfModel(models[index]),
-          );
+    const color = runs.map((run, index) => {
+      const own = which === "start" ? muted : colorOf(picture, run, models[index]);
+      return recede && !picked.has(scene.run_ids[run]) ? inpca.mix(own, wall, CONTEXT) : own;
+    });
     const marker = { symbol: "diamond", size: which === "start" ? 2.5 : 5, color, line: { width: 0 } };
     return { models, trace: { ...points(scene, axes, models), mode: "markers", marker, hoverinfo: "none" } };
   };
 
+  /* ------------------------------------------------------------------ reference points */
+
   const referencePoint = (scene, point, component) =>
-    component > scene.n_components ? 0 : scene.arrays.reference_coordinates[point * scene.n_components + component - 1];
+    isThere(scene, component) ? scene.arrays.reference_coordinates[point * scene.n_components + component - 1] : 0;
 
   const referenceCount = (scene) => (scene.arrays.reference_positions || []).length;
 
@@ -245,13 +278,5 @@
       yshift: 14,
       ...Object.fromEntries(axes.map((component, index) => ["xyz"[index], referencePoint(scene, point, component)])),
     }));
-  };
-
-  const highlightTraces = ({ scene, axes, picked, style, theme }, drawn) => {
-    const runs = drawn.filter((run) => picked.has(scene.run_ids[run]));
-    if (runs.length === 0) return [];
-    const entry = lineTrace({ scene, axes }, runs, style.surfaces[theme].reference);
-    entry.trace.line.width = 7;
-    return [entry];
   };
 })();

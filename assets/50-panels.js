@@ -20,6 +20,14 @@
     return `top ${k}: ${values[k - 1].toFixed(3)}`;
   };
 
+  inpca.clearPanels = () => {
+    for (const name of Object.keys(merits)) {
+      const element = document.getElementById(name);
+      if (element._fullLayout) Plotly.purge(element);
+      document.querySelector(`[data-merit="${name}"]`).textContent = "";
+    }
+  };
+
   inpca.drawPanels = (scene, style, theme) => {
     for (const [name, figure] of Object.entries(scene.panels)) {
       const element = document.getElementById(name);

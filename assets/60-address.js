@@ -4,6 +4,7 @@
   const inpca = (window.inpca = window.inpca || {});
 
   const PAUSE_MS = 300;
+  const MOST_NAMED_RUNS = 40;
   const escape = encodeURIComponent;
   let timer = null;
 
@@ -16,7 +17,8 @@
       split: view.split === "train" ? "" : view.split,
       f: levels.map(({ name, chosen }) => `${escape(name)}:${[...chosen].map(escape).join(",")}`).join(";"),
       r: ranges.map(({ name, low, high }) => `${escape(name)}:${low}..${high}`).join(";"),
-      runs: [...view.kept].map(escape).join(","),
+      runs: view.kept.size > MOST_NAMED_RUNS ? "" : [...view.kept].map(escape).join(","),
+      mask: view.kept.size > MOST_NAMED_RUNS ? view.keptMask : "",
       ref: view.references === "project" ? "" : view.references,
       ax: view.axes.join() === "1,2,3" ? "" : view.axes.join(),
       c: view.colorBy,

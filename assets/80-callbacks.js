@@ -36,11 +36,11 @@
         const isNew = inpca.state.study !== study;
         if (isNew) inpca.openStudy(study, style);
         if (!study.study) return isNew ? [] : unchanged();
+        if (isNew) window.dash_ag_grid.getApiAsync("run-table").then(inpca.connectTable);
         const ranges = named(rangeIds, rangeValues);
         const constraints = inpca.constraints(study, named(levelIds, levelValues), ranges);
         describeRanges(study, ranges);
         inpca.select({ constraints, split, references, automatic });
-        if (isNew) connectTable();
         return isNew ? rows(study) : unchanged();
       },
       paint: (colorBy, ...axes) => {
@@ -51,11 +51,6 @@
     },
   });
 
-  const connectTable = async () => {
-    inpca.table = await window.dash_ag_grid.getApiAsync("run-table");
-    inpca.filterTable();
-  };
-
   const actions = {
     "embed-button": () => inpca.embedNow(),
     "cancel-button": () => inpca.cancel(),
@@ -64,6 +59,7 @@
     "only-picked": () => inpca.keepOnlyPicked(),
     "clear-picked": () => inpca.keepAll(),
     "clear-filters": () => inpca.keepAll(),
+    "left-out": () => document.getElementById("problems").scrollIntoView({ block: "nearest" }),
   };
 
   document.addEventListener("click", (event) => {

@@ -7,18 +7,22 @@ Everything after that, filtering, colouring, asking for an embedding and drawing
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx
+from dash.exceptions import PreventUpdate
 
 from dashboard import text
 from dashboard.controls import filter_controls
 from dashboard.ids import LEVELS, RANGE, Filters, Header, Page, Picture, Table
+from dashboard.run_mask import selected_runs
 from dashboard.study_payload import color_options, column_definitions, default_color, study_filters, study_payload
 from dashboard.view_state import ViewState
 from engine.errors import EngineError
 from engine.explorer import Explorer
+from engine.store import Study
 from engine.values import StudySummary
 
 OPENING_SECONDS = 60.0
@@ -33,6 +37,7 @@ def register_callbacks(app: Dash, explorer: Explorer) -> None:
         output={
             "studies": Output(Header.STUDY, "data"),
             "study": Output(Header.STUDY, "value"),
+            "splits": Output(Header.SPLIT, "data"),
             "split": Output(Header.SPLIT, "value"),
             "filters": Output(Filters.PANEL, "children"),
             "colors": Output(Picture.COLOR_BY, "data"),
@@ -52,7 +57,7 @@ def register_callbacks(app: Dash, explorer: Explorer) -> None:
     def sync(query: str | None, picked_study: str | None, split: str, current: dict[str, Any] | None) -> Any:
         if ctx.triggered_id == Header.STUDY:
             if current is not None and current.get("study") == picked_study:
-                return {name: no_update if name != "axes" else (no_update,) * 3 for name in _OUTPUTS}
+                raise PreventUpdate
             return open_view(explorer, ViewState(study=picked_study or "", split=split or "train"))
         return open_view(explorer, ViewState.from_query(query or ""))
 
@@ -88,9 +93,6 @@ def register_callbacks(app: Dash, explorer: Explorer) -> None:
     )
 
 
-_OUTPUTS = ("studies", "study", "split", "filters", "colors", "color", "axes", "references", "columns", "payload")
-
-
 def open_view(explorer: Explorer, view: ViewState) -> dict[str, Any]:
     """Every control's value for a view; a study that cannot be opened leaves the page empty, with the reason.
 
@@ -116,14 +118,13 @@ def open_view(explorer: Explorer, view: ViewState) -> dict[str, Any]:
         view,
         split=view.split if view.split in study.splits else next(iter(study.splits)),
         color_by=view.color_by if _is_offered(view.color_by, color_options(study)) else default_color(study),
-        picked=tuple(run_id for run_id in view.picked if run_id in study.runs.index),
+        picked=_picked_runs(study, view),
     )
-    payload = study_payload(study, view, OPENING_SECONDS)
-    payload["notice"] = notice
-    payload["problems"] = [{"run_id": problem.run_id, "reason": problem.reason} for problem in study.problems]
+    payload = {**study_payload(study, view, OPENING_SECONDS), "notice": notice}
     return {
         "studies": _picker_entries(summaries),
         "study": view.study,
+        "splits": list(study.splits),
         "split": view.split,
         "filters": filter_controls(study_filters(study), view),
         "colors": color_options(study),
@@ -135,12 +136,22 @@ def open_view(explorer: Explorer, view: ViewState) -> dict[str, Any]:
     }
 
 
+def _picked_runs(study: Study, view: ViewState) -> tuple[str, ...]:
+    """The runs a link narrows the selection to, of those there are; a mask of another state of the study is ignored."""
+    fingerprint, _, mask = view.picked_mask.partition(".")
+    if mask and study.fingerprint.startswith(fingerprint):
+        with suppress(EngineError):
+            return selected_runs(mask, list(study.runs.index))
+    return tuple(run_id for run_id in view.picked if run_id in study.runs.index)
+
+
 def _empty_page(summaries: tuple[StudySummary, ...], view: ViewState, notice: str) -> dict[str, Any]:
     title, advice = text.NO_STUDIES
     broken = [{"run_id": summary.study_id, "reason": summary.error} for summary in summaries if summary.error]
     return {
         "studies": _picker_entries(summaries),
         "study": None,
+        "splits": ["train", "test"],
         "split": view.split,
         "filters": [],
         "colors": [],

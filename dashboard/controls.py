@@ -55,7 +55,7 @@ def _levels_control(entry: LevelsFilter, chosen: tuple[str, ...]) -> html.Fields
 def _range_control(entry: RangeFilter, limits: tuple[float, float] | None) -> html.Fieldset:
     last = len(entry.stops) - 1
     name = text.label(entry.name)
-    low, high = entry.nearest_stops(*limits) if limits else (0, last)
+    low, high = entry.enclosing_stops(*limits) if limits else (0, last)
     return html.Fieldset(
         [
             html.Legend(

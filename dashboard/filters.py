@@ -54,10 +54,13 @@ class RangeFilter:
     counts: tuple[int, ...]
     discrete: bool
 
-    def nearest_stops(self, low: float, high: float) -> tuple[int, int]:
-        """The widest pair of stop indices inside [low, high], or the whole range where nothing is inside."""
-        inside = [index for index, stop in enumerate(self.stops) if low <= stop <= high]
-        return (inside[0], inside[-1]) if inside else (0, len(self.stops) - 1)
+    def enclosing_stops(self, low: float, high: float) -> tuple[int, int]:
+        """The narrowest pair of stop indices that lets everything in [low, high] pass; all where nothing would."""
+        last = len(self.stops) - 1
+        if high < self.stops[0] or low > self.stops[-1]:
+            return 0, last
+        first = max((index for index, stop in enumerate(self.stops) if stop <= low), default=0)
+        return first, min((index for index, stop in enumerate(self.stops) if stop >= high), default=last)
 
 
 Filter = LevelsFilter | RangeFilter

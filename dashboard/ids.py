@@ -19,6 +19,7 @@ class Header(StrEnum):
     STUDY = "study-picker"
     SPLIT = "split"
     COUNTS = "counts"
+    LEFT_OUT = "left-out"
     STALE = "stale-badge"
     EMBED = "embed-button"
     AUTOMATIC = "automatic"

@@ -49,12 +49,11 @@ def _header() -> html.Header:
                 comboboxProps={"width": 320, "position": "bottom-start"},
                 **{"aria-label": "Study"},
             ),
-            dmc.SegmentedControl(
-                id=Header.SPLIT, size="xs", value="train", data=[{"value": s, "label": s} for s in ("train", "test")]
-            ),
+            dmc.SegmentedControl(id=Header.SPLIT, size="xs", value="train", data=["train", "test"]),
             html.Div(
                 [
                     html.Span("", id=Header.COUNTS, className="counts"),
+                    _link_button("", Header.LEFT_OUT, hidden=True),
                     html.Span("stale", id=Header.STALE, className="badge stale", hidden=True),
                 ],
                 className="headline",
@@ -168,7 +167,7 @@ def _axis_select(index: int) -> dmc.Select:
     return dmc.Select(
         id=(Picture.AXIS_X, Picture.AXIS_Y, Picture.AXIS_Z)[index],
         size="xs",
-        w=60,
+        w=68,
         allowDeselect=False,
         data=[str(component) for component in range(1, 4)],
         value=str(index + 1),
@@ -203,7 +202,7 @@ def _run_table() -> html.Section:
         "theme": {"function": "themeBalham.withParams({fontFamily: 'inherit', fontSize: 12})"},
         "animateRows": False,
         "suppressCellFocus": True,
-        "localeText": {"noRowsToShow": "No run passes the filters."},
+        "localeText": {"noMatchingRows": "No run passes the filters.", "noRowsToShow": "No runs."},
     }
     return html.Section(
         [

@@ -6,8 +6,6 @@ study's fingerprint travels along, so that a page opened on older data is told s
 
 from __future__ import annotations
 
-import base64
-import binascii
 import gzip
 import math
 from collections.abc import Callable
@@ -15,11 +13,11 @@ from functools import cache, wraps
 from typing import Any
 
 import flask
-import numpy as np
 import plotly.offline
 
+from dashboard.run_mask import selected_runs
 from dashboard.scene_payload import encode_scene
-from engine.errors import EngineError, InvalidSpecError, SceneNotReadyError, SelectionError, StudyNotFoundError
+from engine.errors import EngineError, InvalidSpecError, SceneNotReadyError, StudyNotFoundError
 from engine.explorer import Explorer
 from engine.store import Study
 from engine.values import EmbeddingSpec, JobStatus
@@ -107,20 +105,9 @@ class _Question:
         return EmbeddingSpec(
             study_id=study.study_id,
             split=split,
-            run_ids=_selected(self.text("mask"), list(study.runs.index)),
+            run_ids=selected_runs(self.text("mask"), list(study.runs.index)),
             fit_references=self._body.get("fit_references") is True,
         )
-
-
-def _selected(mask: str, run_ids: list[str]) -> tuple[str, ...]:
-    """Runs whose bit is set; bit i of the mask (little-endian in each byte) is run i of the study."""
-    try:
-        bits = np.unpackbits(np.frombuffer(base64.b64decode(mask, validate=True), dtype=np.uint8), bitorder="little")
-    except (binascii.Error, ValueError) as error:
-        raise InvalidSpecError("mask must be base64 text.") from error
-    if len(bits) != 8 * math.ceil(len(run_ids) / 8) or bits[len(run_ids) :].any():
-        raise SelectionError(f"mask must hold one bit for each of the {len(run_ids)} runs, received {len(bits)} bits.")
-    return tuple(run_id for run_id, bit in zip(run_ids, bits, strict=False) if bit)
 
 
 def _status(status: JobStatus, predicted: float | None = None) -> dict[str, Any]:

@@ -39,7 +39,6 @@ def encode_scene(scene: Scene) -> bytes:
         "key": scene.key,
         "study": scene.spec.study_id,
         "split": scene.spec.split,
-        "divergence": scene.spec.divergence,
         "fit_references": scene.spec.fit_references,
         "run_ids": run_ids,
         "n_models": scene.embedding.n_models,
@@ -47,7 +46,6 @@ def encode_scene(scene: Scene) -> bytes:
         "n_capped": scene.n_capped,
         "device": scene.device,
         "seconds": scene.seconds,
-        "model_columns": [name for name in scene.models.columns if name not in ("run_id", "checkpoint")],
         "diagnostics": _diagnostics(scene.embedding),
         "panels": {name: _plain_figure(make(scene.embedding)) for name, make in PANEL_FIGURES.items()},
     }
@@ -68,18 +66,11 @@ def _model_arrays(models: pd.DataFrame, run_ids: list[str]) -> dict[str, np.ndar
 
 def _diagnostics(embedding: Embedding) -> dict[str, Any]:
     return {
-        "eigenvalues": embedding.eigenvalues.tolist(),
         "signature": embedding.signature.tolist(),
         "explained_stress": embedding.explained_stress.tolist(),
         "explained_variance": embedding.explained_variance.tolist(),
-        "explained_variance_absolute": [_finite(value) for value in embedding.explained_variance_absolute],
-        "explained_distance": embedding.explained_distance.tolist(),
-        "residual": _finite(embedding.residual),
+        "residual": float(embedding.residual) if math.isfinite(embedding.residual) else None,
     }
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
 
 
 def _plain_figure(figure: Any) -> dict[str, Any]:

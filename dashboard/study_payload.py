@@ -43,20 +43,12 @@ def study_payload(study: Study, view: ViewState, opening_seconds: float) -> dict
         "title": study.title,
         "fingerprint": study.fingerprint,
         "run_ids": list(study.runs.index),
-        "n_checkpoints": [int(count) for count in study.runs["n_checkpoints"]],
         "columns": [_column(study, name) for name in study.runs.columns],
         "differing": list(study.differing),
         "filters": [_filter(entry) for entry in study_filters(study)],
-        "splits": list(study.splits),
+        "problems": [{"run_id": problem.run_id, "reason": problem.reason} for problem in study.problems],
         "opening_seconds": opening_seconds,
-        "view": {
-            "split": view.split,
-            "picked": list(view.picked),
-            "camera": list(view.camera),
-            "dark": view.dark,
-            "axes": list(view.axes),
-            "color_by": view.color_by,
-        },
+        "view": {"picked": list(view.picked), "camera": list(view.camera), "dark": view.dark},
     }
 
 

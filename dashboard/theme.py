@@ -15,6 +15,9 @@ OTHER_COLOR = "#8A8F98"
 """Levels beyond the eighth share this colour, named "other" in the legend."""
 
 SEQUENTIAL_SCALE = "Viridis"
+SEQUENTIAL_ENDS = (0.12, 0.97)
+"""The scale's darkest and lightest ends are left out: each would vanish on one of the two backgrounds."""
+SEQUENTIAL_STEPS = 33
 
 SPACE_LIKE = "#4477AA"
 TIME_LIKE = "#D1495B"
@@ -54,6 +57,7 @@ def template(dark: bool) -> dict[str, Any]:
             "xaxis": axis,
             "yaxis": axis,
             "scene": {"xaxis": scene_axis, "yaxis": scene_axis, "zaxis": scene_axis},
+            "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": surface["muted"], "activecolor": surface["ink"]},
             "hoverlabel": {"font": {"family": FONT, "size": 12}},
             "colorway": list(CATEGORY_COLORS),
         }
@@ -67,7 +71,13 @@ def style() -> dict[str, Any]:
         "surfaces": {"light": _SURFACES[False], "dark": _SURFACES[True]},
         "categories": list(CATEGORY_COLORS),
         "other": OTHER_COLOR,
-        "sequential": plotly.colors.sample_colorscale(SEQUENTIAL_SCALE, [index / 32 for index in range(33)]),
-        "spaceLike": SPACE_LIKE,
+        "sequential": _sequential_colors(),
         "timeLike": TIME_LIKE,
     }
+
+
+def _sequential_colors() -> list[str]:
+    low, high = SEQUENTIAL_ENDS
+    shares = [low + (high - low) * index / (SEQUENTIAL_STEPS - 1) for index in range(SEQUENTIAL_STEPS)]
+    triples = plotly.colors.sample_colorscale(SEQUENTIAL_SCALE, shares, colortype="tuple")
+    return ["#" + "".join(f"{round(255 * channel):02x}" for channel in triple) for triple in triples]

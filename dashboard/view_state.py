@@ -1,7 +1,7 @@
 """The whole view as one immutable value, and its canonical form in the address bar.
 
-``ViewState.from_query`` is the only parser of a link: unknown keys are ignored, broken values fall back to
-their defaults, defaults are left out of the text. The browser writes the same text (assets/60-address.js).
+``ViewState.from_query`` is the only parser of a link: unknown keys are ignored, broken values fall back to their
+defaults. The only writer is the browser (assets/60-address.js), since most changes of the view never reach the server.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from urllib.parse import parse_qs, quote, unquote, urlencode
+from urllib.parse import parse_qs, unquote
 
 VERSION = "1"
+"""Raised when a link of an older form would be misread; such a link opens with the defaults."""
 MAXIMUM_QUERY_LENGTH = 16_000
 MAXIMUM_COMPONENT = 100
 CAMERA_NUMBERS = 9
@@ -28,6 +29,7 @@ class ViewState:
         levels: per filtered category, its name and the chosen levels.
         ranges: per filtered number, its name, lowest and highest value that pass.
         picked: run ids the selection is narrowed to; empty means no narrowing.
+        picked_mask: the same for many runs: the beginning of the study's fingerprint, a dot, and a bit per run.
         references: how P0, P* and the geodesic are drawn: ``"project"``, ``"fit"`` (into the embedding) or ``"hide"``.
         axes: the three components drawn, counted from one.
         color_by: ``"run:<column>"`` or ``"model:<column>"``; empty means the first differing hyperparameter.
@@ -40,6 +42,7 @@ class ViewState:
     levels: tuple[tuple[str, tuple[str, ...]], ...] = ()
     ranges: tuple[tuple[str, float, float], ...] = ()
     picked: tuple[str, ...] = ()
+    picked_mask: str = ""
     references: str = "project"
     axes: tuple[int, int, int] = (1, 2, 3)
     color_by: str = ""
@@ -58,23 +61,13 @@ class ViewState:
         if pairs.get("v", VERSION) != VERSION:
             return cls()
         view = cls()
-        for key, (field, parse, _) in _FIELDS.items():
+        for key, (field, parse) in _FIELDS.items():
             if key in pairs:
                 try:
                     view = replace(view, **{field: parse(pairs[key])})
                 except (ValueError, KeyError):
                     continue
         return view
-
-    def to_query(self) -> str:
-        """The shortest query string that parses back to this view; defaults are left out."""
-        default = ViewState()
-        pairs = [
-            (key, write(getattr(self, field)))
-            for key, (field, _, write) in _FIELDS.items()
-            if getattr(self, field) != getattr(default, field)
-        ]
-        return "?" + urlencode([("v", VERSION), *pairs], quote_via=quote) if pairs else ""
 
 
 def _parse_split(text: str) -> str:
@@ -93,10 +86,6 @@ def _parse_levels(text: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple(entries)
 
 
-def _write_levels(levels: tuple[tuple[str, tuple[str, ...]], ...]) -> str:
-    return ";".join(f"{_escape(name)}:{','.join(map(_escape, chosen))}" for name, chosen in levels)
-
-
 def _parse_ranges(text: str) -> tuple[tuple[str, float, float], ...]:
     entries = []
     for entry in filter(None, text.split(";")):
@@ -109,16 +98,8 @@ def _parse_ranges(text: str) -> tuple[tuple[str, float, float], ...]:
     return tuple((name, low, high) for name, low, high in entries)
 
 
-def _write_ranges(ranges: tuple[tuple[str, float, float], ...]) -> str:
-    return ";".join(f"{_escape(name)}:{low!r}..{high!r}" for name, low, high in ranges)
-
-
 def _parse_picked(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(unquote(run_id) for run_id in text.split(",") if run_id))
-
-
-def _write_picked(picked: tuple[str, ...]) -> str:
-    return ",".join(map(_escape, picked))
 
 
 def _parse_axes(text: str) -> tuple[int, int, int]:
@@ -141,24 +122,17 @@ def _parse_camera(text: str) -> tuple[float, ...]:
     return numbers
 
 
-def _write_numbers(numbers: tuple[float, ...]) -> str:
-    return ",".join(f"{number:.4g}" for number in numbers)
-
-
-def _escape(text: str) -> str:
-    return quote(text, safe="")
-
-
-_FIELDS: dict[str, tuple[str, Callable[[str], object], Callable[..., str]]] = {
-    "d": ("study", str, str),
-    "split": ("split", _parse_split, str),
-    "f": ("levels", _parse_levels, _write_levels),
-    "r": ("ranges", _parse_ranges, _write_ranges),
-    "runs": ("picked", _parse_picked, _write_picked),
-    "ref": ("references", {name: name for name in REFERENCE_MODES}.__getitem__, str),
-    "ax": ("axes", _parse_axes, lambda axes: ",".join(map(str, axes))),
-    "c": ("color_by", _parse_color, str),
-    "th": ("dark", {"dark": True, "light": False}.__getitem__, lambda dark: "dark" if dark else "light"),
-    "cam": ("camera", _parse_camera, _write_numbers),
+_FIELDS: dict[str, tuple[str, Callable[[str], object]]] = {
+    "d": ("study", str),
+    "split": ("split", _parse_split),
+    "f": ("levels", _parse_levels),
+    "r": ("ranges", _parse_ranges),
+    "runs": ("picked", _parse_picked),
+    "mask": ("picked_mask", str),
+    "ref": ("references", {name: name for name in REFERENCE_MODES}.__getitem__),
+    "ax": ("axes", _parse_axes),
+    "c": ("color_by", _parse_color),
+    "th": ("dark", {"dark": True, "light": False}.__getitem__),
+    "cam": ("camera", _parse_camera),
 }
-"""Key in the address bar -> field, its parser, its writer."""
+"""Key in the address bar -> field and its parser."""

@@ -31,8 +31,9 @@ def explained_variance_figure(embedding: Embedding) -> go.Figure:
 
 
 def _frame(*curves: FloatArray) -> go.Figure:
-    lowest = min(0.0, *(float(np.nanmin(curve)) for curve in curves))
-    highest = max(1.0, *(float(np.nanmax(curve)) for curve in curves))
+    values = np.concatenate(curves)
+    lowest = np.floor(10 * (float(np.nanmin(values)) - 0.02)) / 10
+    highest = max(1.0, float(np.nanmax(values)))
     figure = go.Figure()
     figure.update_layout(
         showlegend=False,
@@ -50,7 +51,7 @@ def _frame(*curves: FloatArray) -> go.Figure:
             "title": {"text": "components k", "standoff": 2, "font": {"size": 10}},
             "range": [0.5, len(curves[0]) + 0.5],
         },
-        yaxis={"range": [lowest, highest + 0.04], "tickformat": ".1f", "dtick": 0.2},
+        yaxis={"range": [lowest, highest + 0.02 * (highest - lowest)], "tickformat": ".2~f", "nticks": 6},
     )
     return figure
 

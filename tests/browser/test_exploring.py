@@ -62,9 +62,9 @@ def test_colouring_hiding_and_axes_ask_the_server_nothing(tab: Visit) -> None:
     tab.page.wait_for_selector(".gradient")
     tab.page.evaluate("dash_clientside.set_props('color-by', {value: 'run:architecture'})")
     tab.page.locator(".legend-entry").first.click()
-    tab.page.wait_for_function("document.getElementById('counts').textContent.startsWith('20 shown')")
+    tab.page.wait_for_function("() => document.getElementById('counts').textContent.startsWith('20 shown')")
     tab.page.evaluate("dash_clientside.set_props('axis-x', {value: '4'})")
-    tab.page.wait_for_function("document.getElementById('picture').layout.scene.xaxis.title.text.startsWith('4')")
+    tab.page.wait_for_function("() => document.getElementById('picture').layout.scene.xaxis.title.text.startsWith('4')")
     tab.page.wait_for_timeout(600)
     assert [request.url for request in tab.traffic.requests] == []
 
@@ -160,10 +160,59 @@ def test_picked_runs_can_be_kept_alone(tab: Visit) -> None:
     boxes = tab.page.locator("#run-table .ag-pinned-left-cols-container input[type=checkbox]")
     for index in range(3):
         boxes.nth(index).click()
-    tab.page.wait_for_function("inpca.state.picked.size === 3")
+    tab.page.wait_for_function("() => inpca.state.picked.size === 3")
     tab.page.click("#only-picked")
     tab.wait_for_scene(other_than=key)
     assert tab.counts() == f"3 shown / 3 embedded / {N_RUNS} runs"
+
+
+def test_three_axes_always_show_three_components(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    tab.page.evaluate("dash_clientside.set_props('axis-x', {value: '2'})")
+    tab.page.wait_for_function("() => inpca.state.axes.join() === '2,1,3'")
+    tab.page.wait_for_timeout(300)
+    assert tab.page.evaluate("['x', 'y', 'z'].map(a => document.getElementById(`axis-${a}`).value)") == ["2", "1", "3"]
+
+
+def test_hiding_runs_does_not_stretch_the_picture(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    aspect = "JSON.stringify(document.getElementById('picture')._fullLayout.scene.aspectratio)"
+    before = tab.page.evaluate(aspect)
+    tab.page.locator(".legend-entry").first.dblclick()
+    tab.page.wait_for_function("() => document.getElementById('counts').textContent.startsWith('10 shown')")
+    tab.page.locator("#references label", has_text="hide").click()
+    tab.page.wait_for_timeout(400)
+    assert tab.page.evaluate(aspect) == before
+
+
+def test_the_legend_keeps_the_keyboard_s_focus(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    tab.page.locator(".legend-entry").nth(1).focus()
+    tab.page.keyboard.press("Enter")
+    tab.page.wait_for_function("() => document.getElementById('counts').textContent.startsWith('20 shown')")
+    assert tab.page.evaluate("document.activeElement.className") == "legend-entry"
+
+
+def test_a_row_under_the_pointer_is_drawn_strong(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    widths = "document.getElementById('picture').data.filter(t => t.mode === 'lines').map(t => t.line.width)"
+    assert 7 not in tab.page.evaluate(widths)
+    tab.page.locator("#run-table .ag-center-cols-container .ag-row .ag-cell").first.hover()
+    tab.page.wait_for_timeout(400)
+    assert tab.page.evaluate(widths).count(7) == 1
+
+
+def test_every_part_of_the_page_can_be_put_away_and_brought_back(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    for part, selector in (("filters", "#filters"), ("panels", "#spectrum"), ("table", "#run-table")):
+        tab.page.click(f"[data-toggle={part}]")
+        assert tab.page.is_hidden(selector)
+        assert tab.page.is_visible("#status-line")
+    tab.page.wait_for_timeout(300)
+    assert tab.page.locator("#picture canvas").first.bounding_box()["width"] > 1200  # type: ignore[index]
+    for part, selector in (("filters", "#filters"), ("panels", "#spectrum"), ("table", "#run-table")):
+        tab.page.click(f"[data-toggle={part}]")
+        assert tab.page.is_visible(selector)
 
 
 @pytest.mark.parametrize("size", [(1280, 800), (1920, 1080), (2560, 1440), (768, 1024)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,7 +54,9 @@ def test_a_run_that_turns_out_damaged_while_it_is_read_is_named_too(browser: Bro
         tab.open().wait_for_scene()
         tab.page.wait_for_selector("#problems summary", timeout=20_000)
         assert "vit-0.1-1" in tab.page.inner_text("#problems")
-        tab.page.wait_for_function(f"document.getElementById('counts').textContent.endsWith('/ {N_RUNS - 1} runs')")
+        tab.page.wait_for_function(
+            f"() => document.getElementById('counts').textContent.endsWith('/ {N_RUNS - 1} runs')"
+        )
         assert tab.counts() == f"{N_RUNS - 1} shown / {N_RUNS - 1} embedded / {N_RUNS - 1} runs"
 
 
@@ -72,7 +75,7 @@ def test_a_selection_that_no_run_passes_says_which_filter_to_loosen(tab: Visit) 
     assert "architecture" in tab.page.inner_text("#notice")
     tab.page.locator("#notice button").click()
     tab.wait_for_scene()
-    assert tab.counts().startswith(f"{N_RUNS} shown")
+    assert tab.counts() == f"1 shown / 1 embedded / {N_RUNS} runs"
 
 
 def test_a_broken_link_falls_back_to_defaults(tab: Visit) -> None:
@@ -123,6 +126,54 @@ def test_long_work_shows_its_stage_and_can_be_cancelled(tab: Visit) -> None:
     assert posted[-1].endswith("/api/scenes/v1-slow/cancel")
     assert tab.scene_key() == key
     assert tab.page.is_visible("#stale-badge")
+
+
+def test_what_only_changes_the_picture_leaves_a_computation_alone(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    posted = slow_answers(tab)
+    tab.pill("CNN")
+    tab.page.wait_for_selector("#progress:not([hidden])")
+    tab.page.locator("#references label", has_text="hide").click()
+    tab.page.evaluate("dash_clientside.set_props('color-by', {value: 'run:seed'})")
+    tab.page.wait_for_timeout(500)
+    assert tab.page.is_visible("#progress")
+    assert tab.page.is_disabled("#embed-button")
+    assert [address.rsplit("/", 1)[1] for address in posted] == ["scenes"]
+
+
+def test_going_back_to_what_is_embedded_ends_the_waiting(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    slow_answers(tab)
+    tab.pill("CNN")
+    tab.page.wait_for_selector("#progress:not([hidden])")
+    tab.pill("CNN")
+    tab.page.wait_for_selector("#progress", state="hidden")
+    assert tab.page.evaluate("document.getElementById('page').hasAttribute('data-busy')") is False
+    assert tab.page.is_hidden("#stale-badge")
+
+
+def test_an_axis_that_the_embedding_lacks_says_so(tab: Visit) -> None:
+    tab.open("?ax=1,2,60").wait_for_scene()
+    title = "document.getElementById('picture').layout.scene.zaxis.title.text"
+    assert tab.page.evaluate(title) == "60 · not in this embedding"
+    assert tab.page.evaluate("document.getElementById('axis-z').value") == "60"
+
+
+def test_picked_runs_stay_picked_when_the_study_grows(browser: Browser, tmp_path: Path) -> None:
+    folder = record_small_study(tmp_path / "studies" / "small")
+    for served in serve(tmp_path / "studies", tmp_path / "cache"):
+        for tab in visit(browser, served.url):
+            key = tab.open().wait_for_scene()
+            tab.page.locator("#run-table .ag-pinned-left-cols-container input[type=checkbox]").nth(3).click()
+            tab.page.wait_for_function("() => inpca.state.picked.size === 1")
+            shutil.rmtree(folder / "runs" / "vit-0.1-1")
+            tab.pill("CNN")
+            tab.wait_for_scene(other_than=key)
+            tab.page.wait_for_function(
+                f"() => document.getElementById('counts').textContent.endsWith('/ {N_RUNS - 1} runs')"
+            )
+            assert tab.page.evaluate("inpca.state.picked.size") == 1
+            assert tab.counts() == f"10 shown / 10 embedded / {N_RUNS - 1} runs"
 
 
 def test_without_automatic_the_picture_goes_stale_until_it_is_embedded_again(tab: Visit) -> None:

@@ -8,14 +8,14 @@ import pytest
 from dashboard.figures import PANEL_FIGURES, explained_stress_figure, explained_variance_figure, spectrum_figure
 from dashboard.ids import Panels
 from dashboard.text import PANELS
-from engine import Embedding, embed
-from tests.families import coin_distances
+from engine import Embedding, embed, pairwise_distances
+from tests.families import coins
 
 
 @pytest.fixture(scope="module")
 def embedding() -> Embedding:
     """Eleven coins: real and imaginary components, known in closed form."""
-    return embed(coin_distances(), n_components=4)
+    return embed(pairwise_distances(coins()), n_components=4)
 
 
 def test_every_panel_has_a_figure_words_and_a_place() -> None:

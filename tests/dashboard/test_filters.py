@@ -66,7 +66,9 @@ def test_level_text_is_the_same_for_python_and_numpy_values(value: object, text:
         assert level_text(np.array([value])[0]) == text
 
 
-def test_a_range_outside_the_data_falls_back_to_everything() -> None:
-    entry = RangeFilter("lr", (0.1, 0.2, 0.3), (1, 1, 1), True)
-    assert entry.nearest_stops(0.15, 0.35) == (1, 2)
-    assert entry.nearest_stops(5.0, 6.0) == (0, 2)
+@pytest.mark.parametrize(
+    ("limits", "stops"),
+    [((0.2, 0.3), (1, 2)), ((0.15, 0.25), (0, 2)), ((0.22, 0.23), (1, 2)), ((0.0, 0.1), (0, 0)), ((5.0, 6.0), (0, 2))],
+)
+def test_a_range_opens_wide_enough_for_all_it_names(limits: tuple[float, float], stops: tuple[int, int]) -> None:
+    assert RangeFilter("lr", (0.1, 0.2, 0.3), (1, 1, 1), True).enclosing_stops(*limits) == stops

@@ -56,7 +56,10 @@ def test_a_study_opens_with_its_runs_filters_and_colours(explorer: Explorer) -> 
     payload = opened["payload"]
     assert opened["study"] == "small"
     assert len(payload["run_ids"]) == N_RUNS
-    assert payload["n_checkpoints"] == [N_CHECKPOINTS] * N_RUNS
+    assert (
+        next(entry for entry in payload["columns"] if entry["name"] == "n_checkpoints")["numbers"]
+        == [N_CHECKPOINTS] * N_RUNS
+    )
     assert [entry["name"] for entry in payload["filters"]][:3] == ["architecture", "learning_rate", "seed"]
     assert "momentum" not in [entry["name"] for entry in payload["filters"]]
     assert opened["color"] == "run:architecture"

@@ -1,0 +1,100 @@
+/* Words over and around the picture: notices, progress, what is left out, and the card of a checkpoint. No state. */
+(() => {
+  "use strict";
+  const inpca = (window.inpca = window.inpca || {});
+
+  const byId = (id) => document.getElementById(id);
+  const SHOWN_ALONG = ["epoch", "progress", "train_error", "test_error"];
+
+  /** Text goes in as text, never as markup: names come from files. */
+  const make = (tag, className, text) => {
+    const element = document.createElement(tag);
+    if (className) element.className = className;
+    if (text !== undefined) element.textContent = text;
+    return element;
+  };
+
+  /** kind: empty, hint or error; button: {label, action} or nothing. */
+  inpca.showNotice = (kind, title, advice, button) => {
+    const notice = byId("notice");
+    notice.className = `notice ${kind}`;
+    notice.replaceChildren(make("strong", "", title));
+    if (advice) notice.append(make("p", "", advice));
+    if (button) {
+      const element = make("button", "link-button", button.label);
+      element.type = "button";
+      element.addEventListener("click", button.action);
+      notice.append(element);
+    }
+    notice.hidden = false;
+  };
+
+  inpca.hideNotice = () => {
+    byId("notice").hidden = true;
+  };
+
+  inpca.showProgress = (stage, fraction, remaining) => {
+    byId("progress").hidden = false;
+    byId("progress-stage").textContent = stage + (remaining ? ` · about ${Math.max(1, Math.round(remaining))} s left` : "");
+    byId("progress-bar").value = fraction;
+  };
+
+  inpca.hideProgress = () => {
+    byId("progress").hidden = true;
+  };
+
+  /** Runs that cannot be used, each with its reason. */
+  inpca.listProblems = (problems) => {
+    const box = byId("problems");
+    box.replaceChildren();
+    if (problems.length === 0) return;
+    const list = make("details");
+    list.open = problems.length <= 3;
+    list.append(make("summary", "", problems.length === 1 ? "1 run left out" : `${problems.length} runs left out`));
+    for (const problem of problems) {
+      const line = make("p");
+      line.append(make("bdi", "run-name", problem.run_id), document.createTextNode(problem.reason));
+      list.append(line);
+    }
+    box.append(list);
+  };
+
+  inpca.showCounts = ({ shown, embedded, total, leftOut }) => {
+    const counts = byId("counts");
+    counts.textContent = `${shown} shown / ${embedded} embedded / ${total} runs`;
+    counts.title = "Drawn now / in this embedding / recorded in the study";
+    const link = byId("left-out");
+    link.hidden = leftOut === 0;
+    link.textContent = `${leftOut} left out`;
+  };
+
+  /** The card of one checkpoint beside the pointer; box is where plotly drew the point. */
+  inpca.showDetail = (scene, study, style, model, box) => {
+    const card = byId("detail");
+    const run = scene.arrays.run[model];
+    const row = inpca.row(study, scene.run_ids[run]);
+    const list = make("dl");
+    const add = (term, value) => list.append(make("dt", "", term), make("dd", "", value));
+    const step = inpca.format(scene.arrays["model:step"][model]);
+    add("checkpoint", `${scene.arrays.checkpoint[model] + 1} of ${scene.spans[run].count}, step ${step}`);
+    for (const name of SHOWN_ALONG.filter((column) => scene.arrays[`model:${column}`])) {
+      add(style.labels[name] || name, inpca.format(scene.arrays[`model:${name}`][model]));
+    }
+    for (const name of study.differing) {
+      const column = inpca.column(study, name);
+      add(column.label, column.levels ? column.levels[column.level[row]] : inpca.format(column.numbers[row]));
+    }
+    card.replaceChildren(make("bdi", "detail-title", scene.run_ids[run]), list);
+    card.hidden = false;
+    const canvas = card.parentElement.getBoundingClientRect();
+    const x = (box ? box.x1 : canvas.left) - canvas.left;
+    const y = (box ? box.y0 : canvas.top) - canvas.top;
+    const fitsRight = x + 16 + card.offsetWidth < canvas.width;
+    card.style.left = `${Math.max(4, fitsRight ? x + 16 : x - 16 - card.offsetWidth)}px`;
+    card.style.top = `${Math.min(Math.max(4, y - 20), Math.max(4, canvas.height - card.offsetHeight - 4))}px`;
+  };
+
+  inpca.hideDetail = () => {
+    byId("detail").hidden = true;
+  };
+})();

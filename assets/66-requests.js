@@ -1,0 +1,113 @@
+/*
+ * Asking the server for an embedding: one question at a time, followed until it is answered.
+ *
+ * A question that turns out too expensive is not begun and leaves an earlier one running; a question that is begun
+ * replaces the earlier one (the server withdraws it by the client's name).
+ */
+(() => {
+  "use strict";
+  const inpca = (window.inpca = window.inpca || {});
+
+  const RETRY_MS = 2000;
+  const SCENES_KEPT = 8;
+  const client = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+  const kept = new Map();
+  let turn = 0;
+  let asked = null;
+  let running = null;
+
+  /** The server understood and said no. */
+  class Refusal extends Error {
+    constructor(message, kind) {
+      super(message);
+      this.kind = kind;
+    }
+  }
+
+  /** The server could not be reached, or has forgotten what it was asked. */
+  class Lost extends Error {}
+
+  const reach = async (path, options) => {
+    const response = await fetch(inpca.address(path), options).catch(() => {
+      throw new Lost();
+    });
+    const body = await response.json().catch(() => ({}));
+    if (!response.ok) throw new Refusal(body.error || `The server answered ${response.status}.`, body.kind);
+    return body;
+  };
+
+  const post = (path, body) =>
+    reach(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+
+  /** Name of the question that is being asked or computed, or null. */
+  inpca.askedName = () => asked ?? running?.name ?? null;
+
+  /** Nobody wants the answer any more. */
+  inpca.withdraw = () => {
+    turn += 1;
+    asked = null;
+    if (running) post(`api/scenes/${running.key}/cancel`, { client }).catch(() => {});
+    running = null;
+  };
+
+  /**
+   * Ask for the embedding of a selection.
+   * listener: onStatus(status, ms), onScene(scene, ms), onExpensive(seconds), onRefused(error), onLost().
+   */
+  inpca.ask = async (name, question, limit, listener) => {
+    if (inpca.askedName() === name) return;
+    turn += 1;
+    const mine = turn;
+    const began = performance.now();
+    const sinceThen = () => performance.now() - began;
+    const isRunning = () => running?.name === name;
+    asked = name;
+    let scene = null;
+    try {
+      let status = await post("api/scenes", { ...question, limit, client });
+      if (mine !== turn) return;
+      asked = null;
+      if (status.state === "expensive") return listener.onExpensive(status.predicted);
+      running = { name, key: status.key };
+      while (status.state === "queued" || status.state === "running") {
+        listener.onStatus(status, sinceThen());
+        status = await reach(`api/scenes/${status.key}/status`);
+        if (!isRunning()) return;
+      }
+      if (status.state === "failed") throw new Refusal(status.message);
+      // Cancelled, but not by this page: the server was restarted. Ask as if for the first time.
+      if (status.state === "cancelled") throw new Lost();
+      scene = await inpca.fetchScene(status.key);
+      if (!isRunning()) return;
+      running = null;
+    } catch (error) {
+      if (mine !== turn && !isRunning()) return;
+      running = null;
+      asked = error instanceof Lost ? name : null;
+      if (error instanceof Refusal) return listener.onRefused(error);
+      if (!(error instanceof Lost)) throw error;
+      listener.onLost();
+      const lostIn = ++turn;
+      setTimeout(() => {
+        if (lostIn !== turn) return;
+        asked = null;
+        inpca.ask(name, question, limit, listener);
+      }, RETRY_MS);
+      return;
+    }
+    listener.onScene(scene, sinceThen());
+  };
+
+  inpca.fetchScene = async (key) => {
+    if (!kept.has(key)) {
+      const response = await fetch(inpca.address(`api/scenes/${encodeURIComponent(key)}.bin`)).catch(() => {
+        throw new Lost();
+      });
+      if (!response.ok) throw new Lost();
+      kept.set(key, inpca.decodeScene(await response.arrayBuffer()));
+      if (kept.size > SCENES_KEPT) kept.delete(kept.keys().next().value);
+    }
+    return kept.get(key);
+  };
+})();
