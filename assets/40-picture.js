@@ -22,7 +22,7 @@
   const CONTEXT = 0.82;
   const VIEW_DIRECTION = { x: 0.55, y: -1.15, z: 0.55 };
   const HALF_FIELD_OF_VIEW = Math.tan(Math.PI / 8);
-  const MARGIN = 0.82;
+  const MARGIN = 0.9;
 
   let element = null;
   let listeners = {};

@@ -112,7 +112,7 @@ def _stage() -> html.Section:
                     dmc.Select(
                         id=Picture.COLOR_BY,
                         size="xs",
-                        w=176,
+                        w=158,
                         allowDeselect=False,
                         searchable=True,
                         leftSection=html.Span("colour", className="input-prefix"),
