@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard import theme
+from dashboard.figures.frame import panel_figure
 from engine.values import Embedding, FloatArray
 
 DISTANCE_COLOR = "#228833"
@@ -34,26 +35,8 @@ def _frame(*curves: FloatArray) -> go.Figure:
     values = np.concatenate(curves)
     lowest = np.floor(10 * (float(np.nanmin(values)) - 0.02)) / 10
     highest = max(1.0, float(np.nanmax(values)))
-    figure = go.Figure()
-    figure.update_layout(
-        showlegend=False,
-        legend={
-            "orientation": "h",
-            "x": 1,
-            "xanchor": "right",
-            "y": 0.02,
-            "yanchor": "bottom",
-            "bgcolor": "rgba(0,0,0,0)",
-        },
-        margin={"l": 6, "r": 6, "t": 4, "b": 4},
-        font={"size": 10},
-        xaxis={
-            "title": {"text": "components k", "standoff": 2, "font": {"size": 10}},
-            "range": [0.5, len(curves[0]) + 0.5],
-        },
-        yaxis={"range": [lowest, highest + 0.02 * (highest - lowest)], "tickformat": ".2~f", "nticks": 6},
-    )
-    return figure
+    y_axis = {"range": [lowest, highest + 0.02 * (highest - lowest)], "tickformat": ".2~f", "nticks": 6}
+    return panel_figure(len(curves[0]), "components k", "bottom", y_axis)
 
 
 def _add_curve(figure: go.Figure, values: FloatArray, name: str, color: str, dash: str, symbol: str) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard import theme
+from dashboard.figures.frame import panel_figure
 from engine.values import Embedding
 
 
@@ -15,7 +16,14 @@ def spectrum_figure(embedding: Embedding) -> go.Figure:
     Imaginary (time-like) components are red *and* hatched, so that colour is never the only sign.
     """
     components = np.arange(1, embedding.n_components + 1)
-    figure = go.Figure()
+    y_axis = {
+        "title": {"text": "|λ|", "standoff": 2, "font": {"size": 10}},
+        "type": "log",
+        "dtick": 1,
+        "exponentformat": "power",
+    }
+    figure = panel_figure(embedding.n_components, "component", "top", y_axis)
+    figure.update_layout(barmode="overlay", showlegend=True)
     for sign, name, color, pattern in ((1, "real", theme.SPACE_LIKE, ""), (-1, "imaginary", theme.TIME_LIKE, "/")):
         chosen = embedding.signature == sign
         if chosen.any():
@@ -28,28 +36,4 @@ def spectrum_figure(embedding: Embedding) -> go.Figure:
                 marker={"color": color, "pattern": {"shape": pattern, "size": 5, "solidity": 0.35}},
                 hovertemplate=f"component %{{x}}, {name}<br>λ = %{{customdata}}<extra></extra>",
             )
-    figure.update_layout(
-        barmode="overlay",
-        showlegend=True,
-        legend={
-            "orientation": "h",
-            "x": 1,
-            "xanchor": "right",
-            "y": 1.02,
-            "yanchor": "top",
-            "bgcolor": "rgba(0,0,0,0)",
-        },
-        margin={"l": 6, "r": 6, "t": 4, "b": 4},
-        font={"size": 10},
-        xaxis={
-            "title": {"text": "component", "standoff": 2, "font": {"size": 10}},
-            "range": [0.4, embedding.n_components + 0.6],
-        },
-        yaxis={
-            "title": {"text": "|λ|", "standoff": 2, "font": {"size": 10}},
-            "type": "log",
-            "dtick": 1,
-            "exponentformat": "power",
-        },
-    )
     return figure
