@@ -11,8 +11,8 @@ terms         stored as               products
 3, ``EXACT``  bfloat16                6: all down to 2^-16 of the largest
 ============  ======================  ==========================================
 
-The running product's exponent bits are moved into an integer every ``SAMPLES_PER_MOVE`` samples, and what a program
-returns is that state. The figures of the design, for one machine and on paper, are in docs/gpu.md.
+The running product's exponent bits are moved into an integer every few samples, and what a program returns is that
+state. The figures of the design, for one machine and on paper, are in docs/gpu.md.
 """
 
 from __future__ import annotations
@@ -32,11 +32,17 @@ BLOCK = 128
 better, and 256 x 128 needs more registers than there are."""
 NARROW = 64
 """Columns of a program that keeps one number more per pair: a count of capped overlaps, or a partial sum."""
-SAMPLES_PER_MOVE = 4
 SCALE_BITS = 15
 """Roots are stored times 2^15, the most that float16 holds; overlaps come out times 2^30."""
-START_BITS = 6
-"""Products start at 2^6: four overlaps of at most 2^30 end at 2^126, four at the floor of 2^(30 - 63) at 2^-126."""
+SAFE_OVERLAP = 2.0**-17
+"""Times the square root of the number of classes: the smallest overlap that float16 terms hold to 1e-6."""
+SAMPLES_PER_MOVE = 8
+START_BITS = -114
+"""Products start at 2^-114 times a mantissa under 2: eight overlaps of at most 2^30 end under 2^127, and eight of at least
+2^(30 - 17) stay normal."""
+EXACT_SAMPLES_PER_MOVE = 4
+EXACT_START_BITS = 6
+"""Likewise for exact programs: four overlaps at the floor of 2^(30 - 63) end at 2^-126, four of 2^30 under 2^127."""
 MOST_CLASSES = 64
 """Classes added up by the tensor cores. They cut sums off instead of rounding them, which over a thousand classes would
 add up to more than 1e-6; so the sums of more classes are added outside."""
@@ -65,6 +71,7 @@ def sum_logarithms(  # type: ignore[no-untyped-def]
     FLOOR: tl.constexpr,
     START: tl.constexpr,
     START_EXPONENT: tl.constexpr,
+    SAMPLES: tl.constexpr,
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
     CLASSES: tl.constexpr,
@@ -79,7 +86,7 @@ def sum_logarithms(  # type: ignore[no-untyped-def]
         exponents: the same, int32, out.
         smallest: (stretch, tile, ROWS) float32, out: smallest overlap of each row.
         capped: like exponents, out if COUNTING.
-        n_samples: a multiple of four, as samples_per_program is.
+        n_samples: a multiple of SAMPLES, the number between two moves, as samples_per_program is.
     """
     tile, stretch = tl.program_id(0), tl.program_id(1)
     i = tl.load(tiles + 2 * tile) * ROWS
@@ -104,7 +111,7 @@ def sum_logarithms(  # type: ignore[no-untyped-def]
             count += (overlap < FLOOR).to(tl.int32)
             overlap = tl.maximum(overlap, FLOOR)
         product *= overlap
-        if n % 4 == 3:
+        if n % SAMPLES == SAMPLES - 1:
             bits = product.to(tl.int32, bitcast=True)
             exponent += (bits >> 23) - START_EXPONENT
             product = ((bits & 0x7FFFFF) | (START_EXPONENT << 23)).to(tl.float32, bitcast=True)
@@ -173,6 +180,11 @@ def choose_shape(n_terms: int, n_classes: int, shared_bytes: int) -> Shape:
         classes //= 2
 
 
+def start_bits(n_terms: int) -> int:
+    """Return the binary logarithm of what products start at."""
+    return EXACT_START_BITS if n_terms == EXACT else START_BITS
+
+
 def constants(n_terms: int, n_classes: int, counting: bool, shape: Shape) -> dict[str, Any]:
     """Return the arguments of ``sum_logarithms`` that its code depends on."""
     return {
@@ -180,8 +192,9 @@ def constants(n_terms: int, n_classes: int, counting: bool, shape: Shape) -> dic
         "COUNTING": counting,
         "SINGLE_STEP": n_classes <= shape.classes,
         "FLOOR": OVERLAP_FLOOR * 2.0 ** (2 * SCALE_BITS),
-        "START": 2.0**START_BITS,
-        "START_EXPONENT": 127 + START_BITS,
+        "START": 2.0 ** start_bits(n_terms),
+        "START_EXPONENT": 127 + start_bits(n_terms),
+        "SAMPLES": EXACT_SAMPLES_PER_MOVE if n_terms == EXACT else SAMPLES_PER_MOVE,
         "ROWS": BLOCK,
         "COLUMNS": shape.columns,
         "CLASSES": shape.classes,

@@ -29,18 +29,17 @@ from engine.kernels.triton_program import (
     EXACT,
     HOPPER_SHARED_BYTES,
     ROUND,
+    SAFE_OVERLAP,
     SAMPLES_PER_MOVE,
     SCALE_BITS,
     SPLIT,
-    START_BITS,
     WARPS,
     choose_shape,
     constants,
+    start_bits,
     sum_logarithms,
 )
 
-SAFE_OVERLAP = 2.0**-17
-"""Times the square root of the number of classes: the smallest overlap that float16 terms hold to 1e-6."""
 TILES_PER_LAUNCH = 1024
 FEWEST_SAMPLES = 64
 """Samples per program under which more programs per tile cost more than they give."""
@@ -233,7 +232,7 @@ class TritonKernel:
                 enable_fp_fusion=False,
             )
         sums = exponents.sum(dim=0, dtype=torch.float64) + products.to(torch.float64).log2_().sum(dim=0)
-        sums -= START_BITS * n_stretches + 2 * SCALE_BITS * n_samples
+        sums -= start_bits(n_terms) * n_stretches + 2 * SCALE_BITS * n_samples
         counts = capped.sum(dim=0, dtype=torch.int32) if counting else torch.zeros_like(sums, dtype=torch.int32)
         least = smallest.amin(dim=(0, 2)).reshape(n_tiles, -1).amin(dim=1) * 2.0 ** (-2 * SCALE_BITS)
         return _join(sums, n_tiles), least, _join(counts, n_tiles)

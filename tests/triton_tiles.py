@@ -1,6 +1,7 @@
-"""Tiles of the Triton kernel under Triton's interpreter, which has to be chosen before Triton is imported.
+"""Tiles of the Triton kernel on a device, or under Triton's interpreter, which is chosen before Triton is imported.
 
-``TRITON_INTERPRET=1 python -m tests.interpreted_tiles FILE`` writes the arrays that tests/engine/test_triton.py judges.
+``python -m tests.triton_tiles FILE cuda`` and ``TRITON_INTERPRET=1 python -m tests.triton_tiles FILE cpu`` write the
+arrays that tests/engine/test_triton.py judges.
 """
 
 from __future__ import annotations
@@ -10,8 +11,7 @@ import sys
 import numpy as np
 
 from engine.errors import DeviceError
-from engine.kernels import square_roots
-from tests import families
+from tests import families, oracles
 
 FAMILIES = {
     "cloud": lambda: families.dirichlet_cloud(),
@@ -41,29 +41,35 @@ def capped():
     return families.normalised(150.0 * np.random.default_rng(0).standard_normal((20, 30, 3)))
 
 
+def roots(models):
+    """(model, sample, class) float32 square roots of probabilities."""
+    return np.sqrt(oracles.probabilities(models)).astype(np.float32)
+
+
 def tile(kernel, rows, columns=None):
-    """Return the values and the capped counts of a tile."""
+    """Return the values and the capped counts of a tile; panels are packed from two blocks."""
     packed = [
-        None if block is None else kernel.pack([square_roots(block[:3]), square_roots(block[3:])], len(block))
+        None if block is None else kernel.pack([roots(block[:3]), roots(block[3:])], len(block))
         for block in (rows, columns)
     ]
     return kernel.tile(*packed)
 
 
-def main(path: str) -> None:
+def main(path: str, device: str) -> None:
     """Write values and counts of every family, and of tiles that met an injected lack of memory."""
     import torch
 
     from engine.kernels.triton_tile import TritonKernel
 
+    np.seterr(over="raise", invalid="raise")
     found = {}
     for precision in ("float32", "float16"):
         for name, make in FAMILIES.items():
-            values, counts = tile(TritonKernel("cpu", precision=precision), make().astype(np.float32))
+            values, counts = tile(TritonKernel(device, precision=precision), make().astype(np.float32))
             found[f"{precision} {name}"], found[f"{precision} {name} counts"] = values, counts
 
     models = families.dirichlet_cloud(140, 70)
-    found["rectangle"], _ = tile(TritonKernel("cpu"), models[:5], models[5:])
+    found["rectangle"], _ = tile(TritonKernel(device), models[:5], models[5:])
 
     class ShortOfMemory(TritonKernel):
         room = 0
@@ -73,7 +79,7 @@ def main(path: str) -> None:
                 raise torch.OutOfMemoryError
             return super()._launch(left, right, tiles, counting)
 
-    kernel = ShortOfMemory("cpu")
+    kernel = ShortOfMemory(device)
     kernel.room = 40
     found["little memory"], _ = tile(kernel, models)
     found["shrunk to"] = np.array([kernel.tiles_per_launch, kernel.samples_per_launch])
@@ -86,4 +92,4 @@ def main(path: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
