@@ -8,8 +8,10 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from engine.devices import choose_device, find_device
+from engine.errors import DeviceError
 
-CASES = ("floor", "distances", "growth", "selections")
+CASES = ("floor", "distances", "card", "growth", "selections")
+"""``card`` is measured on a GPU only."""
 
 
 def run_bench(
@@ -28,10 +30,10 @@ def run_bench(
         say: told what is measured next.
 
     Raises:
-        DeviceError: the device is not there.
+        DeviceError: the device is not there, or is not the one a case is made for.
     """
     device = choose_device(device or "cpu") or find_device(device)
-    from engine.bench import distance_cases, growth_cases, selection_cases
+    from engine.bench import card_cases, distance_cases, growth_cases, selection_cases
     from engine.bench.floor import measure_floor
     from engine.bench.machine import describe_machine
     from engine.bench.report import Goal, Table, goals_table, markdown
@@ -39,6 +41,10 @@ def run_bench(
 
     began = time.monotonic()
     wanted = set(only) or set(CASES)
+    if device == "cpu":
+        if "card" in only:
+            raise DeviceError("The case 'card' is measured on a GPU, received the device 'cpu': pass --device cuda.")
+        wanted.discard("card")
     discipline = Discipline(most_rounds=2, window=0.05, settle=0.05, patience=2.0) if quick else Discipline()
     tables: list[Table] = []
     goals: list[Goal] = []
@@ -48,7 +54,7 @@ def run_bench(
         goals.extend(measured[1])
 
     with tempfile.TemporaryDirectory(prefix="inpca-bench-") as scratch:
-        if wanted & {"floor", "distances"}:
+        if wanted & {"floor", "distances", "card"}:
             say("the floor of this machine")
             floor = measure_floor(device, quick, discipline)
             tables.append(floor.table)
@@ -56,6 +62,10 @@ def run_bench(
             for case in distance_cases.QUICK if quick else distance_cases.FULL:
                 say(f"distances {case.name}")
                 take(distance_cases.run_distances(case, device, floor.multiply_adds, discipline))
+        if "card" in wanted:
+            for card in card_cases.QUICK if quick else card_cases.FULL:
+                say(f"distances on the card, {card.name}")
+                take(card_cases.run_card(card, device, floor.multiply_adds, discipline))
         if "growth" in wanted:
             for growth in growth_cases.QUICK if quick else growth_cases.FULL:
                 say(growth.name)

@@ -10,7 +10,7 @@ import torch
 from click.testing import CliRunner
 
 from engine.__main__ import main
-from engine.bench import distance_cases, growth_cases, models, published, selection_cases, timing
+from engine.bench import card_cases, distance_cases, growth_cases, models, published, selection_cases, timing
 from engine.bench.accuracy import Oracle, exact_distance
 from engine.bench.report import Goal, Table, duration, goals_table, markdown, seconds_cells, short
 from engine.bench.timing import Candidate, Discipline, Sample, Timing, busy_ticks, measure
@@ -225,6 +225,21 @@ def test_the_quick_benchmark_runs_to_its_end_and_writes_every_column(tmp_path):
     assert [float(row[9]) < 1e-6 for row in rows] == [True]
 
 
+def test_the_case_for_a_card_predicts_a_study_from_two_numbers_of_samples(monkeypatch):
+    seconds = {5: 1.0, 25: 3.0}
+
+    def timed(candidates, rounds, discipline):
+        timings = {name: Timing((Sample(seconds[int(name.split()[0])], 0.0),)) for name in candidates}
+        return timings, {name: candidate.call(None) for name, candidate in candidates.items()}
+
+    monkeypatch.setattr(card_cases, "measure", timed)
+    case = card_cases.CardCase(4, 5, 25, 3, (320, 50), 1.0)
+    table, (goal,) = card_cases.run_card(case, "cpu", 1e9, HASTY)
+    # A tenth of a second for a sample more; twice the models, fifty samples.
+    assert goal.measured == pytest.approx(0.1 * 4 * 50)
+    assert all(float(row[5]) < 1e-6 for row in table.rows)
+
+
 def test_only_what_is_asked_for_is_measured(monkeypatch):
     monkeypatch.setattr(selection_cases, "QUICK", selection_cases.SelectionCase(3, 9, ((2, None),), 0))
     result = CliRunner().invoke(main, ["bench", "--quick", "--only", "selections"])
@@ -233,6 +248,11 @@ def test_only_what_is_asked_for_is_measured(monkeypatch):
     assert "## Distances" not in result.output
     assert "## Floor" not in result.output
     assert "| published |" not in result.output
+
+
+def test_the_case_for_a_card_is_refused_on_a_cpu():
+    result = CliRunner().invoke(main, ["bench", "--quick", "--only", "card"])
+    assert "--device cuda" in str(result.exception)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")

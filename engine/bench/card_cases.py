@@ -1,0 +1,122 @@
+r"""What a GPU is for: tens of thousands of models, made on the card, and from their time that of a whole study.
+
+The time of a tile is a part for each pair, mostly the way of the result to the host, and a part for each pair and
+sample, which is the kernel's:
+
+.. math:: T = \alpha M^2 + \beta M^2 N
+
+Measured at two numbers of samples, both parts are known, and with them the time of any number of models and samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.bench.accuracy import Oracle
+from engine.bench.models import CHECKPOINTS
+from engine.bench.report import Goal, Table, duration, error_cells, seconds_cells, short
+from engine.bench.timing import Candidate, Discipline, measure
+from engine.kernels import Kernel, select_kernel
+
+ROUNDS = 3
+JUDGED_RUNS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class CardCase:
+    """Runs, two numbers of samples, classes; the study whose time is wanted, and its seconds not to be exceeded."""
+
+    n_runs: int
+    few_samples: int
+    many_samples: int
+    n_classes: int
+    study: tuple[int, int]
+    most_seconds: float | None = None
+
+    @property
+    def n_models(self) -> int:
+        return self.n_runs * CHECKPOINTS
+
+    @property
+    def name(self) -> str:
+        return f"{self.n_models} x {self.many_samples} x {self.n_classes}"
+
+
+FULL = (CardCase(500, 1000, 10_000, 10, (151_407, 50_000), 120.0),)
+QUICK = (CardCase(10, 100, 1000, 10, (151_407, 50_000)),)
+
+
+def run_card(case: CardCase, device: str, multiply_adds: float, discipline: Discipline) -> tuple[Table, list[Goal]]:
+    """Measure one case.
+
+    Args:
+        case: the shape.
+        device: a GPU.
+        multiply_adds: operations per second of the floor.
+        discipline: how carefully to measure.
+    """
+    kernel = select_kernel(case.n_classes, device)
+    judged: dict[int, list[NDArray[np.float32]]] = {}
+    candidates = {}
+    numbers = (case.few_samples, case.many_samples)
+    for n_samples in numbers:
+        judged[n_samples] = []
+        panels = kernel.pack(_roots(case, n_samples, device, judged[n_samples]), case.n_models)
+        candidates[f"{n_samples} samples"] = Candidate(partial(_values, kernel, panels))
+    timings, results = measure(candidates, ROUNDS, discipline)
+    rows = []
+    for name, n_samples in zip(candidates, numbers, strict=True):
+        models = np.concatenate(judged[n_samples])
+        errors = Oracle(models).errors(results[name][: len(models), : len(models)])
+        rows.append((name, *seconds_cells(timings[name]), *error_cells(errors)))
+    few, many = (timings[name].median for name in candidates)
+    per_sample = (many - few) / (case.many_samples - case.few_samples)
+    n_models, n_samples = case.study
+    seconds = (n_models / case.n_models) ** 2 * per_sample * n_samples
+    pairs = 0.5 * case.n_models * (case.n_models + 1)
+    share = 2.0 * (case.n_classes + 1) * pairs / per_sample / multiply_adds
+    note = (
+        f"A sample more costs {duration(per_sample)}: {short(pairs / per_sample / 1e12)} million million pairs and "
+        f"samples a second, or {100 * share:.3g} % of the floor's multiply-adds (classes plus one each). At that rate "
+        f"{n_models} x {n_samples} x {case.n_classes} takes {duration(seconds)} of computing."
+    )
+    columns = ("what", "median", "spread", "samples", "others", "abs. error", "rel. error")
+    goals = []
+    if case.most_seconds is not None:
+        what = f"{n_models} x {n_samples} x {case.n_classes}, from {case.name}"
+        goals.append(Goal(what, seconds, case.most_seconds, False, "s"))
+    return Table(f"On the card: {case.name}, kernel, models packed", columns, rows, note), goals
+
+
+def _values(kernel: Kernel, panels: Any, _: None) -> NDArray[np.float64]:
+    return kernel.tile(panels, None)[0]
+
+
+def _roots(
+    case: CardCase, n_samples: int, device: str, judged: list[NDArray[np.float32]]
+) -> Iterator[NDArray[np.float32]]:
+    """Yield the square roots of run after run, made on the card; keep the log-probabilities of the first ones."""
+    import torch
+
+    random = torch.Generator(device=device).manual_seed(11)
+    shape = n_samples, case.n_classes
+
+    def normal() -> Any:
+        return torch.randn(shape, generator=random, device=device)
+
+    goal = 15.0 * torch.nn.functional.one_hot(normal().argmax(dim=1), case.n_classes)
+    times = torch.linspace(0.05, 1.0, CHECKPOINTS, device=device)[:, None, None]
+    for run in range(case.n_runs):
+        start, own = normal(), normal()
+        logits = 0.1 * start + times * (torch.rand((), generator=random, device=device) * goal + 2.0 * own)
+        logs = torch.log_softmax(logits, dim=2)
+        if run < JUDGED_RUNS:
+            judged.append(logs.cpu().numpy())
+        roots = torch.exp(0.5 * logs.double())
+        yield (roots / roots.norm(dim=2, keepdim=True)).float().cpu().numpy()
