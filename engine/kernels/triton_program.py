@@ -38,8 +38,8 @@ SAFE_OVERLAP = 2.0**-17
 """Times the square root of the number of classes: the smallest overlap that float16 terms hold to 1e-6."""
 SAMPLES_PER_MOVE = 8
 START_BITS = -114
-"""Products start at 2^-114 times a mantissa under 2: eight overlaps of at most 2^30 end under 2^127, and eight of at least
-2^(30 - 17) stay normal."""
+"""Products start at 2^-114 times a mantissa under 2: eight overlaps of at most 2^30 end under 2^127, and eight of at
+least 2^(30 - 17) stay normal."""
 EXACT_SAMPLES_PER_MOVE = 4
 EXACT_START_BITS = 6
 """Likewise for exact programs: four overlaps at the floor of 2^(30 - 63) end at 2^-126, four of 2^30 under 2^127."""

@@ -40,7 +40,10 @@ from engine.kernels.triton_program import (
     sum_logarithms,
 )
 
-TILES_PER_LAUNCH = 1024
+TILES_PER_LAUNCH = 2048
+NEIGHBOURS = 12
+"""Tiles are done in squares of 12 x 12: the programs that run at once then share what they load, in the second-level
+cache, and the card's memory is read a sixth as often as row by row."""
 FEWEST_SAMPLES = 64
 """Samples per program under which more programs per tile cost more than they give."""
 
@@ -138,6 +141,7 @@ class TritonKernel:
         height, width = (panels.roots.shape[2] for panels in (rows, other))
         values, capped = np.empty((height, width)), np.zeros((height, width), dtype=np.int32)
         tiles = [(i, j) for i in range(height // BLOCK) for j in range(i + 1 if columns is None else width // BLOCK)]
+        tiles.sort(key=lambda tile: (tile[0] // NEIGHBOURS, tile[1] // NEIGHBOURS))
         done = 0
         while done < len(tiles):
             batch = tiles[done : done + self.tiles_per_launch]
@@ -146,16 +150,16 @@ class TritonKernel:
             except torch.OutOfMemoryError as error:
                 self._halve(len(batch), rows, other, error)
                 continue
+            logarithms *= -math.log(2.0) / rows.n_samples
             for (i, j), part, count in zip(batch, logarithms, counts, strict=True):
                 row, column = slice(i * BLOCK, (i + 1) * BLOCK), slice(j * BLOCK, (j + 1) * BLOCK)
                 values[row, column], capped[row, column] = part, count
+                if columns is None:
+                    # Within a diagonal tile too: there a pair and its mirror add up their products in another order.
+                    values[column, row] = np.tril(part) + np.tril(part, -1).T if i == j else part.T
+                    capped[column, row] = np.tril(count) + np.tril(count, -1).T if i == j else count.T
             done += len(batch)
-        values, capped = values[: rows.n_models, : other.n_models], capped[: rows.n_models, : other.n_models]
-        values *= -math.log(2.0) / rows.n_samples
-        if columns is None:
-            # Mirrored even within a tile: there the products of a pair and of its mirror add up in another order.
-            values, capped = _mirror(values), _mirror(capped)
-        return values, capped
+        return values[: rows.n_models, : other.n_models], capped[: rows.n_models, : other.n_models]
 
     def _halve(self, n_tiles: int, rows: TritonPanels, columns: TritonPanels, error: Exception) -> None:
         n_samples = min(self.samples_per_launch, len(rows.roots))
@@ -256,11 +260,6 @@ class TritonKernel:
 def runs_on(device: str) -> bool:
     """Whether the device is an NVIDIA GPU whose tensor cores know bfloat16 (compute capability 8)."""
     return torch.version.hip is None and torch.cuda.get_device_capability(device) >= (8, 0)
-
-
-def _mirror(square: NDArray[Any]) -> NDArray[Any]:
-    mirrored: NDArray[Any] = np.tril(square) + np.tril(square, -1).T
-    return mirrored
 
 
 def _own_logarithms(terms: torch.Tensor) -> torch.Tensor:
