@@ -184,7 +184,7 @@ class TritonKernel:
         counting = may_cap(rows, columns)
         for first in range(0, len(rows.roots), self.samples_per_launch):
             stop = min(first + self.samples_per_launch, len(rows.roots))
-            left, right = (panels.terms(self.n_terms, first, stop, self.device) for panels in (rows, columns))
+            left, right = self._terms(self.n_terms, rows, columns, first, stop)
             sums, smallest, _ = self._launch(left, right, index, counting=False)
             if self.n_terms == ROUND:
                 own_rows, own_columns = (
@@ -193,11 +193,17 @@ class TritonKernel:
                 sums -= 0.5 * (own_rows[:, :, None] + own_columns[:, None, :])
             unsafe = smallest < SAFE_OVERLAP * math.sqrt(left.shape[2])
             if unsafe.any():
-                left, right = (panels.terms(EXACT, first, stop, self.device) for panels in (rows, columns))
+                left, right = self._terms(EXACT, rows, columns, first, stop)
                 sums[unsafe], _, capped_here = self._launch(left, right, index[unsafe], counting)
                 capped[unsafe] += capped_here
             total += sums
         return total.cpu().numpy(), capped.cpu().numpy()
+
+    def _terms(
+        self, n_terms: int, rows: TritonPanels, columns: TritonPanels, first: int, stop: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        left = rows.terms(n_terms, first, stop, self.device)
+        return left, left if columns is rows else columns.terms(n_terms, first, stop, self.device)
 
     def _launch(
         self, left: torch.Tensor, right: torch.Tensor, tiles: torch.Tensor, counting: bool
