@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 Vector = NDArray[np.float64]
 
 
-def centred_norm(matrix: NDArray[np.float64], row_means: Vector) -> float:
-    """Return ||W||_F of (model, model) distances from their row means, without forming W."""
-    n_models = len(matrix)
+def centred_norm(sum_of_squares: float, row_means: Vector) -> float:
+    """Return ||W||_F of distances from the sum of their squares and their row means, without forming W."""
+    n_models = len(row_means)
     grand_mean = float(row_means.mean())
-    squares = float(np.vdot(matrix, matrix)) - (n_models * grand_mean) ** 2
+    squares = sum_of_squares - (n_models * grand_mean) ** 2
     # Means taken out of the row means first: two large sums would be subtracted otherwise.
     squares -= 2.0 * n_models * float(((row_means - grand_mean) ** 2).sum())
     return 0.5 * math.sqrt(max(0.0, squares))

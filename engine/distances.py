@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engine.blocks import Group, Source, cut_into_tiles, plan_blocks
+from engine.blocks import Source, compute_blocks, plan_blocks
 from engine.devices import choose_device, find_device
-from engine.divergences import Cancelled, Models, Progress, find_divergence
-from engine.errors import CacheError, InvalidSpecError, JobCancelled, SelectionError
+from engine.divergences import Cancelled, Progress, find_divergence
+from engine.errors import CacheError, InvalidSpecError, SelectionError
 from engine.geodesics import geodesic
+from engine.memory import check_budget, memory_budget
+from engine.panels import PanelFolder
+from engine.run_models import RunModels
 from engine.tile_file import TileFile
-from engine.values import Distances
+from engine.tiled_distances import TiledDistances
+from engine.values import Distances, FloatArray
 
 if TYPE_CHECKING:
     from engine.store import Study
@@ -30,9 +34,9 @@ REFERENCE_POSITIONS = tuple(np.linspace(0.0, 1.0, 51).tolist())
 """Where the geodesic is sampled unless told otherwise: P0 first, P* last."""
 NUMBERS_VERSION = 1
 """Part of every tile's name. Raise it when a change moves distances by more than their rounding."""
-PANEL_BYTES = 2**29
-"""Models kept prepared between blocks; beyond, they are read and prepared again for every stripe."""
 ATTEMPTS = 3
+SOLVER_BYTES = 8192
+"""Per model: the vectors of an eigenvalue solution, some five hundred of them, and what passes over tiles add up."""
 
 
 class DistanceStore:
@@ -41,12 +45,15 @@ class DistanceStore:
     Args:
         folder: where tiles are kept. It may be deleted at any time: that only costs time.
         device: ``"cpu"``, ``"cuda"``, ...; None takes the best there is.
+        memory: bytes it may take; None takes half of what is free at the time.
     """
 
-    def __init__(self, folder: str | Path, device: str | None = None) -> None:
+    def __init__(self, folder: str | Path, device: str | None = None, memory: int | None = None) -> None:
         self._folder = Path(folder)
         self._device = device
+        self._memory = memory
         self._files: dict[str, TileFile] = {}
+        self._panels = PanelFolder(self._folder / "panels")
 
     def matrix(
         self,
@@ -76,9 +83,39 @@ class DistanceStore:
             InvalidSpecError: unknown split or divergence.
             JobCancelled: ``cancelled`` said so.
             CacheError: the folder cannot be used.
+            MemoryBudgetError: the matrix does not fit into memory; :meth:`selection` does without it.
         """
         sources = self._runs(study, split, run_ids)
-        return self._collect(study, split, divergence, sources, None, progress, cancelled)
+        n_models = sum(source.n_models for source in sources)
+        check_budget(_matrix_bytes(n_models), memory_budget(self._memory), f"A matrix of {n_models} models")
+        found = self._collect(study, split, divergence, sources, progress, cancelled)
+        assert isinstance(found, Distances)
+        return found
+
+    def selection(
+        self,
+        study: Study,
+        split: str,
+        run_ids: Sequence[str],
+        positions: ArrayLike | None = None,
+        *,
+        divergence: str = "bhattacharyya",
+        progress: Progress | None = None,
+        cancelled: Cancelled | None = None,
+    ) -> Distances | TiledDistances:
+        """Return what :func:`embed` needs: the matrix where it fits into memory, else its tiles where they lie.
+
+        Args:
+            study, split, run_ids, divergence, progress, cancelled: as for :meth:`matrix`.
+            positions: (point,) positions on the geodesic P0 to P*; its points are then the last rows and columns.
+
+        Raises:
+            MemoryBudgetError: not even the vectors of a solution fit; else as :meth:`matrix`.
+        """
+        sources = self._runs(study, split, run_ids)
+        if positions is not None:
+            sources.append(self._geodesic(study, split, np.asarray(positions, dtype=np.float64)))
+        return self._collect(study, split, divergence, sources, progress, cancelled)
 
     def references(
         self,
@@ -108,8 +145,8 @@ class DistanceStore:
         """
         sources = self._runs(study, split, run_ids)
         points = [self._geodesic(study, split, np.asarray(positions, dtype=np.float64))]
-        among = self._collect(study, split, divergence, points, None, None, cancelled)
-        return self._collect(study, split, divergence, points, sources, progress, cancelled), among
+        among = self._rectangle(study, split, divergence, points, points, None, cancelled)
+        return self._rectangle(study, split, divergence, points, sources, progress, cancelled), among
 
     def missing(self, study: Study, split: str, run_ids: Sequence[str], *, divergence: str = "bhattacharyya") -> int:
         """Return how many pairs of models of the selection are not computed yet; nothing is computed."""
@@ -131,7 +168,7 @@ class DistanceStore:
         def make(run_id: str) -> Source:
             contents = study.content_ids(run_id, split)
             name = _name("run", study.study_id, run_id, *contents)
-            return Source(name, len(contents), lambda: study.predictions(split, [run_id]).log_probabilities)
+            return Source(name, len(contents), lambda which: study.log_probabilities(split, run_id, which))
 
         sources = [source for run_id in run_ids if (source := make(run_id)).n_models]
         if not sources:
@@ -146,9 +183,61 @@ class DistanceStore:
         if labels is None:
             raise InvalidSpecError(f"The {split} split of {study.study_id!r} has no labels, so it has no truth P*.")
         name = _name("geodesic", str(study.n_classes), positions.tobytes().hex(), labels.tobytes().hex())
-        return Source(name, len(positions), lambda: geodesic(labels, study.n_classes, positions))
+
+        def load(which: Sequence[int] | None) -> FloatArray:
+            return geodesic(labels, study.n_classes, positions if which is None else positions[list(which)])
+
+        return Source(name, len(positions), load)
 
     def _collect(
+        self,
+        study: Study,
+        split: str,
+        divergence: str,
+        sources: list[Source],
+        progress: Progress | None,
+        cancelled: Cancelled | None,
+    ) -> Distances | TiledDistances:
+        """Compute what is missing among the sources; gather it where it fits into memory."""
+        file = self._file(study, split, divergence)
+        names, counts = [source.name for source in sources], np.array([source.n_models for source in sources])
+        n_models, budget = int(counts.sum()), memory_budget(self._memory)
+        check_budget(SOLVER_BYTES * n_models, budget, f"An embedding of {n_models} models")
+        for device in self._attempts(study, split, divergence, sources, None, progress, cancelled):
+            if (tiles := file.symmetric(names, counts)) is None:
+                continue
+            reader, n_capped = tiles
+            tiled = TiledDistances(reader, n_models, divergence, n_capped, device)
+            if _matrix_bytes(n_models) > budget:
+                if tiled.add_up():
+                    return tiled
+            elif (gathered := tiled.gather()) is not None:
+                return gathered
+        raise self._unreadable()
+
+    def _rectangle(
+        self,
+        study: Study,
+        split: str,
+        divergence: str,
+        rows: list[Source],
+        columns: list[Source],
+        progress: Progress | None,
+        cancelled: Cancelled | None,
+    ) -> Distances:
+        """Compute what is missing between rows and columns, then gather."""
+        file = self._file(study, split, divergence)
+        names, other_names = ([source.name for source in sources] for sources in (rows, columns))
+        counts, other_counts = (np.array([source.n_models for source in sources]) for sources in (rows, columns))
+        others = None if columns is rows else columns
+        for device in self._attempts(study, split, divergence, rows, others, progress, cancelled):
+            gathered = file.gather(names, other_names, counts, other_counts)
+            if gathered is not None:
+                values, capped = gathered
+                return Distances(values, divergence, int((np.tril(capped) if others is None else capped).sum()), device)
+        raise self._unreadable()
+
+    def _attempts(
         self,
         study: Study,
         split: str,
@@ -157,63 +246,35 @@ class DistanceStore:
         columns: list[Source] | None,
         progress: Progress | None,
         cancelled: Cancelled | None,
-    ) -> Distances:
-        """Compute what is missing between rows and columns (None: rows with themselves), then gather."""
+    ) -> Iterator[str]:
+        """Compute what is missing, and yield the device.
+
+        Damage shows when tiles are read; they are then missing, and the next attempt computes them.
+        """
         file = self._file(study, split, divergence)
         device = choose_device(self._device) or find_device(None)
-        others = rows if columns is None else columns
-        names, other_names = ([source.name for source in sources] for sources in (rows, others))
-        counts, other_counts = (np.array([source.n_models for source in sources]) for sources in (rows, others))
-        # Damage shows when tiles are read; they are then missing, and the second attempt computes them.
+        names = [source.name for source in rows]
+        other_names = names if columns is None else [source.name for source in columns]
         for _ in range(ATTEMPTS):
             absent = file.missing(names, other_names)
             if absent.any():
                 blocks = plan_blocks(rows, columns, absent)
-                _compute(file, blocks, find_divergence(divergence).function, device, progress, cancelled)
-            gathered = file.gather(names, other_names, counts, other_counts)
-            if gathered is not None:
-                values, capped = gathered
-                n_capped = int((np.tril(capped) if columns is None else capped).sum())
-                return Distances(values, divergence, n_capped, device)
-        raise CacheError(
+                function, prepare = find_divergence(divergence).function, RunModels(device, self._panels).prepare
+                compute_blocks(blocks, function, prepare, file.add, progress, cancelled)
+            yield device
+
+    def _unreadable(self) -> CacheError:
+        return CacheError(
             f"Distances written to {self._folder} do not come back as they were written: check that disk, "
             "or choose another cache folder."
         )
 
 
+def _matrix_bytes(n_models: int) -> int:
+    """What it takes to embed a matrix in memory."""
+    return 4 * n_models**2 + SOLVER_BYTES * n_models
+
+
 def _name(*parts: str) -> str:
     text = json.dumps([NUMBERS_VERSION, *parts])
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-def _compute(
-    file: TileFile,
-    blocks: list[tuple[Group, Group | None]],
-    function: Callable[[Models, Models | None], tuple[NDArray[np.float64], NDArray[np.int32]]],
-    device: str,
-    progress: Progress | None,
-    cancelled: Cancelled | None,
-) -> None:
-    prepared: dict[Group, Models] = {}
-    n_bytes = 0
-
-    def prepare(group: Group) -> Models:
-        nonlocal n_bytes
-        if group in prepared:
-            return prepared[group]
-        models = Models(np.concatenate([source.load() for source in group]), device)
-        size = 2 * models.log_probabilities.nbytes
-        if n_bytes + size <= PANEL_BYTES:
-            n_bytes += size
-            prepared[group] = models
-        return models
-
-    last: tuple[Group, Models] | None = None
-    for done, (row, column) in enumerate(blocks):
-        if cancelled is not None and cancelled():
-            raise JobCancelled("The distances were cancelled; finished blocks are kept.")
-        last = last if last is not None and last[0] is row else (row, prepare(row))
-        values, capped = function(last[1], None if column is None else prepare(column))
-        file.add(cut_into_tiles(row, column, values, capped))
-        if progress is not None:
-            progress((done + 1) / len(blocks))

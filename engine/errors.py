@@ -15,6 +15,7 @@ Each message says what was refused, which rule it broke, the value received, and
     │   └── RunMismatchError     (ValueError)         does not fit the study it is recorded into
     ├── CacheError                                    a cache folder that cannot be used
     ├── DeviceError              (RuntimeError)       the requested device is not there
+    ├── MemoryBudgetError        (MemoryError)        more memory is needed than may be taken
     ├── SceneNotReadyError       (LookupError)        no scene of this key is kept
     └── JobCancelled                                  the computation was cancelled, by request
 """
@@ -78,6 +79,10 @@ class CacheError(EngineError):
 
 class DeviceError(EngineError, RuntimeError):
     """The requested device is not on this machine."""
+
+
+class MemoryBudgetError(EngineError, MemoryError):
+    """A computation that needs more memory than there is, or than it may take; raised before it begins."""
 
 
 class SceneNotReadyError(EngineError, LookupError):

@@ -21,16 +21,17 @@ from engine.diagnostics import (
     explained_variance,
     explained_variance_absolute,
 )
-from engine.eigenpairs import all_pairs, centred_product, sum_of_moduli, top_pairs
+from engine.eigenpairs import DenseSource, Source, all_pairs, sum_of_moduli, top_pairs
 from engine.errors import InvalidSpecError, SelectionError
-from engine.values import MINIMUM_MODELS, Distances, Embedding, FloatArray
+from engine.tiled_distances import TiledDistances
+from engine.values import MINIMUM_MODELS, Distances, DistanceSums, Embedding, FloatArray
 
-ALL_PAIRS_MODELS = 500
+ALL_PAIRS_MODELS = 200
 """Up to here solving for all eigenpairs costs no more than iterating for the top ones."""
 ALL_PAIRS_SHARE = 0.1
 """Above this share of the spectrum an iteration loses against solving for all of it."""
-WHOLE_SPECTRUM_MODELS = 1200
-"""Up to here all eigenvalues take about a tenth of a second. The time is cubic: at 2,000 models it is most of one."""
+WHOLE_SPECTRUM_MODELS = 400
+"""Up to here all eigenvalues take a few milliseconds. The time is cubic: at 2,000 models it is most of a second."""
 RANK_TOLERANCE = 1e-14
 """Times the number of models: eigenvalues this small against the largest are rounding of a zero."""
 SYMMETRY_TOLERANCE = 1e-6
@@ -38,39 +39,56 @@ SYMMETRY_TOLERANCE = 1e-6
 CHECK_ROWS = 512
 
 
-def embed(distances: Distances | ArrayLike, n_components: int = 10, *, whole_spectrum: bool | None = None) -> Embedding:
+def embed(
+    distances: Distances | TiledDistances | ArrayLike,
+    n_components: int = 10,
+    *,
+    whole_spectrum: bool | None = None,
+    start: NDArray[np.float64] | None = None,
+) -> Embedding:
     """Return the InPCA embedding of a matrix of divergences.
 
     Args:
-        distances: (model, model) symmetric divergences with a zero diagonal, as :class:`Distances` or as an array.
+        distances: (model, model) symmetric divergences with a zero diagonal, as :class:`Distances`, as
+            :class:`TiledDistances` or as an array.
         n_components: how many signed eigenpairs; fewer come back where the rank is lower, none for equal models.
         whole_spectrum: whether to compute all eigenvalues for the sake of ``explained_variance_absolute``, the one
             diagnostic that needs them; it is NaN without. None does so up to ``WHOLE_SPECTRUM_MODELS`` models.
+        start: (model, component) coordinates that are nearly right, such as those of a preview, or those of an
+            embedding that shares most models with the others projected into it. They save time and change nothing
+            beyond the residual.
 
     Returns:
         The embedding; see :class:`Embedding` for shapes.
 
     Raises:
-        InvalidSpecError: not a divergence matrix, or no component asked for.
+        InvalidSpecError: not a divergence matrix, no component asked for, or a start for other models.
         SelectionError: fewer than three models.
     """
-    divergence = distances.divergence if isinstance(distances, Distances) else "given"
-    matrix = check_distances(distances.values if isinstance(distances, Distances) else np.asarray(distances))
     if n_components < 1:
         raise InvalidSpecError(f"n_components must be at least 1, received {n_components}.")
-    n_models = len(matrix)
-    row_means = matrix.mean(axis=1)
+    source, sums, divergence = _read(distances)
+    n_models = source.n_models
+    if start is not None and (start.ndim != 2 or len(start) != n_models or not np.isfinite(start).all()):
+        raise InvalidSpecError(
+            f"start must be finite, ({n_models}, component), one row per model; received the shape {start.shape}."
+        )
+    row_means = sums.rows / n_models
     grand_mean = float(row_means.mean())
-    norm = centred_norm(matrix, row_means)
+    norm = centred_norm(sums.squares, row_means)
     trace = 0.5 * n_models * grand_mean
+    absolute_total = np.nan
     if n_models <= ALL_PAIRS_MODELS or n_components > ALL_PAIRS_SHARE * n_models:
-        spectrum, vectors = all_pairs(matrix)
+        centred = _centred(source, row_means)
+        spectrum, vectors = all_pairs(centred)
         absolute_total = float(np.abs(spectrum).sum())
+        residual = _residual(centred, spectrum[:n_components], vectors[:, :n_components])
+    elif norm == 0.0:
+        spectrum, vectors, residual, absolute_total = np.zeros(0), np.zeros((n_models, 0)), 0.0, 0.0
     else:
-        spectrum, vectors = top_pairs(matrix, n_components)
-        if whole_spectrum is None:
-            whole_spectrum = n_models <= WHOLE_SPECTRUM_MODELS
-        absolute_total = sum_of_moduli(matrix) if whole_spectrum else np.nan
+        spectrum, vectors, residual = top_pairs(source, n_components, start)
+        if n_models <= WHOLE_SPECTRUM_MODELS if whole_spectrum is None else whole_spectrum:
+            absolute_total = sum_of_moduli(_centred(source, row_means))
     rank = int((np.abs(spectrum) > RANK_TOLERANCE * n_models * np.abs(spectrum).max(initial=0.0)).sum())
     n_kept = min(n_components, rank)
     eigenvalues = spectrum[:n_kept].copy()
@@ -89,9 +107,40 @@ def embed(distances: Distances | ArrayLike, n_components: int = 10, *, whole_spe
         grand_mean=grand_mean,
         frobenius_norm=norm,
         trace=trace,
-        residual=_residual(matrix, eigenvalues, vectors),
+        residual=residual,
         divergence=divergence,
     )
+
+
+def _read(distances: Distances | TiledDistances | ArrayLike) -> tuple[Source, DistanceSums, str]:
+    """What to multiply with, row sums and norm, and the divergence; whatever comes without sums is checked first."""
+    if isinstance(distances, TiledDistances):
+        check_model_count(distances.n_models)
+        return distances, distances.sums, distances.divergence
+    if isinstance(distances, Distances) and distances.sums is not None:
+        check_model_count(len(distances.values))
+        return DenseSource(distances.values), distances.sums, distances.divergence
+    matrix = check_distances(distances.values if isinstance(distances, Distances) else np.asarray(distances))
+    sums = DistanceSums(matrix.sum(axis=1), float(np.vdot(matrix, matrix)))
+    return DenseSource(matrix), sums, distances.divergence if isinstance(distances, Distances) else "given"
+
+
+def _centred(source: Source, row_means: NDArray[np.float64]) -> NDArray[np.float64]:
+    """W itself."""
+    matrix = source.columns(range(source.n_models))
+    return np.asarray(-0.5 * (matrix - row_means[:, None] - row_means + row_means.mean()))
+
+
+def check_model_count(n_models: int) -> None:
+    """Raise unless there is something to look at.
+
+    Raises:
+        SelectionError: fewer than three models.
+    """
+    if n_models < MINIMUM_MODELS:
+        raise SelectionError(
+            f"An embedding needs at least {MINIMUM_MODELS} models, received {n_models}: select more checkpoints."
+        )
 
 
 def check_distances(matrix: FloatArray) -> NDArray[np.float64]:
@@ -101,10 +150,7 @@ def check_distances(matrix: FloatArray) -> NDArray[np.float64]:
             f"distances must be a square (model, model) matrix, received the shape {matrix.shape}. "
             "A rectangle is projected with `project`."
         )
-    if len(matrix) < MINIMUM_MODELS:
-        raise SelectionError(
-            f"An embedding needs at least {MINIMUM_MODELS} models, received {len(matrix)}: select more checkpoints."
-        )
+    check_model_count(len(matrix))
     checked = np.array(matrix, dtype=np.float64, order="C")
     if not np.isfinite(float(checked.sum())):
         i, j = np.argwhere(~np.isfinite(checked))[0]
@@ -147,12 +193,11 @@ def fix_signs(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(vectors * np.where(signs == 0, 1.0, signs))
 
 
-def _residual(matrix: NDArray[np.float64], eigenvalues: NDArray[np.float64], vectors: NDArray[np.float64]) -> float:
-    """Return the largest ||W u - lambda u|| / |lambda_1|, measured, not taken from the solver's recurrence."""
-    if not len(eigenvalues):
-        return 0.0
-    errors = np.linalg.norm(centred_product(matrix, vectors) - vectors * eigenvalues, axis=0)
-    return float(errors.max() / np.abs(eigenvalues[0]))
+def _residual(centred: NDArray[np.float64], eigenvalues: NDArray[np.float64], vectors: NDArray[np.float64]) -> float:
+    """Return the largest ||W u - lambda u|| / |lambda_1|, measured, not taken from the solver."""
+    errors = np.linalg.norm(centred @ vectors - vectors * eigenvalues, axis=0)
+    largest = np.abs(eigenvalues).max(initial=0.0)
+    return float(errors.max() / largest) if largest else 0.0
 
 
 def project(embedding: Embedding, distances_to_fitted: ArrayLike) -> NDArray[np.float64]:

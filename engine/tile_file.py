@@ -16,7 +16,6 @@ Writers take the folder's lock; readers take none.
 from __future__ import annotations
 
 import json
-import logging
 import os
 import threading
 import zlib
@@ -31,13 +30,7 @@ from numpy.typing import NDArray
 from engine.errors import CacheError
 from engine.files import append, folder_lock, write_at
 from engine.tile_index import TileIndex
-
-logger = logging.getLogger(__name__)
-
-READ_BYTES = 2**25
-"""Tiles are read in spans of about this much, so that a gather needs little beyond its result."""
-GAP_BYTES = 2**16
-"""Reading over a gap of this size is cheaper than a second call."""
+from engine.tile_reader import Ints, TileReader
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,6 +91,8 @@ class TileFile:
         Returns:
             (row model, column model) float32 and (name, other) capped overlaps.
         """
+        from engine.kernels.gather import place_tiles
+
         with self._lock:
             self._refresh()
             entries, offsets, flipped = self._index.entries(names, others)
@@ -105,12 +100,50 @@ class TileFile:
                 return None
             out = np.empty((int(row_models.sum()), int(column_models.sum())), dtype=np.float32)
             row_starts, column_starts = np.cumsum(row_models) - row_models, np.cumsum(column_models) - column_models
-            order = np.argsort(offsets, axis=None, kind="stable")
-            i, j = np.unravel_index(order, offsets.shape)
+            i, j = np.indices(offsets.shape).reshape(2, -1)
             places = np.stack([row_starts[i], column_starts[j], row_models[i], column_models[j], flipped[i, j]], axis=1)
-            if not self._read(entries[i, j], offsets[i, j], places, out):
+            reader = self._reader(entries[i, j], offsets[i, j], places)
+
+            def consume(_: int, buffer: NDArray[np.float32], starts: Ints, places: Ints) -> None:
+                place_tiles(buffer, starts, places, out)
+
+            if reader is None or not reader.read(consume):
                 return None
             return out, self._index.capped[entries]
+
+    def symmetric(self, names: Sequence[str], models: NDArray[np.int64]) -> tuple[TileReader, int] | None:
+        """Return a reader of the tiles among some runs, each pair once, or None where some are missing.
+
+        Args:
+            names: the runs.
+            models: (name,) how many models each has.
+
+        Returns:
+            The reader, whose places are (tile, 4): first row, first column, height, width; and all capped overlaps.
+        """
+        with self._lock:
+            self._refresh()
+            entries, offsets, flipped = self._index.entries(names, names)
+            if (offsets < 0).any():
+                return None
+            # Of the two sides of the diagonal, the one on which a tile does not lie transposed; a run that is named
+            # twice lies as well on either.
+            same = np.equal.outer(*[np.unique(names, return_inverse=True)[1]] * 2)
+            i, j = np.nonzero(~flipped & ~np.triu(same, 1))
+            starts = np.cumsum(models) - models
+            places = np.stack([starts[i], starts[j], models[i], models[j]], axis=1)
+            reader = self._reader(entries[i, j], offsets[i, j], places)
+            return None if reader is None else (reader, int(self._index.capped[entries[i, j]].sum()))
+
+    def _reader(self, entries: Ints, offsets: Ints, places: Ints) -> TileReader | None:
+        """None where the tiles are gone, and with them what the index says of them."""
+        try:
+            return TileReader(self._data_path, self._index, entries, offsets, places)
+        except FileNotFoundError:
+            self._index.offsets[entries] = -1
+            return None
+        except OSError as reason:
+            raise self._refusal("read", reason) from reason
 
     def add(self, tiles: Sequence[Tile]) -> None:
         """Append those of the tiles that nobody has appended yet.
@@ -190,55 +223,6 @@ class TileFile:
             if line and line[:9] == b"%08x " % zlib.crc32(line[9:]):
                 self._index.take(json.loads(line[9:]))
 
-    def _read(
-        self,
-        entries: NDArray[np.int64],
-        offsets: NDArray[np.int64],
-        places: NDArray[np.int64],
-        out: NDArray[np.float32],
-    ) -> bool:
-        """Read tiles, sorted by offset, into their places; False where some were damaged."""
-        from engine.kernels.gather import place_tiles
-
-        ends = offsets + 4 * places[:, 2] * places[:, 3]
-        damaged: list[int] = []
-        try:
-            with _descriptor(self._data_path, os.O_RDONLY) as data:
-                start = 0
-                while start < len(offsets):
-                    stop = int(np.searchsorted(offsets, offsets[start] + READ_BYTES, side="left"))
-                    gaps = np.flatnonzero(offsets[start + 1 : stop] - ends[start : stop - 1] > GAP_BYTES)
-                    stop = start + 1 + int(gaps[0]) if len(gaps) else stop
-                    span = slice(start, stop)
-                    buffer = np.empty(int(ends[span].max() - offsets[start]), dtype=np.uint8)
-                    n_read = _read_fully(data.number, buffer, int(offsets[start]))
-                    local = offsets[span] - offsets[start]
-                    damaged += self._check(entries[span], local, ends[span] - offsets[start], buffer[:n_read])
-                    if not damaged:
-                        place_tiles(buffer.view(np.float32), local // 4, places[span], out)
-                    start = stop
-        except FileNotFoundError:
-            damaged = list(entries)
-        if damaged:
-            self._index.offsets[damaged] = -1
-            logger.warning(
-                "%d of %d tiles in %s were cut short or do not match their checksum; they are computed again.",
-                len(set(damaged)), len(set(entries.tolist())), self._folder,
-            )  # fmt: skip
-        return not damaged
-
-    def _check(
-        self, entries: NDArray[np.int64], starts: NDArray[np.int64], ends: NDArray[np.int64], read: NDArray[np.uint8]
-    ) -> list[int]:
-        """Return the entries whose bytes are not there or, where this process has not looked yet, are not right."""
-        damaged = entries[ends > len(read)].tolist()
-        for k in np.flatnonzero(~self._index.checked[entries] & (ends <= len(read))):
-            if zlib.crc32(read[starts[k] : ends[k]].data) != self._index.crcs[entries[k]]:
-                damaged.append(int(entries[k]))
-            else:
-                self._index.checked[entries[k]] = True
-        return [int(entry) for entry in damaged]
-
 
 class _descriptor:
     """A file descriptor for the length of a ``with`` block."""
@@ -256,14 +240,3 @@ class _descriptor:
 def _line(body: dict[str, Any]) -> bytes:
     raw = json.dumps(body, separators=(",", ":")).encode()
     return b"%08x %s\n" % (zlib.crc32(raw), raw)
-
-
-def _read_fully(descriptor: int, buffer: NDArray[np.uint8], offset: int) -> int:
-    view = buffer.data
-    done = 0
-    while done < len(view):
-        count = os.preadv(descriptor, [view[done:]], offset + done)
-        if count == 0:
-            break
-        done += count
-    return done

@@ -57,6 +57,25 @@ class Predictions:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class DistanceSums:
+    """What was added up while distances were put together; it spares another look at each of them.
+
+    It vouches for them as well: whoever gives sums has made sure that the matrix is finite and exactly symmetric, and
+    that its diagonal is zero.
+
+    Attributes:
+        rows: (model,) float64 sum of each row.
+        squares: sum of all squares.
+    """
+
+    rows: NDArray[np.float64]
+    squares: float
+
+    def __post_init__(self) -> None:
+        _freeze_arrays(self)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Distances:
     """Divergences between models. The values *are* the divergence: never square them again.
 
@@ -65,12 +84,14 @@ class Distances:
         divergence: key of the divergence.
         n_capped: how many (pair, sample) overlaps fell under the floor and were capped.
         device: where they were computed.
+        sums: of a (model, model) matrix that is known to be symmetric; None where nobody added it up.
     """
 
     values: FloatArray
     divergence: str
     n_capped: int
     device: str
+    sums: DistanceSums | None = None
 
     def __post_init__(self) -> None:
         _freeze_arrays(self)

@@ -1,4 +1,4 @@
-"""Tiles out of a buffer into their places in a matrix, at the speed of memory."""
+"""Tiles out of a buffer: into their places in a matrix, or straight into a product, at the speed of memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numba import njit
 
 @njit(nogil=True, cache=True)
 def place_tiles(buffer, starts, places, out):  # type: ignore[no-untyped-def]
-    """Copy tiles into ``out``.
+    """Copy tiles into a rectangle.
 
     Args:
         buffer: (value,) float32, tiles in C order.
@@ -26,3 +26,56 @@ def place_tiles(buffer, starts, places, out):  # type: ignore[no-untyped-def]
             for i in range(height):
                 for j in range(width):
                     out[row + i, column + j] = buffer[start + i * width + j]
+
+
+@njit(nogil=True, cache=True)
+def place_symmetric(buffer, starts, places, out):  # type: ignore[no-untyped-def]
+    """Copy tiles into a symmetric matrix, to both sides of its diagonal.
+
+    Args:
+        buffer, starts: as for :func:`place_tiles`.
+        places: (tile, 4) int64: first row, first column, height, width; each pair of runs once, on whichever side.
+        out: (model, model) float32, filled in place.
+    """
+    for k in range(len(starts)):
+        row, column, height, width = places[k]
+        start = starts[k]
+        for i in range(height):
+            line = buffer[start + i * width : start + (i + 1) * width]
+            target = out[row + i, column : column + width]
+            for j in range(width):
+                target[j] = line[j]
+        if row != column:
+            for j in range(width):
+                target = out[column + j, row : row + height]
+                for i in range(height):
+                    target[i] = buffer[start + i * width + j]
+
+
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
+def add_sums(buffer, starts, places, sums):  # type: ignore[no-untyped-def]
+    """Add the rows of a symmetric matrix up, tile by tile, and return the sum of its squares.
+
+    Args:
+        buffer, starts, places: as for :func:`place_symmetric`.
+        sums: (model,) float64, added to.
+    """
+    squares = 0.0
+    for k in range(len(starts)):
+        row, column, height, width = places[k]
+        start = starts[k]
+        of_tile = 0.0
+        for i in range(height):
+            line = buffer[start + i * width : start + (i + 1) * width]
+            total = 0.0
+            for j in range(width):
+                value = float(line[j])
+                total += value
+                of_tile += value * value
+            sums[row + i] += total
+            if row != column:
+                across = sums[column : column + width]
+                for j in range(width):
+                    across[j] += line[j]
+        squares += of_tile if row == column else 2.0 * of_tile
+    return squares

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import engine
-from engine import blocks, distances, tile_file
+from engine import blocks, distances, tile_reader
 from engine.distances import REFERENCE_POSITIONS, DistanceStore
 from tests import families
 
@@ -44,6 +44,10 @@ class StubStudy:
         self.reads += len(run_ids)
         return SimpleNamespace(log_probabilities=np.concatenate([self.models[run_id] for run_id in run_ids]))
 
+    def log_probabilities(self, split, run_id, checkpoints=None):
+        self.reads += checkpoints is None
+        return self.models[run_id] if checkpoints is None else self.models[run_id][checkpoints]
+
     def expected(self, run_ids=None):
         models = np.concatenate([self.models[run_id] for run_id in run_ids or self.run_ids])
         return engine.pairwise_distances(models).values.astype(np.float32)
@@ -63,8 +67,8 @@ def store(tmp_path):
 def small_blocks(monkeypatch):
     monkeypatch.setattr(blocks, "BLOCK_MODELS", 8)
     monkeypatch.setattr(blocks, "SMALL_GROUP_MODELS", 0)
-    monkeypatch.setattr(tile_file, "READ_BYTES", 200)
-    monkeypatch.setattr(distances, "PANEL_BYTES", 30_000)
+    monkeypatch.setattr(tile_reader, "READ_BYTES", 200)
+    monkeypatch.setattr(blocks, "PREPARED_BYTES", 30_000)
 
 
 def only(folder: Path, name: str) -> Path:

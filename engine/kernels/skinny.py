@@ -1,0 +1,190 @@
+"""A large matrix times a few vectors, at the speed the matrix comes out of memory.
+
+``ROWS`` rows by ``LANES`` vectors of sums stay in registers while the columns stream past: every number of the matrix
+is read once and used ``LANES`` times. General-purpose libraries reach a third of that on so few vectors. The inner loop
+is emitted as vector code because compiled scalar loops keep their sums in memory.
+
+Sums run over at most ``SPAN`` columns in the vectors' own precision and are added up in float64: the rounding of a
+product in float32 then does not grow with the size of the matrix.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba import njit, types
+from numba.core import cgutils
+from numba.core.extending import intrinsic
+from numpy.typing import NDArray
+
+from engine.kernels.threads import run_all, thread_count
+
+LANES = 16
+ROWS = 8
+SPAN = 256
+INDEX = ir.IntType(32)
+WORD = ir.IntType(64)
+
+
+def as_lanes(vectors: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return (model, vector) columns as (group, model, lane), padded with zeros."""
+    n_models, n_vectors = vectors.shape
+    lanes = np.zeros((-(-n_vectors // LANES), n_models, LANES), dtype=dtype)
+    for group, start in zip(lanes, range(0, n_vectors, LANES), strict=True):
+        group[:, : min(LANES, n_vectors - start)] = vectors[:, start : start + LANES]
+    return lanes
+
+
+def multiply(
+    matrix: NDArray[np.floating[Any]], vectors: NDArray[np.float64], dtype: np.dtype[Any]
+) -> NDArray[np.float64]:
+    """Return matrix @ vectors.
+
+    Args:
+        matrix: (row, model) float32 or float64, C order.
+        vectors: (model, vector).
+        dtype: float32 or float64, the precision of the products; no less than the matrix's.
+
+    Returns:
+        (row, vector) float64.
+    """
+    lanes = as_lanes(vectors, dtype)
+    out = np.empty((len(matrix), len(lanes) * LANES))
+    step = -(-len(matrix) // (thread_count() * ROWS)) * ROWS
+    slabs = [slice(start, start + step) for start in range(0, len(matrix), step)]
+    run_all([(multiply_rows, (matrix[slab], lanes, out[slab])) for slab in slabs])
+    return out[:, : vectors.shape[1]]
+
+
+def _array(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    return context.make_array(kind)(context, builder, value).data
+
+
+def _stream_columns(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    """Emit the loop over columns; see :func:`_add_rows` and :func:`_add_tile`."""
+    kinds = signature.args
+    values, rows, n_columns, lanes, sums, *across = (
+        _array(context, builder, kind, value) if isinstance(kind, types.Array) else value
+        for kind, value in zip(kinds, arguments, strict=True)
+    )
+    scalar, number = context.get_value_type(kinds[3].dtype), context.get_value_type(kinds[0].dtype)
+    n_bytes = kinds[3].dtype.bitwidth // 8
+    vector = ir.VectorType(scalar, LANES)
+    fma = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
+        builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fma.v{LANES}f{8 * n_bytes}"
+    )
+
+    def place(base: Any, index: Any) -> Any:
+        return builder.gep(builder.bitcast(base, vector.as_pointer()), [index])
+
+    def load(base: Any, index: Any) -> Any:
+        return builder.load(place(base, index), align=n_bytes)
+
+    pointers = [builder.gep(values, [builder.load(builder.gep(rows, [WORD(r)]))]) for r in range(ROWS)]
+    weights = [load(across[0], WORD(r)) for r in range(ROWS)] if across else []
+    before, loop, after = builder.block, builder.append_basic_block("columns"), builder.append_basic_block("after")
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    column = builder.phi(WORD)
+    column.add_incoming(WORD(0), before)
+    totals = [builder.phi(vector) for _ in range(ROWS)]
+    block = load(lanes, column)
+    turned = load(across[1], column) if across else None
+    grown = []
+    for r in range(ROWS):
+        entry = builder.load(builder.gep(pointers[r], [column]))
+        if number != scalar:
+            entry = builder.fpext(entry, scalar)
+        single = builder.insert_element(ir.Constant(vector, ir.Undefined), entry, INDEX(0))
+        spread = builder.shuffle_vector(single, single, ir.Constant(ir.VectorType(INDEX, LANES), [0] * LANES))
+        grown.append(builder.call(fma, [spread, block, totals[r]]))
+        if across:
+            turned = builder.call(fma, [spread, weights[r], turned])
+    if across:
+        builder.store(turned, place(across[1], column), align=n_bytes)
+    following = builder.add(column, WORD(1))
+    column.add_incoming(following, loop)
+    for total, value in zip(totals, grown, strict=True):
+        total.add_incoming(ir.Constant(vector, [0.0] * LANES), before)
+        total.add_incoming(value, loop)
+    builder.cbranch(builder.icmp_signed("<", following, n_columns), loop, after)
+    builder.position_at_end(after)
+    for r in range(ROWS):
+        builder.store(grown[r], place(sums, WORD(r)), align=n_bytes)
+    return context.get_dummy_value()
+
+
+def _type_rows(typing_context, values, rows, n_columns, lanes, sums):  # type: ignore[no-untyped-def]
+    """sums[r] = the sum over columns of values[rows[r] + column] * lanes[column]; at least one column."""
+    return types.void(values, rows, n_columns, lanes, sums), _stream_columns
+
+
+def _type_tile(typing_context, values, rows, n_columns, lanes, sums, weights, across):  # type: ignore[no-untyped-def]
+    """The same, and across[column] += the sum over r of values[rows[r] + column] * weights[r]."""
+    return types.void(values, rows, n_columns, lanes, sums, weights, across), _stream_columns
+
+
+_add_rows: Any = intrinsic(_type_rows)
+_add_tile: Any = intrinsic(_type_tile)
+
+
+@njit(nogil=True, cache=True)
+def multiply_rows(matrix, lanes, out):  # type: ignore[no-untyped-def]
+    """Write rows of a product: (row, model) times (group, model, lane) into (row, vector)."""
+    n_rows, n_columns = matrix.shape
+    values = matrix.reshape(-1)
+    rows = np.empty(ROWS, np.int64)
+    sums = np.empty((ROWS, LANES), lanes.dtype)
+    for first in range(0, n_rows, ROWS):
+        count = min(ROWS, n_rows - first)
+        out[first : first + count] = 0.0
+        for column in range(0, n_columns, SPAN):
+            stop = min(column + SPAN, n_columns)
+            for r in range(ROWS):
+                rows[r] = (first + min(r, count - 1)) * n_columns + column
+            for group in range(len(lanes)):
+                _add_rows(values, rows, stop - column, lanes[group, column:stop], sums)
+                for r in range(count):
+                    for lane in range(LANES):
+                        out[first + r, group * LANES + lane] += sums[r, lane]
+
+
+@njit(nogil=True, cache=True)
+def multiply_tiles(buffer, starts, places, lanes, out):  # type: ignore[no-untyped-def]
+    """Add the product of a symmetric matrix with vectors, tile by tile, each tile used for both of its sides.
+
+    Args:
+        buffer: (value,) float32, tiles in C order.
+        starts: (tile,) int64, where in the buffer each begins.
+        places: (tile, 4) int64: first row, first column, height, width; each pair of runs once, on whichever side.
+        lanes: (group, model, lane) the vectors.
+        out: (group, model, lane) float64, added to.
+    """
+    rows = np.empty(ROWS, np.int64)
+    sums, weights = np.empty((ROWS, LANES), lanes.dtype), np.empty((ROWS, LANES), lanes.dtype)
+    for k in range(len(starts)):
+        row, column, height, width = places[k]
+        across = np.zeros((width, LANES), lanes.dtype)
+        for group in range(len(lanes)):
+            across[:] = 0.0
+            block = lanes[group, column : column + width]
+            for first in range(0, height, ROWS):
+                count = min(ROWS, height - first)
+                # Places past the last row repeat it with no weight.
+                weights[:] = 0.0
+                for r in range(ROWS):
+                    rows[r] = starts[k] + (first + min(r, count - 1)) * width
+                weights[:count] = lanes[group, row + first : row + first + count]
+                if row == column:
+                    _add_rows(buffer, rows, width, block, sums)
+                else:
+                    _add_tile(buffer, rows, width, block, sums, weights, across)
+                for r in range(count):
+                    for lane in range(LANES):
+                        out[group, row + first + r, lane] += sums[r, lane]
+            if row != column:
+                for j in range(width):
+                    for lane in range(LANES):
+                        out[group, column + j, lane] += across[j, lane]

@@ -1,0 +1,105 @@
+"""The distances of a selection while they lie on disk: gathered into a matrix, or multiplied where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import CacheError
+from engine.tile_reader import Ints, TileReader
+from engine.values import Distances, DistanceSums
+
+
+class TiledDistances:
+    """(model, model) distances as tiles, each unordered pair of runs once.
+
+    What it takes the matrix as given for is known by how tiles are made: symmetric, finite, with a zero diagonal.
+
+    Args:
+        reader: the tiles; their places are (tile, 4): first row, first column, height, width.
+        n_models: models of the selection.
+        divergence, n_capped, device: as of :class:`Distances`.
+    """
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, reader: TileReader, n_models: int, divergence: str, n_capped: int, device: str) -> None:
+        self._reader = reader
+        self.n_models = n_models
+        self.divergence = divergence
+        self.n_capped = n_capped
+        self.device = device
+        self._sums: DistanceSums | None = None
+
+    @property
+    def sums(self) -> DistanceSums:
+        """Row sums and sum of squares, added up in one pass on first use.
+
+        Raises:
+            CacheError: tiles turned out damaged.
+        """
+        if self._sums is None and not self.add_up():
+            raise _damaged()
+        assert self._sums is not None
+        return self._sums
+
+    def add_up(self) -> bool:
+        """Add the distances up, comparing checksums on the way; False where tiles turned out damaged."""
+        return self._pass(None)
+
+    def gather(self) -> Distances | None:
+        """Return the distances in memory, or None where tiles turned out damaged."""
+        out = np.empty((self.n_models, self.n_models), dtype=np.float32)
+        if not self._pass(out):
+            return None
+        return Distances(out, self.divergence, self.n_capped, self.device, self._sums)
+
+    def _pass(self, out: NDArray[np.float32] | None) -> bool:
+        from engine.kernels.gather import add_sums, place_symmetric
+
+        rows = np.zeros((self._reader.n_parts, self.n_models))
+        squares = np.zeros(self._reader.n_parts)
+
+        def consume(part: int, buffer: NDArray[np.float32], starts: Ints, places: Ints) -> None:
+            if out is not None:
+                place_symmetric(buffer, starts, places, out)
+            squares[part] += add_sums(buffer, starts, places, rows[part])
+
+        if not self._reader.read(consume):
+            return False
+        self._sums = DistanceSums(rows.sum(axis=0), float(squares.sum()))
+        return True
+
+    def multiply(self, vectors: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[np.float64]:
+        """Return the distances applied to (model, vector) columns, each tile used for both of its sides.
+
+        Raises:
+            CacheError: tiles are not there any more as they were.
+        """
+        from engine.kernels.skinny import LANES, as_lanes, multiply_tiles
+
+        lanes = as_lanes(vectors, dtype)
+        products = np.zeros((self._reader.n_parts, *lanes.shape))
+
+        def consume(part: int, buffer: NDArray[np.float32], starts: Ints, places: Ints) -> None:
+            multiply_tiles(buffer, starts, places, lanes, products[part])
+
+        if not self._reader.read(consume):
+            raise _damaged()
+        out: NDArray[np.float64] = products.sum(axis=0).transpose(1, 0, 2).reshape(self.n_models, len(lanes) * LANES)
+        return out[:, : vectors.shape[1]]
+
+    def columns(self, models: Sequence[int]) -> NDArray[np.float64]:
+        """Return the (model, column) distances to some of the models."""
+        unit = np.zeros((self.n_models, len(models)))
+        unit[models, np.arange(len(models))] = 1.0
+        return self.multiply(unit, self.dtype)
+
+
+def _damaged() -> CacheError:
+    return CacheError(
+        "Distances on disk were damaged or cut short while they were being read: ask again, and they are measured anew."
+    )
