@@ -1,4 +1,4 @@
-"""Which blocks of distances to compute, given the tiles that are missing, and how a block becomes tiles.
+"""Which blocks of distances to compute, given the tiles that are missing; computing them; how they become tiles.
 
 Tiles are small (one pair of runs) and models are expensive to prepare, so missing tiles are computed in blocks of up
 to ``BLOCK_MODELS`` on a side.
@@ -6,16 +6,19 @@ to ``BLOCK_MODELS`` on a side.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.divergences import BLOCK_MODELS
+from engine.divergences import BLOCK_MODELS, Cancelled, Models, Progress
+from engine.errors import JobCancelled
 from engine.tile_file import Tile
 from engine.values import FloatArray
 
+PREPARED_BYTES = 2**29
+"""Panels kept between blocks; beyond, they are read or made again for every stripe."""
 SMALL_GROUP_MODELS = 64
 """Runs with different missing tiles share a group up to this size: recomputing a few beats many small blocks."""
 
@@ -26,7 +29,8 @@ class Source:
 
     name: str
     n_models: int
-    load: Callable[[], FloatArray]
+    load: Callable[[Sequence[int] | None], FloatArray]
+    """(model, sample, class) log-probabilities of some of its models, or with None of all."""
 
 
 Group = tuple[Source, ...]
@@ -92,3 +96,49 @@ def cut_into_tiles(
             left += b.n_models
         top += a.n_models
     return tiles
+
+
+def compute_blocks(
+    blocks: list[tuple[Group, Group | None]],
+    function: Callable[[Models, Models | None], tuple[NDArray[np.float64], NDArray[np.int32]]],
+    prepare: Callable[[Group], Models],
+    keep: Callable[[list[Tile]], None],
+    progress: Progress | None,
+    cancelled: Cancelled | None,
+) -> None:
+    """Compute blocks one after the other.
+
+    Args:
+        blocks: from :func:`plan_blocks`.
+        function: of a divergence.
+        prepare: makes a group ready.
+        keep: takes the tiles of a finished block.
+        progress: told the fraction done, between blocks.
+        cancelled: asked between blocks.
+
+    Raises:
+        JobCancelled: ``cancelled`` said so.
+    """
+    prepared: dict[Group, Models] = {}
+    n_bytes = 0
+
+    def ready(group: Group) -> Models:
+        nonlocal n_bytes
+        if group in prepared:
+            return prepared[group]
+        models = prepare(group)
+        size = 4 * len(models) * models.shape[0] * models.shape[1]
+        if n_bytes + size <= PREPARED_BYTES:
+            n_bytes += size
+            prepared[group] = models
+        return models
+
+    last: tuple[Group, Models] | None = None
+    for done, (row, column) in enumerate(blocks):
+        if cancelled is not None and cancelled():
+            raise JobCancelled("The distances were cancelled; finished blocks are kept.")
+        last = last if last is not None and last[0] is row else (row, ready(row))
+        values, capped = function(last[1], None if column is None else ready(column))
+        keep(cut_into_tiles(row, column, values, capped))
+        if progress is not None:
+            progress((done + 1) / len(blocks))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,12 +15,13 @@ from numpy.typing import NDArray
 
 from engine.devices import choose_device, find_device
 from engine.errors import InvalidPredictionsError, InvalidSpecError, JobCancelled
-from engine.kernels import OVERLAP_FLOOR, select_kernel, square_roots
+from engine.kernels import OVERLAP_FLOOR, Kernel, NotOneError, select_kernel, square_roots
 from engine.values import Distances, FloatArray
 
 BLOCK_MODELS = 512
 """Models per side of a block: progress is reported, and cancellation noticed, between blocks."""
 PACK_BYTES = 2**23
+ONE_HOT_MODELS = 64
 ROW_SUM_TOLERANCE = 2e-2
 """How far a row's probabilities may sum from one. Float16 log-probabilities carry 2^-11 of their own size, which
 renormalising takes out; more than this is no distribution."""
@@ -31,40 +31,62 @@ Cancelled = Callable[[], bool]
 Block = tuple[NDArray[np.float64], NDArray[np.int32]]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class Models:
-    """A block of models on their way through a divergence: log-probabilities, and what is derived from them once.
+    """A block of models on their way through a divergence.
+
+    Attributes:
+        kernel: of the device.
+        panels: square roots, as the kernel packed them.
+        one_hot: indices of the models that are certain of every sample, such as the truth P*.
+        shape: (sample, class).
+        log_probabilities: (models, samples) -> (model, sample, class) of some of them, for the few that need more
+            digits than the panels hold.
+    """
+
+    kernel: Kernel
+    panels: Any
+    one_hot: NDArray[np.int64]
+    shape: tuple[int, int]
+    log_probabilities: Callable[[NDArray[np.int64], slice], FloatArray]
+
+    def __len__(self) -> int:
+        return int(self.panels.n_models)
+
+
+def prepare(log_probabilities: FloatArray, device: str, name: str = "log_probabilities", first: int = 0) -> Models:
+    """Return models packed for a device.
 
     Args:
         log_probabilities: (model, sample, class) natural logarithms; rows are renormalised.
         device: ``"cpu"``, ``"cuda"``, ...
+        name: of the array they are from, for messages.
+        first: index in that array of the first of them.
+
+    Raises:
+        InvalidPredictionsError: a row that is no distribution.
     """
+    kernel = select_kernel(log_probabilities.shape[2], device)
+    panels = kernel.pack(_root_blocks(log_probabilities, name, first), len(log_probabilities))
+    n_samples, n_classes = log_probabilities.shape[1:]
+    one_hot = np.zeros(0, dtype=np.int64)
+    if panels.smallest == 0:
+        one_hot = np.flatnonzero(np.isneginf(log_probabilities).sum(axis=(1, 2)) == n_samples * (n_classes - 1))
+    return Models(
+        kernel, panels, one_hot, (n_samples, n_classes), lambda models, samples: log_probabilities[models, samples]
+    )
 
-    def __init__(self, log_probabilities: FloatArray, device: str) -> None:
-        self.log_probabilities = log_probabilities
-        self.device = device
-        self.kernel = select_kernel(log_probabilities.shape[2], device)
 
-    def __len__(self) -> int:
-        return len(self.log_probabilities)
-
-    @cached_property
-    def panels(self) -> Any:
-        """Square-root panels of the kernel."""
-        return self.kernel.pack(self._root_blocks(), len(self))
-
-    def _root_blocks(self) -> Iterator[NDArray[np.float32]]:
-        step = max(1, PACK_BYTES // max(1, self.log_probabilities[0].nbytes))
-        for start in range(0, len(self), step):
-            yield square_roots(self.log_probabilities[start : start + step])
-
-    @cached_property
-    def one_hot(self) -> NDArray[np.int64]:
-        """Indices of the models that are certain of every sample, such as the truth P*."""
-        if self.panels.smallest > 0:
-            return np.zeros(0, dtype=np.int64)
-        n_samples, n_classes = self.log_probabilities.shape[1:]
-        zeros = np.isneginf(self.log_probabilities).sum(axis=(1, 2))
-        return np.flatnonzero(zeros == n_samples * (n_classes - 1))
+def _root_blocks(log_probabilities: FloatArray, name: str, first: int) -> Iterator[NDArray[np.float32]]:
+    step = max(1, PACK_BYTES // max(1, log_probabilities[0].nbytes))
+    for start in range(0, len(log_probabilities), step):
+        try:
+            yield square_roots(log_probabilities[start : start + step], ROW_SUM_TOLERANCE)
+        except NotOneError as error:
+            raise InvalidPredictionsError(
+                f"{name} must be natural logarithms of probabilities that sum to one in every row; the row of model "
+                f"{first + start + error.model}, sample {error.sample} sums to {error.total}. Pass log-softmax outputs."
+            ) from None
 
 
 def bhattacharyya(rows: Models, columns: Models | None) -> Block:
@@ -85,12 +107,12 @@ def bhattacharyya(rows: Models, columns: Models | None) -> Block:
     from engine.kernels.near_pairs import repair
 
     values, capped = rows.kernel.tile(rows.panels, None if columns is None else columns.panels)
-    repair(values, rows.log_probabilities, None if columns is None else columns.log_probabilities)
     others = rows if columns is None else columns
+    repair(values, rows, columns)
     for j in others.one_hot:
-        values[:, j], capped[:, j] = _distance_to_one_hot(rows, others.log_probabilities[j])
+        values[:, j], capped[:, j] = _distance_to_one_hot(rows, others, j)
     for i in rows.one_hot:
-        values[i], capped[i] = _distance_to_one_hot(others, rows.log_probabilities[i])
+        values[i], capped[i] = _distance_to_one_hot(others, rows, i)
     np.maximum(values, 0.0, out=values)
     if columns is None:
         np.fill_diagonal(values, 0.0)
@@ -98,20 +120,25 @@ def bhattacharyya(rows: Models, columns: Models | None) -> Block:
     return values, capped
 
 
-def _distance_to_one_hot(models: Models, one_hot: FloatArray) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _distance_to_one_hot(
+    models: Models, others: Models, one_hot: np.int64
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     r"""Return (model,) distances to a one-hot model, :math:`-\frac{1}{2N} \sum_n \log p^n_{\text{true}}`.
 
     No square root of a probability is taken: a float32 holds none below 1e-38, and an over-confident network is
     easily further than that from a wrong answer.
     """
-    true = one_hot.argmax(axis=1)
+    everything = slice(None)
+    true = others.log_probabilities(np.array([one_hot]), everything)[0].argmax(axis=1)
     distances, capped = np.empty(len(models)), np.empty(len(models), dtype=np.int64)
-    for i, log_probabilities in enumerate(models.log_probabilities):
-        logs = log_probabilities.astype(np.float64)
-        overlaps = 0.5 * (logs[np.arange(len(true)), true] - np.log(np.exp(logs).sum(axis=1)))
-        zero = np.isneginf(overlaps)
-        capped[i] = zero.sum()
-        distances[i] = -np.where(zero, np.log(OVERLAP_FLOOR), overlaps).mean()
+    for start in range(0, len(models), ONE_HOT_MODELS):
+        part = np.arange(start, min(start + ONE_HOT_MODELS, len(models)))
+        for i, log_probabilities in zip(part, models.log_probabilities(part, everything), strict=True):
+            logs = log_probabilities.astype(np.float64)
+            overlaps = 0.5 * (logs[np.arange(len(true)), true] - np.log(np.exp(logs).sum(axis=1)))
+            zero = np.isneginf(overlaps)
+            capped[i] = zero.sum()
+            distances[i] = -np.where(zero, np.log(OVERLAP_FLOOR), overlaps).mean()
     return distances, capped
 
 
@@ -189,17 +216,18 @@ def pairwise_distances(
         JobCancelled: ``cancelled`` said so.
     """
     function = find_divergence(divergence).function
-    check_log_probabilities(log_probabilities, "log_probabilities")
+    _check_shape(log_probabilities, "log_probabilities")
     if other is not None:
-        check_log_probabilities(other, "other")
+        _check_shape(other, "other")
         if other.shape[1:] != log_probabilities.shape[1:]:
             raise InvalidPredictionsError(
                 f"other must hold the same samples and classes as log_probabilities: received {other.shape[1:]} and "
                 f"{log_probabilities.shape[1:]}. Evaluate both on the same probe set."
             )
     device = choose_device(device) or find_device(None)
-    rows = _blocks(log_probabilities, device)
-    columns = rows if other is None else _blocks(other, device)
+    # All of them first: what is no distribution is refused before any distance is computed.
+    rows = _blocks(log_probabilities, device, "log_probabilities")
+    columns = rows if other is None else _blocks(other, device, "other")
     pairs = [(i, j) for i in range(len(rows)) for j in range(len(columns) if other is not None else i + 1)]
     values = np.empty((len(log_probabilities), len(log_probabilities if other is None else other)))
     n_capped = 0
@@ -219,13 +247,13 @@ def pairwise_distances(
     return Distances(values, divergence, n_capped, device)
 
 
-def _blocks(log_probabilities: FloatArray, device: str) -> list[Models]:
+def _blocks(log_probabilities: FloatArray, device: str, name: str) -> list[Models]:
     starts = range(0, len(log_probabilities), BLOCK_MODELS)
-    return [Models(log_probabilities[start : start + BLOCK_MODELS], device) for start in starts]
+    return [prepare(log_probabilities[start : start + BLOCK_MODELS], device, name, start) for start in starts]
 
 
-def check_log_probabilities(log_probabilities: FloatArray, name: str) -> None:
-    """Raise InvalidPredictionsError unless the array holds logarithms of distributions."""
+def _check_shape(log_probabilities: FloatArray, name: str) -> None:
+    """Raise InvalidPredictionsError unless the array can hold logarithms of distributions."""
     if not isinstance(log_probabilities, np.ndarray) or log_probabilities.dtype not in (np.float32, np.float64):
         received = getattr(log_probabilities, "dtype", type(log_probabilities).__name__)
         raise InvalidPredictionsError(f"{name} must be a float32 or float64 numpy array, received {received}.")
@@ -234,13 +262,3 @@ def check_log_probabilities(log_probabilities: FloatArray, name: str) -> None:
         raise InvalidPredictionsError(
             f"{name} must have the axes (model, sample, class), none empty and at least two classes; received {shape}."
         )
-    step = max(1, PACK_BYTES // log_probabilities[0].nbytes)
-    for start in range(0, len(log_probabilities), step):
-        sums = np.exp(log_probabilities[start : start + step]).sum(axis=2)
-        good = np.abs(sums - 1.0) <= ROW_SUM_TOLERANCE
-        if not good.all():
-            model, sample = np.argwhere(~good)[0]
-            raise InvalidPredictionsError(
-                f"{name} must be natural logarithms of probabilities that sum to one in every row; the row of model "
-                f"{start + model}, sample {sample} sums to {sums[model, sample]}. Pass log-softmax outputs."
-            )

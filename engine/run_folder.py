@@ -6,7 +6,7 @@ import hashlib
 import os
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,28 +97,37 @@ class RunFolder:
                     raise
             time.sleep(HEADER_PAUSE)
 
-    def stored(self, split: str) -> NDArray[np.floating[Any]]:
-        """(checkpoint, sample, class) committed records as stored; ValueError where the file ends too early."""
-        array: NDArray[np.floating[Any]] = np.empty((self.n_checkpoints, *self.shapes[split]), self.dtypes[split])
+    def stored(self, split: str, checkpoints: Sequence[int] | None = None) -> NDArray[np.floating[Any]]:
+        """(checkpoint, sample, class) committed records as stored, some or all; ValueError where the file is short."""
+        n_records = self.n_checkpoints if checkpoints is None else len(checkpoints)
+        array: NDArray[np.floating[Any]] = np.empty((n_records, *self.shapes[split]), self.dtypes[split])
+        raw = array.reshape(n_records, -1).view(np.uint8)
         with files.opened(self.data_file(split)) as (descriptor, _):
-            files.read_into(descriptor, array.reshape(-1).view(np.uint8).data, HEADER_BYTES, f"{split}.npy")
+            if checkpoints is None:
+                files.read_into(descriptor, raw.reshape(-1).data, HEADER_BYTES, f"{split}.npy")
+            for record, checkpoint in zip(raw, checkpoints or (), strict=False):
+                offset = HEADER_BYTES + checkpoint * self.record_bytes(split)
+                files.read_into(descriptor, record.data, offset, f"{split}.npy")
         return array
 
-    def damaged_records(self, split: str, stored: NDArray[np.floating[Any]]) -> list[int]:
-        """Checkpoints whose bytes do not have the CRC-32 that was committed."""
+    def damaged_records(
+        self, split: str, stored: NDArray[np.floating[Any]], checkpoints: Sequence[int] | None = None
+    ) -> list[int]:
+        """Checkpoints (of those that were read; None: all) whose bytes do not have the CRC-32 that was committed."""
         crcs = self.journal.crcs[split]
-        return [index for index, crc in enumerate(crcs) if zlib.crc32(stored[index].data) != crc]
+        read = range(len(crcs)) if checkpoints is None else checkpoints
+        return [index for record, index in zip(stored, read, strict=True) if zlib.crc32(record.data) != crcs[index]]
 
-    def log_probabilities(self, split: str) -> NDArray[np.float32]:
-        """(checkpoint, sample, class) renormalised in float32, after checking every record's CRC.
+    def log_probabilities(self, split: str, checkpoints: Sequence[int] | None = None) -> NDArray[np.float32]:
+        """(checkpoint, sample, class) of some or all, renormalised in float32, after checking every record's CRC.
 
         Raises:
             RunFormatError: a damaged record, NaN, infinity, or rows that are no distributions; with file and record.
         """
         with _blaming(self.run_id, f"{split}.npy"):
-            stored = self.stored(split)
+            stored = self.stored(split, checkpoints)
             try:
-                if damaged := self.damaged_records(split, stored):
+                if damaged := self.damaged_records(split, stored, checkpoints):
                     raise ValueError(f"record {damaged[0]} is damaged: it does not have the CRC its journal line gives")
                 return decode(stored)
             except ValueError as error:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from engine.errors import InvalidSpecError, RunFormatError, SelectionError, StudyError, StudyNotFoundError
 from engine.manifest import RUNS_FOLDER, STUDY_FILE, Manifest, ProbeSet, read_manifest
@@ -175,6 +176,13 @@ class Study:
             logs[start : start + run.n_checkpoints] = run.log_probabilities(split)
             start += run.n_checkpoints
         return Predictions(logs, self._models(runs), probe.labels, split, self.class_names)
+
+    def log_probabilities(
+        self, split: str, run_id: str, checkpoints: Sequence[int] | None = None
+    ) -> NDArray[np.float32]:
+        """(checkpoint, sample, class) of one run alone, of some checkpoints or all; errors as for `predictions`."""
+        self._probe(split)
+        return self._selected([run_id])[0].log_probabilities(split, checkpoints)
 
     def content_ids(self, run_id: str, split: str) -> tuple[str, ...]:
         """One name per checkpoint of a run that changes when its record does; what cache keys are made of."""

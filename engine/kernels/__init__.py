@@ -22,13 +22,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from engine.values import FloatArray
+from engine.kernels.roots import NotOneError as NotOneError
+from engine.kernels.roots import square_roots as square_roots
 
 OVERLAP_FLOOR = 2.0**-63
 """Smallest overlap the logarithm is taken of (43.7 nats). Four of them multiply to 2^-252: from 2^126 that is still a
@@ -54,13 +54,6 @@ class Kernel(Protocol):
     def tile(self, rows: Any, columns: Any | None) -> tuple[NDArray[np.float64], NDArray[np.int32]]: ...
 
 
-def square_roots(log_probabilities: FloatArray) -> NDArray[np.float32]:
-    """Return (model, sample, class) square roots of probabilities; rows of length one in float32."""
-    roots = np.exp(0.5 * log_probabilities)
-    length = np.sqrt(np.einsum("msc,msc->ms", roots, roots))
-    return np.ascontiguousarray(roots / length[:, :, None], dtype=np.float32)
-
-
 def may_cap(rows: Panels, columns: Panels) -> bool:
     """Whether any overlap can lie under the floor at all; where not, nothing needs counting."""
     return max(rows.smallest, columns.smallest) < OVERLAP_FLOOR * (1 + 1e-5)
@@ -71,7 +64,7 @@ def select_kernel(n_classes: int, device: str) -> Kernel:
     if device == "cpu":
         from engine.kernels.numba_tile import NumbaKernel
 
-        return NumbaKernel(n_classes)
+        return NumbaKernel()
     if device.startswith("cuda") and find_spec("triton") is not None:
         from engine.kernels.triton_tile import TritonKernel, runs_on
 

@@ -8,6 +8,8 @@ relative to the distance. For far pairs it is the other way round, and the diffe
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 from numba import njit
@@ -21,43 +23,66 @@ ALWAYS_REPAIRED = 1e-4
 FEW_SAMPLES = 1e-2
 """With few samples the rounding of the dot form does not average out, so the threshold is FEW_SAMPLES / sqrt(N)."""
 BUFFER_BYTES = 32 * 2**20
-PAIRS_PER_CALL = 512
+PAIRS_PER_CALL = 64
+MODELS_PER_CALL = 8
 
 
-def repair(values: NDArray[np.float64], rows: FloatArray, columns: FloatArray | None) -> None:
+class Models(Protocol):
+    """What a repair has to know of a block of models."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(sample, class)."""
+
+    @property
+    def log_probabilities(self) -> Callable[[NDArray[np.int64], slice], FloatArray]:
+        """(models, samples) -> (model, sample, class) of some of them."""
+
+
+def repair(values: NDArray[np.float64], rows: Models, columns: Models | None) -> None:
     """Recompute the small entries of a tile in place; ``columns=None`` means a symmetric tile.
 
     Args:
         values: (row, column) mean Bhattacharyya distances.
-        rows: (row, sample, class) log-probabilities.
-        columns: (column, sample, class) log-probabilities, or None for ``rows`` themselves.
+        rows: the models of the rows.
+        columns: those of the columns, or None for ``rows`` themselves.
     """
-    n_samples, n_classes = rows.shape[1:]
+    n_samples, n_classes = rows.shape
     near = values < max(ALWAYS_REPAIRED, FEW_SAMPLES / math.sqrt(n_samples))
     if columns is None:
-        near &= np.tri(len(rows), k=-1, dtype=bool)
+        near &= np.tri(len(values), k=-1, dtype=bool)
     i, j = np.nonzero(near)
     if not len(i):
         return
-    left_models, left = np.unique(i, return_inverse=True)
-    right_models, right = np.unique(j, return_inverse=True)
-    others = rows if columns is None else columns
+    if columns is None:
+        models, both = np.unique(np.concatenate([i, j]), return_inverse=True)
+        sides = [(rows, models)]
+        left, right = both[: len(i)], both[len(i) :]
+    else:
+        (row_models, left), (column_models, right) = (np.unique(k, return_inverse=True) for k in (i, j))
+        sides = [(rows, row_models), (columns, column_models)]
     total = np.zeros(len(i))
-    step = max(1, BUFFER_BYTES // (8 * n_classes * (len(left_models) + len(right_models))))
+    step = max(1, BUFFER_BYTES // (8 * n_classes * sum(len(models) for _, models in sides)))
     for n in range(0, n_samples, step):
-        s = _unit_roots(rows[left_models, n : n + step])
-        t = _unit_roots(others[right_models, n : n + step])
+        roots = [_unit_roots(side.log_probabilities(models, slice(n, n + step))) for side, models in sides]
         parts = [slice(k, k + PAIRS_PER_CALL) for k in range(0, len(i), PAIRS_PER_CALL)]
-        run_all([(_add_logs, (s, t, left[part], right[part], total[part])) for part in parts])
+        run_all([(_add_logs, (roots[0], roots[-1], left[part], right[part], total[part])) for part in parts])
     values[i, j] = total / -n_samples
     if columns is None:
         values[j, i] = values[i, j]
 
 
 def _unit_roots(log_probabilities: FloatArray) -> NDArray[np.float64]:
-    roots = np.exp(0.5 * log_probabilities.astype(np.float64))
-    roots /= np.sqrt(np.einsum("msc,msc->ms", roots, roots))[:, :, None]
+    roots = np.empty(log_probabilities.shape)
+    parts = [slice(k, k + MODELS_PER_CALL) for k in range(0, len(roots), MODELS_PER_CALL)]
+    run_all([(_fill_roots, (log_probabilities[part], roots[part])) for part in parts])
     return roots
+
+
+def _fill_roots(log_probabilities: FloatArray, roots: NDArray[np.float64]) -> None:
+    np.multiply(log_probabilities, 0.5, out=roots)
+    np.exp(roots, out=roots)
+    roots /= np.sqrt(np.einsum("msc,msc->ms", roots, roots))[:, :, None]
 
 
 @njit(nogil=True, cache=True)

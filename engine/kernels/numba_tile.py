@@ -1,38 +1,33 @@
-"""The tile on a CPU, compiled by numba: no logarithm and no branch in the sample loop.
+"""The tile on a CPU: models in panels of sixteen lanes, pairs of panels shared out to threads.
 
-Panels are laid out ``[panel][sample][class][lane]`` with ``LANES`` models side by side, so that the innermost loop
-runs over the lanes of the column panel and vectorises; four models of the row panel share what it loads. Each pair
-keeps the running product of its overlaps as a float32; every ``SAMPLES_PER_MOVE`` samples its exponent bits are moved
-into an integer and reset, and one logarithm per pair is taken at the end.
-
-A dot product is unrolled over at most ``MOST_UNROLLED`` classes: beyond, the registers overflow and the loop loses a
-factor of ten. More classes are padded with zeros to equal chunks, and partial sums wait in a buffer between them; that
-beats batched matrix products on a CPU up to a thousand classes.
+A panel is ``(sample, class, lane)``, contiguous, so that the innermost loop (``engine/kernels/vector_ir.py``) streams
+through both of its panels. Samples are padded to a multiple of four with rows that overlap by one. The last panel of
+some models is half as wide where that suffices: forty checkpoints fill their lanes exactly. Panels of several runs are
+joined without copying them.
 
 A pair's result does not depend on where in which panel its models lie, so tiles may be cut anywhere.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from engine.kernels import OVERLAP_FLOOR, may_cap
+from engine.kernels import OVERLAP_FLOOR
 from engine.kernels.threads import run_all
+from engine.kernels.vector_ir import LANES, SAMPLES_PER_MOVE, fill_tile
 
-LANES = 128
-SAMPLES_PER_MOVE = 4
-MOST_UNROLLED = 12
-CHUNK_CLASSES = 10
-BLOCK_ENTRIES = 640
-"""Classes times samples after which the next rows are taken: both panels' slices stay in the second-level cache."""
+TASK_PANELS = 4
+"""Row panels of a task; its column panels are as many or, where rows are few, more."""
+
+_BOUND = np.float32(OVERLAP_FLOOR * (1 + 1e-5))
+"""No overlap is counted where an entry bounds it from below by this: the margin is for rounding."""
+Call = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,156 +35,142 @@ class NumbaPanels:
     """Square roots of some models.
 
     Attributes:
-        roots: (panel, sample, padded class, lane) float32; zero in padded classes and in lanes past the last model.
-        n_models: how many lanes are models.
-        smallest: smallest entry of a model.
-        sample_smallest: (panel, sample) the same per sample of a panel.
+        panels: each (padded sample, class, lane) float32; lanes past the last model repeat it.
+        table: (panel, 4) int64: address, lanes, models, index of the first model.
+        n_samples: without padding.
+        smallest_entries: (panel,) float32.
     """
 
-    roots: NDArray[np.float32]
-    n_models: int
-    smallest: float
-    sample_smallest: NDArray[np.float32]
+    panels: tuple[NDArray[np.float32], ...]
+    table: NDArray[np.int64]
+    n_samples: int
+    smallest_entries: NDArray[np.float32]
+
+    @property
+    def n_models(self) -> int:
+        return int(self.table[:, 2].sum())
+
+    @property
+    def smallest(self) -> float:
+        return float(self.smallest_entries.min())
 
 
 class NumbaKernel:
-    """Tiles compiled for one number of classes; the contract is in ``engine/kernels/__init__.py``."""
-
-    def __init__(self, n_classes: int) -> None:
-        n_chunks = 1 if n_classes <= MOST_UNROLLED else -(-n_classes // CHUNK_CLASSES)
-        self.chunk = -(-n_classes // n_chunks)
-        self.n_padded = n_chunks * self.chunk
+    """Tiles on the CPU; the contract is in ``engine/kernels/__init__.py``."""
 
     def pack(self, roots: Iterable[NDArray[np.float32]], n_models: int) -> NumbaPanels:
         """Transpose blocks of models into panels."""
-        n_panels = -(-n_models // LANES)
-        packed: NDArray[np.float32] | None = None
+        panels: tuple[NDArray[np.float32], ...] = ()
         start = 0
         for block in roots:
-            if packed is None:
-                n_samples = block.shape[1]
-                packed = np.zeros((n_panels, n_samples, self.n_padded, LANES), dtype=np.float32)
-                smallest = np.full((n_panels, n_samples), np.inf, dtype=np.float32)
-            _transpose(block, packed, smallest, start)
+            if not panels:
+                n_samples, n_classes = block.shape[1:]
+                panels = split(np.empty(packed_size(n_models, n_samples, n_classes), np.float32), n_samples, n_classes)
+            last = -(-(start + len(block)) // LANES)
+            run_all([(_transpose, (block, panels[k], start - k * LANES)) for k in range(start // LANES, last)])
             start += len(block)
-        assert packed is not None
         assert start == n_models
-        return NumbaPanels(packed, n_models, float(smallest.min()), smallest)
+        smallest = run_all([(panel[:n_samples].min, ()) for panel in panels])
+        return wrap(panels, n_models, n_samples, np.array(smallest))
 
     def tile(self, rows: NumbaPanels, columns: NumbaPanels | None) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
         """Return (row, column) mean distances and the numbers of capped overlaps."""
+        symmetric = columns is None
         other = rows if columns is None else columns
         values = np.empty((rows.n_models, other.n_models))
         capped = np.zeros(values.shape, dtype=np.int32)
-        compiled = _compile_tile(self.chunk)
-        calls: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
-        for i in range(len(rows.roots)):
-            for j in range(i + 1 if columns is None else len(other.roots)):
-                calls.append((_fill, (compiled, rows, other, i, j, columns is None, values, capped)))
+        width = max(TASK_PANELS, TASK_PANELS**2 // len(rows.panels))
+        calls: list[Call] = []
+        for i in range(0, len(rows.panels), TASK_PANELS):
+            last = min(i + TASK_PANELS, len(rows.panels)) if symmetric else len(other.panels)
+            for j in range(0, last, width):
+                parts = slice(i, i + TASK_PANELS), slice(j, j + width)
+                calls.append((_fill, (rows, other, *parts, symmetric, values)))
+        # Rows have unit length, so an overlap is at least the larger of the two smallest entries.
+        for row in np.flatnonzero(rows.smallest_entries < _BOUND):
+            for column in np.flatnonzero(other.smallest_entries[: row + 1 if symmetric else None] < _BOUND):
+                calls.append((_count, (rows, other, row, column, symmetric, capped)))
         run_all(calls)
         return values, capped
 
 
+def packed_size(n_models: int, n_samples: int, n_classes: int) -> int:
+    """Return how many floats the panels of some models take."""
+    half = LANES // 2
+    return -(-n_models // half) * half * -(-n_samples // SAMPLES_PER_MOVE) * SAMPLES_PER_MOVE * n_classes
+
+
+def split(packed: NDArray[np.float32], n_samples: int, n_classes: int) -> tuple[NDArray[np.float32], ...]:
+    """Return the panels that lie one behind the other in ``packed``."""
+    depth = -(-n_samples // SAMPLES_PER_MOVE) * SAMPLES_PER_MOVE * n_classes
+    return tuple(
+        packed[k : k + LANES * depth].reshape(depth // n_classes, n_classes, -1)
+        for k in range(0, len(packed), LANES * depth)
+    )
+
+
+def wrap(
+    panels: tuple[NDArray[np.float32], ...], n_models: int, n_samples: int, smallest: NDArray[np.float32]
+) -> NumbaPanels:
+    """Return filled panels with what the tile has to know about them."""
+    counts = [min(LANES, n_models - LANES * k) for k in range(len(panels))]
+    return NumbaPanels(panels, _table(panels, counts), n_samples, smallest)
+
+
+def join(parts: Sequence[NumbaPanels]) -> NumbaPanels:
+    """Return the panels of several lists of models as those of one, without copying them."""
+    panels = tuple(panel for part in parts for panel in part.panels)
+    counts = [int(n) for part in parts for n in part.table[:, 2]]
+    smallest = np.concatenate([part.smallest_entries for part in parts])
+    return NumbaPanels(panels, _table(panels, counts), parts[0].n_samples, smallest)
+
+
+def _table(panels: Sequence[NDArray[np.float32]], counts: Sequence[int]) -> NDArray[np.int64]:
+    starts = np.cumsum(counts) - counts
+    addresses = [panel.ctypes.data for panel in panels]
+    return np.array([addresses, [panel.shape[2] for panel in panels], counts, starts], dtype=np.int64).T.copy()
+
+
+def _transpose(block: NDArray[np.float32], panel: NDArray[np.float32], lane: int) -> None:
+    """Write models of a block into a panel; the block's first one belongs into this lane, which may be negative."""
+    n_samples = block.shape[1]
+    models, first = block[max(0, -lane) :][: panel.shape[2] - max(0, lane)], max(0, lane)
+    last = first + len(models)
+    panel[:n_samples, :, first:last] = models.transpose(1, 2, 0)
+    panel[:n_samples, :, last:] = models[-1, :, :, None]
+    panel[n_samples:, :, first:] = 0.0
+    panel[n_samples:, 0, first:] = 1.0
+
+
 def _fill(
-    compiled: Callable[..., None],
-    rows: NumbaPanels,
-    columns: NumbaPanels,
-    i: int,
-    j: int,
-    symmetric: bool,
-    values: NDArray[np.float64],
-    capped: NDArray[np.int32],
+    rows: NumbaPanels, columns: NumbaPanels, i: slice, j: slice, symmetric: bool, values: NDArray[np.float64]
 ) -> None:
-    """Write the distances between row panel i and column panel j into their place."""
-    row, column = slice(i * LANES, (i + 1) * LANES), slice(j * LANES, (j + 1) * LANES)
-    n_rows, n_columns = values[row, column].shape
-    means = np.empty((LANES, LANES))
-    compiled(rows.roots[i], columns.roots[j], n_rows, means)
-    values[row, column] = means[:n_rows, :n_columns]
+    n_padded, n_classes, _ = rows.panels[0].shape
+    fill_tile(rows.table[i], columns.table[j], symmetric, n_classes, n_padded, rows.n_samples, values)
+
+
+def _count(rows: NumbaPanels, columns: NumbaPanels, i: int, j: int, symmetric: bool, capped: NDArray[np.int32]) -> None:
+    """Write the numbers of capped overlaps between row panel i and column panel j into their place."""
+    (n_rows, row), (n_columns, column) = rows.table[i, 2:], columns.table[j, 2:]
+    counts = np.zeros((n_rows, n_columns), dtype=np.int32)
+    _count_capped(rows.panels[i], columns.panels[j], rows.n_samples, counts)
+    capped[row : row + n_rows, column : column + n_columns] = counts
     if symmetric:
-        values[column, row] = means[:n_rows, :n_columns].T
-    if may_cap(rows, columns):
-        # Each row has unit length, so an overlap is at least the larger of the two smallest entries.
-        doubtful = np.maximum(rows.sample_smallest[i], columns.sample_smallest[j]) < OVERLAP_FLOOR * (1 + 1e-5)
-        counts = np.zeros((LANES, LANES), dtype=np.int32)
-        _count_capped(rows.roots[i], columns.roots[j], np.flatnonzero(doubtful), n_rows, counts)
-        capped[row, column] = counts[:n_rows, :n_columns]
-        if symmetric:
-            capped[column, row] = counts[:n_rows, :n_columns].T
-
-
-@njit(nogil=True, cache=True)
-def _transpose(block, packed, smallest, start):  # type: ignore[no-untyped-def]
-    n_models, n_samples, n_classes = block.shape
-    # Sixteen models at a time: their rows and the lines they are written to fit the first-level cache together.
-    for first in range(0, n_models, 16):
-        last = min(first + 16, n_models)
-        for n in range(n_samples):
-            for c in range(n_classes):
-                for m in range(first, last):
-                    panel, lane = (start + m) // LANES, (start + m) % LANES
-                    root = block[m, n, c]
-                    packed[panel, n, c, lane] = root
-                    smallest[panel, n] = min(smallest[panel, n], root)
+        capped[column : column + n_columns, row : row + n_rows] = counts.T
 
 
 @njit(nogil=True, cache=True, fastmath={"contract"})
-def _count_capped(a, b, samples, n_rows, counts):  # type: ignore[no-untyped-def]
-    overlaps = np.empty(LANES, np.float32)
-    for n in samples:
+def _count_capped(a, b, n_samples, counts):  # type: ignore[no-untyped-def]
+    n_rows, n_columns = counts.shape
+    overlaps = np.empty(b.shape[2], np.float32)
+    for n in range(n_samples):
+        if max(a[n, :, :n_rows].min(), b[n, :, :n_columns].min()) >= _BOUND:
+            continue
         for i in range(n_rows):
             overlaps[:] = 0.0
             for c in range(a.shape[1]):
                 x = a[n, c, i]
-                for lane in range(LANES):
+                for lane in range(b.shape[2]):
                     overlaps[lane] += x * b[n, c, lane]
-            for lane in range(LANES):
-                counts[i, lane] += np.int32(overlaps[lane] < np.float32(OVERLAP_FLOOR))
-
-
-@cache
-def _compile_tile(chunk: int) -> Any:
-    """Return the tile for dot products in chunks of this many classes, a constant of the compiled code."""
-    floor, nothing = np.float32(OVERLAP_FLOOR), np.float32(0.0)
-    start, start_exponent = np.float32(2.0**126), 126 + 127
-
-    @njit(nogil=True, cache=True, fastmath={"contract"}, error_model="numpy")
-    def tile(a, b, n_rows, means):  # type: ignore[no-untyped-def]
-        n_samples, n_classes = a.shape[0], a.shape[1]
-        products = np.full((LANES, LANES), start)
-        bits = products.view(np.int32)
-        exponents = np.zeros((LANES, LANES), np.int32)
-        overlaps = np.empty((4, LANES), np.float32)
-        o0, o1, o2, o3 = overlaps[0], overlaps[1], overlaps[2], overlaps[3]
-        step = max(SAMPLES_PER_MOVE, BLOCK_ENTRIES // n_classes // SAMPLES_PER_MOVE * SAMPLES_PER_MOVE)
-        for first in range(0, n_samples, step):
-            for i in range(0, n_rows, 4):
-                for n in range(first, min(first + step, n_samples)):
-                    overlaps[:] = nothing
-                    for begin in range(0, n_classes, chunk):
-                        x, y = a[n, begin : begin + chunk], b[n, begin : begin + chunk]
-                        for lane in range(LANES):
-                            s0, s1, s2, s3 = o0[lane], o1[lane], o2[lane], o3[lane]
-                            for c in range(chunk):
-                                root = y[c, lane]
-                                s0 += x[c, i] * root
-                                s1 += x[c, i + 1] * root
-                                s2 += x[c, i + 2] * root
-                                s3 += x[c, i + 3] * root
-                            o0[lane], o1[lane], o2[lane], o3[lane] = s0, s1, s2, s3
-                    # Two arrays to a loop: with more, the compiler gives up proving that none overlaps another.
-                    for k in range(4):
-                        product, overlap = products[i + k], overlaps[k]
-                        for lane in range(LANES):
-                            product[lane] *= overlap[lane] if overlap[lane] > floor else floor
-                    if n % SAMPLES_PER_MOVE == SAMPLES_PER_MOVE - 1:
-                        for k in range(i, i + 4):
-                            for lane in range(LANES):
-                                exponents[k, lane] += (bits[k, lane] >> 23) - start_exponent
-                                bits[k, lane] = (bits[k, lane] & 0x7FFFFF) | (start_exponent << 23)
-        for i in range(n_rows):
-            for lane in range(LANES):
-                logs = math.log(products[i, lane] / start) + exponents[i, lane] * math.log(2.0)
-                means[i, lane] = -logs / n_samples
-
-    return tile
+            for j in range(n_columns):
+                counts[i, j] += np.int32(overlaps[j] < np.float32(OVERLAP_FLOOR))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from engine.divergences import prepare
 from engine.kernels import OVERLAP_FLOOR, square_roots
 from engine.kernels.near_pairs import repair
 from engine.kernels.numba_tile import LANES, NumbaKernel
@@ -22,7 +23,7 @@ FAMILIES = {
     "one sample": lambda: families.dirichlet_cloud(20, 1, 10),
     "beyond one panel": lambda: families.dirichlet_cloud(LANES + 3, 5, 4),
 }
-KERNELS = {"numba": NumbaKernel, "torch": lambda n_classes: TorchKernel("cpu")}
+KERNELS = {"numba": lambda n_classes: NumbaKernel(), "torch": lambda n_classes: TorchKernel("cpu")}
 
 
 def tile(kernel, rows, columns=None):
@@ -51,7 +52,7 @@ def test_rectangle_agrees_with_the_square(make_kernel):
 
 
 def test_numba_tile_does_not_depend_on_where_it_is_cut():
-    models, kernel = families.dirichlet_cloud(LANES + 20), NumbaKernel(5)
+    models, kernel = families.dirichlet_cloud(LANES + 20), NumbaKernel()
     square, _ = tile(kernel, models)
     rectangle, _ = tile(kernel, models[LANES - 9 :], models[: LANES - 9])
     assert np.array_equal(rectangle, square[LANES - 9 :, : LANES - 9])
@@ -103,8 +104,8 @@ def test_rows_are_renormalised(make_kernel):
 @pytest.mark.parametrize("n_samples", [1, 3, 50, 700])
 def test_repair_keeps_the_digits_of_near_twins(n_samples):
     models = families.near_twins(12, n_samples).astype(np.float32)
-    values, _ = tile(NumbaKernel(7), models)
-    repair(values, models, None)
+    values, _ = tile(NumbaKernel(), models)
+    repair(values, prepare(models, "cpu"), None)
     exact = oracles.near_bhattacharyya(models.astype(np.float64))
     near = (exact >= 1e-8) & (exact < 1e-2)
     assert near.sum() > 10
@@ -114,8 +115,8 @@ def test_repair_keeps_the_digits_of_near_twins(n_samples):
 
 def test_repair_of_a_rectangle_agrees_with_the_square():
     models = families.near_twins()
-    square, _ = tile(NumbaKernel(7), models)
+    square, _ = tile(NumbaKernel(), models)
     rectangle = square[:4, 4:].copy()
-    repair(square, models, None)
-    repair(rectangle, models[:4], models[4:])
+    repair(square, prepare(models, "cpu"), None)
+    repair(rectangle, prepare(models[:4], "cpu"), prepare(models[4:], "cpu"))
     assert np.allclose(rectangle, square[:4, 4:], rtol=1e-9, atol=0)
