@@ -101,7 +101,7 @@ class RunFolder:
         """(checkpoint, sample, class) committed records as stored, some or all; ValueError where the file is short."""
         n_records = self.n_checkpoints if checkpoints is None else len(checkpoints)
         array: NDArray[np.floating[Any]] = np.empty((n_records, *self.shapes[split]), self.dtypes[split])
-        raw = array.reshape(n_records, -1).view(np.uint8)
+        raw = array.reshape(-1).view(np.uint8).reshape(n_records, self.record_bytes(split))
         with files.opened(self.data_file(split)) as (descriptor, _):
             if checkpoints is None:
                 files.read_into(descriptor, raw.reshape(-1).data, HEADER_BYTES, f"{split}.npy")
