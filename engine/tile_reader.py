@@ -17,9 +17,7 @@ from engine.tile_index import TileIndex
 logger = logging.getLogger(__name__)
 
 READ_BYTES = 2**22
-"""Tiles are read in spans of about this much: they are taken out of the buffer while the cache still holds it."""
-GAP_BYTES = 2**16
-"""Reading over a gap of this size is cheaper than a second call."""
+"""Tiles are read by about this much at a time: they are taken out of the buffer while the cache still holds it."""
 
 Ints = NDArray[np.int64]
 Consume = Callable[[int, NDArray[np.float32], Ints, Ints], None]
@@ -51,7 +49,7 @@ class TileReader:
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
         # As a file object it is closed with the last reference to it.
         self._file = open(path, "rb", buffering=0, opener=lambda name, _: os.open(name, flags))  # noqa: SIM115
-        self._parts = self._share(self._spans())
+        self._parts = self._share()
 
     @property
     def n_parts(self) -> int:
@@ -75,58 +73,37 @@ class TileReader:
             )  # fmt: skip
         return not damaged
 
-    def _spans(self) -> list[slice]:
-        offsets, ends = self._offsets, self._ends
-        gaps = np.flatnonzero(offsets[1:] - ends[:-1] > GAP_BYTES) + 1
-        spans = []
-        start = 0
-        while start < len(offsets):
-            stop = int(np.searchsorted(offsets, offsets[start] + READ_BYTES, side="left"))
-            gap = int(np.searchsorted(gaps, start, side="right"))
-            stop = min(stop, int(gaps[gap])) if gap < len(gaps) else stop
-            spans.append(slice(start, stop))
-            start = stop
-        return spans
-
-    def _share(self, spans: list[slice]) -> list[list[slice]]:
-        """Runs of spans with about as many bytes each, one for every thread."""
-        sizes = np.cumsum([self._ends[span].max() - self._offsets[span.start] for span in spans])
+    def _share(self) -> list[slice]:
+        """Runs of tiles with about as many bytes each, one for every thread."""
+        sizes = np.cumsum(self._ends - self._offsets)
         cuts = np.searchsorted(sizes, sizes[-1] * np.arange(1, thread_count()) / thread_count()) + 1
-        parts = [spans[a:b] for a, b in zip([0, *cuts], [*cuts, len(spans)], strict=True)]
-        return [part for part in parts if part]
+        parts = [slice(a, b) for a, b in zip([0, *cuts], [*cuts, len(sizes)], strict=True)]
+        return [part for part in parts if part.stop > part.start]
 
-    def _read_part(self, number: int, spans: list[slice], consume: Consume) -> list[int]:
+    def _read_part(self, number: int, part: slice, consume: Consume) -> list[int]:
+        from engine.kernels.spans import read_tiles
+
+        entries, offsets, ends, places = self._entries[part], self._offsets[part], self._ends[part], self._places[part]
+        starts = np.empty(len(entries), dtype=np.int64)
+        room = max(int((ends - offsets).max()), min(READ_BYTES, int((ends - offsets).sum())))
+        buffer = np.empty(room + -room % 4, dtype=np.uint8)
         damaged: list[int] = []
-        memory = np.empty(0, dtype=np.uint8)
-        for span in spans:
-            first, last = int(self._offsets[span.start]), int(self._ends[span].max())
-            if last - first > len(memory):
-                memory = np.empty(last - first, dtype=np.uint8)
-            buffer = memory[: last - first]
-            n_read = _read_fully(self._file.fileno(), buffer, first)
-            starts = self._offsets[span] - first
-            damaged += self._check(self._entries[span], starts, self._ends[span] - first, buffer[:n_read])
+        first = 0
+        while first < len(entries):
+            stop = int(read_tiles(self._file.fileno(), offsets, ends, first, buffer, starts))
+            batch = slice(first, stop)
+            damaged += self._check(entries[batch], starts[batch], ends[batch] - offsets[batch], buffer)
             if not damaged:
-                consume(number, buffer.view(np.float32), starts // 4, self._places[span])
+                consume(number, buffer.view(np.float32), starts[batch] // 4, places[batch])
+            first = stop
         return damaged
 
-    def _check(self, entries: Ints, starts: Ints, ends: Ints, read: NDArray[np.uint8]) -> list[int]:
+    def _check(self, entries: Ints, starts: Ints, sizes: Ints, buffer: NDArray[np.uint8]) -> list[int]:
         """Return the entries whose bytes are not there or, where this process has not looked yet, are not right."""
-        damaged = entries[ends > len(read)].tolist()
-        for k in np.flatnonzero(~self._index.checked[entries] & (ends <= len(read))):
-            if zlib.crc32(read[starts[k] : ends[k]].data) != self._index.crcs[entries[k]]:
+        damaged = entries[starts < 0].tolist()
+        for k in np.flatnonzero(~self._index.checked[entries] & (starts >= 0)):
+            if zlib.crc32(buffer[starts[k] : starts[k] + sizes[k]].data) != self._index.crcs[entries[k]]:
                 damaged.append(int(entries[k]))
             else:
                 self._index.checked[entries[k]] = True
         return [int(entry) for entry in damaged]
-
-
-def _read_fully(descriptor: int, buffer: NDArray[np.uint8], offset: int) -> int:
-    view = buffer.data
-    done = 0
-    while done < len(view):
-        count = os.preadv(descriptor, [view[done:]], offset + done)
-        if count == 0:
-            break
-        done += count
-    return done
