@@ -15,11 +15,15 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from engine.kernels.roots import square_roots
 from engine.kernels.threads import run_all
 from engine.values import FloatArray
 
 ALWAYS_REPAIRED = 1e-4
-"""Distances below this are recomputed in float64; nats."""
+"""Distances below this are recomputed; nats."""
+ALWAYS_EXACT = 1e-5
+"""Below this in float64. A float32 root is off by up to 1.2e-7 of itself, the difference of two by 1.7e-7, and so a
+distance d by 2.4e-7 / sqrt(d) of itself even where all samples are off alike: above, that is less than 1e-4."""
 FEW_SAMPLES = 1e-2
 """With few samples the rounding of the dot form does not average out, so the threshold is FEW_SAMPLES / sqrt(N)."""
 BUFFER_BYTES = 32 * 2**20
@@ -47,13 +51,26 @@ def repair(values: NDArray[np.float64], rows: Models, columns: Models | None) ->
         rows: the models of the rows.
         columns: those of the columns, or None for ``rows`` themselves.
     """
-    n_samples, n_classes = rows.shape
-    near = values < max(ALWAYS_REPAIRED, FEW_SAMPLES / math.sqrt(n_samples))
+    near = values < max(ALWAYS_REPAIRED, FEW_SAMPLES / math.sqrt(rows.shape[0]))
     if columns is None:
         near &= np.tri(len(values), k=-1, dtype=bool)
-    i, j = np.nonzero(near)
-    if not len(i):
-        return
+    nearest = near & (values < ALWAYS_EXACT)
+    for pairs, unit_roots in ((nearest, _exact_roots), (near & ~nearest, square_roots)):
+        i, j = np.nonzero(pairs)
+        if len(i):
+            values[i, j] = _recompute(i, j, rows, columns, unit_roots)
+            if columns is None:
+                values[j, i] = values[i, j]
+
+
+def _recompute(
+    i: NDArray[np.int64],
+    j: NDArray[np.int64],
+    rows: Models,
+    columns: Models | None,
+    unit_roots: Callable[[FloatArray], FloatArray],
+) -> NDArray[np.float64]:
+    """Return (pair,) distances between models i of the rows and j of the columns."""
     if columns is None:
         models, both = np.unique(np.concatenate([i, j]), return_inverse=True)
         sides = [(rows, models)]
@@ -61,18 +78,17 @@ def repair(values: NDArray[np.float64], rows: Models, columns: Models | None) ->
     else:
         (row_models, left), (column_models, right) = (np.unique(k, return_inverse=True) for k in (i, j))
         sides = [(rows, row_models), (columns, column_models)]
+    n_samples, n_classes = rows.shape
     total = np.zeros(len(i))
     step = max(1, BUFFER_BYTES // (8 * n_classes * sum(len(models) for _, models in sides)))
     for n in range(0, n_samples, step):
-        roots = [_unit_roots(side.log_probabilities(models, slice(n, n + step))) for side, models in sides]
+        roots = [unit_roots(side.log_probabilities(models, slice(n, n + step))) for side, models in sides]
         parts = [slice(k, k + PAIRS_PER_CALL) for k in range(0, len(i), PAIRS_PER_CALL)]
         run_all([(_add_logs, (roots[0], roots[-1], left[part], right[part], total[part])) for part in parts])
-    values[i, j] = total / -n_samples
-    if columns is None:
-        values[j, i] = values[i, j]
+    return total / -n_samples
 
 
-def _unit_roots(log_probabilities: FloatArray) -> NDArray[np.float64]:
+def _exact_roots(log_probabilities: FloatArray) -> NDArray[np.float64]:
     roots = np.empty(log_probabilities.shape)
     parts = [slice(k, k + MODELS_PER_CALL) for k in range(0, len(roots), MODELS_PER_CALL)]
     run_all([(_fill_roots, (log_probabilities[part], roots[part])) for part in parts])
@@ -85,17 +101,16 @@ def _fill_roots(log_probabilities: FloatArray, roots: NDArray[np.float64]) -> No
     roots /= np.sqrt(np.einsum("msc,msc->ms", roots, roots))[:, :, None]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"}, error_model="numpy")
 def _add_logs(s, t, left, right, total):  # type: ignore[no-untyped-def]
     for pair in range(len(left)):
         a, b = s[left[pair]], t[right[pair]]
         logs = 0.0
         for n in range(a.shape[0]):
-            h = 0.0
-            for c in range(a.shape[1]):
-                difference = a[n, c] - b[n, c]
-                h += difference * difference
+            square = (a[n, 0] - b[n, 0]) * (a[n, 0] - b[n, 0])
+            for c in range(1, a.shape[1]):
+                square += (a[n, c] - b[n, c]) * (a[n, c] - b[n, c])
             # -h - h^2/2 - h^3/3 is log1p(-h) to 1e-12 relative below 1e-4; beyond, the library's is worth its price.
-            h *= 0.5
+            h = 0.5 * np.float64(square)
             logs += -h * (1.0 + h * (0.5 + h / 3.0)) if h < 1e-4 else math.log1p(-h)
         total[pair] += logs
