@@ -11,7 +11,7 @@
   const AUTOMATIC_SECONDS = 1.0;
   const OTHER_QUESTION_SECONDS = 15.0;
   const WITHOUT_LIMIT = 1e9;
-  const DEBOUNCE_MS = 90;
+  const DEBOUNCE_MS = 40;
   const PROGRESS_DELAY_MS = 300;
   const byId = (id) => document.getElementById(id);
   const set = (id, properties) => window.dash_clientside.set_props(id, properties);
@@ -38,6 +38,7 @@
     isShown: () => false,
     isOpening: true,
     embeddedName: "",
+    nOffered: 0,
     timer: null,
   };
   inpca.state = state;
@@ -275,6 +276,8 @@
   /** Components that came with the scene are what an axis can show, beside the one it has been set to. */
   const offerComponents = () => {
     const n = Math.max(state.scene.n_components, ...state.axes);
+    if (n === state.nOffered) return;
+    state.nOffered = n;
     const data = Array.from({ length: n }, (_, index) => String(index + 1));
     for (const axis of ["axis-x", "axis-y", "axis-z"]) set(axis, { data });
   };

@@ -12,7 +12,6 @@ Layout, little-endian throughout::
 
 from __future__ import annotations
 
-import base64
 import json
 import math
 from typing import Any
@@ -47,7 +46,7 @@ def encode_scene(scene: Scene) -> bytes:
         "device": scene.device,
         "seconds": scene.seconds,
         "diagnostics": _diagnostics(scene.embedding),
-        "panels": {name: _plain_figure(make(scene.embedding)) for name, make in PANEL_FIGURES.items()},
+        "panels": {name: make(scene.embedding) for name, make in PANEL_FIGURES.items()},
     }
     return _frame(header, arrays)
 
@@ -68,22 +67,13 @@ def _diagnostics(embedding: Embedding) -> dict[str, Any]:
     return {
         "signature": embedding.signature.tolist(),
         "explained_stress": embedding.explained_stress.tolist(),
-        "explained_variance": embedding.explained_variance.tolist(),
-        "residual": float(embedding.residual) if math.isfinite(embedding.residual) else None,
+        "explained_variance": [_finite(value) for value in embedding.explained_variance],
+        "residual": _finite(embedding.residual),
     }
 
 
-def _plain_figure(figure: Any) -> dict[str, Any]:
-    """Figure as JSON with plain lists: a few dozen numbers, readable in the browser's network tab."""
-    figure.layout.template = None
-    plain: dict[str, Any] = json.loads(figure.to_json(engine="json"), object_hook=_decode_typed_array)
-    return plain
-
-
-def _decode_typed_array(value: dict[str, Any]) -> Any:
-    if value.keys() >= {"dtype", "bdata"}:
-        return np.frombuffer(base64.b64decode(value["bdata"]), dtype=value["dtype"]).tolist()
-    return value
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
 
 
 def _frame(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> bytes:

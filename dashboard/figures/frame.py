@@ -1,14 +1,18 @@
-"""What the panels have in common: small type, narrow margins, components along the bottom, the legend inside."""
+"""What the panels have in common: small type, narrow margins, components along the bottom, the legend inside.
+
+Figures are plain values with lists of numbers, ``{"data": [...], "layout": {...}}``: what a plotly figure is made from
+and what plotly.js draws. Building the objects themselves would cost as much as the embedding.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-import plotly.graph_objects as go
+Figure = dict[str, Any]
 
 
-def panel_figure(n_components: int, x_title: str, legend_corner: str, y_axis: dict[str, Any]) -> go.Figure:
-    """An empty panel.
+def panel_layout(n_components: int, x_title: str, legend_corner: str, y_axis: dict[str, Any]) -> dict[str, Any]:
+    """Layout of a panel.
 
     Args:
         n_components: how many components the x axis has room for.
@@ -16,9 +20,8 @@ def panel_figure(n_components: int, x_title: str, legend_corner: str, y_axis: di
         legend_corner: ``"top"`` or ``"bottom"``, on the right; wherever the curves are not.
         y_axis: properties of the y axis.
     """
-    figure = go.Figure()
-    figure.update_layout(
-        legend={
+    return {
+        "legend": {
             "orientation": "h",
             "x": 1,
             "xanchor": "right",
@@ -26,9 +29,8 @@ def panel_figure(n_components: int, x_title: str, legend_corner: str, y_axis: di
             "yanchor": legend_corner,
             "bgcolor": "rgba(0,0,0,0)",
         },
-        margin={"l": 6, "r": 6, "t": 4, "b": 4},
-        font={"size": 10},
-        xaxis={"title": {"text": x_title, "standoff": 2, "font": {"size": 10}}, "range": [0.4, n_components + 0.6]},
-        yaxis=y_axis,
-    )
-    return figure
+        "margin": {"l": 6, "r": 6, "t": 4, "b": 4},
+        "font": {"size": 10},
+        "xaxis": {"title": {"text": x_title, "standoff": 2, "font": {"size": 10}}, "range": [0.4, n_components + 0.6]},
+        "yaxis": y_axis,
+    }

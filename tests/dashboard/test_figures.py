@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 
-from dashboard.figures import PANEL_FIGURES, explained_stress_figure, explained_variance_figure, spectrum_figure
+from dashboard import figures
+from dashboard.figures import PANEL_FIGURES
 from dashboard.ids import Panels
 from dashboard.text import PANELS
 from engine import Embedding, embed, pairwise_distances
@@ -16,6 +18,18 @@ from tests.families import coins
 def embedding() -> Embedding:
     """Eleven coins: real and imaginary components, known in closed form."""
     return embed(pairwise_distances(coins()), n_components=4)
+
+
+def spectrum_figure(embedding: Embedding) -> go.Figure:
+    return go.Figure(figures.spectrum_figure(embedding))
+
+
+def explained_stress_figure(embedding: Embedding) -> go.Figure:
+    return go.Figure(figures.explained_stress_figure(embedding))
+
+
+def explained_variance_figure(embedding: Embedding) -> go.Figure:
+    return go.Figure(figures.explained_variance_figure(embedding))
 
 
 def test_every_panel_has_a_figure_words_and_a_place() -> None:
