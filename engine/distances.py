@@ -21,6 +21,7 @@ from engine.divergences import Cancelled, Progress, find_divergence
 from engine.errors import CacheError, InvalidSpecError, SelectionError
 from engine.geodesics import geodesic
 from engine.memory import check_budget, memory_budget
+from engine.packed_distances import PackedDistances
 from engine.panels import PanelFolder
 from engine.run_models import RunModels
 from engine.tile_file import TileFile
@@ -87,10 +88,11 @@ class DistanceStore:
         """
         sources = self._runs(study, split, run_ids)
         n_models = sum(source.n_models for source in sources)
-        check_budget(_matrix_bytes(n_models), memory_budget(self._memory), f"A matrix of {n_models} models")
-        found = self._collect(study, split, divergence, sources, progress, cancelled)
-        assert isinstance(found, Distances)
-        return found
+        check_budget(4 * n_models**2, memory_budget(self._memory), f"A matrix of {n_models} models")
+        for tiles in self._tiles(study, split, divergence, sources, progress, cancelled):
+            if (gathered := tiles.gather()) is not None:
+                return gathered
+        raise self._unreadable()
 
     def selection(
         self,
@@ -102,8 +104,8 @@ class DistanceStore:
         divergence: str = "bhattacharyya",
         progress: Progress | None = None,
         cancelled: Cancelled | None = None,
-    ) -> Distances | TiledDistances:
-        """Return what :func:`embed` needs: the matrix where it fits into memory, else its tiles where they lie.
+    ) -> PackedDistances | TiledDistances:
+        """Return what :func:`embed` needs: distances in memory where they fit, else the tiles where they lie.
 
         Args:
             study, split, run_ids, divergence, progress, cancelled: as for :meth:`matrix`.
@@ -115,7 +117,17 @@ class DistanceStore:
         sources = self._runs(study, split, run_ids)
         if positions is not None:
             sources.append(self._geodesic(study, split, np.asarray(positions, dtype=np.float64)))
-        return self._collect(study, split, divergence, sources, progress, cancelled)
+        counts = np.array([source.n_models for source in sources])
+        n_models, budget = int(counts.sum()), memory_budget(self._memory)
+        check_budget(SOLVER_BYTES * n_models, budget, f"An embedding of {n_models} models")
+        is_streamed = 2 * n_models**2 + SOLVER_BYTES * n_models > budget
+        for tiles in self._tiles(study, split, divergence, sources, progress, cancelled):
+            if is_streamed:
+                if tiles.add_up():
+                    return tiles
+            elif (packed := tiles.pack(counts)) is not None:
+                return packed
+        raise self._unreadable()
 
     def references(
         self,
@@ -189,7 +201,7 @@ class DistanceStore:
 
         return Source(name, len(positions), load)
 
-    def _collect(
+    def _tiles(
         self,
         study: Study,
         split: str,
@@ -197,23 +209,14 @@ class DistanceStore:
         sources: list[Source],
         progress: Progress | None,
         cancelled: Cancelled | None,
-    ) -> Distances | TiledDistances:
-        """Compute what is missing among the sources; gather it where it fits into memory."""
+    ) -> Iterator[TiledDistances]:
+        """Compute what is missing among the sources, and yield the tiles; again for as long as they are damaged."""
         file = self._file(study, split, divergence)
         names, counts = [source.name for source in sources], np.array([source.n_models for source in sources])
-        n_models, budget = int(counts.sum()), memory_budget(self._memory)
-        check_budget(SOLVER_BYTES * n_models, budget, f"An embedding of {n_models} models")
         for device in self._attempts(study, split, divergence, sources, None, progress, cancelled):
-            if (tiles := file.symmetric(names, counts)) is None:
-                continue
-            reader, n_capped = tiles
-            tiled = TiledDistances(reader, n_models, divergence, n_capped, device)
-            if _matrix_bytes(n_models) > budget:
-                if tiled.add_up():
-                    return tiled
-            elif (gathered := tiled.gather()) is not None:
-                return gathered
-        raise self._unreadable()
+            if (found := file.symmetric(names, counts)) is not None:
+                reader, n_capped = found
+                yield TiledDistances(reader, int(counts.sum()), divergence, n_capped, device)
 
     def _rectangle(
         self,
@@ -268,11 +271,6 @@ class DistanceStore:
             f"Distances written to {self._folder} do not come back as they were written: check that disk, "
             "or choose another cache folder."
         )
-
-
-def _matrix_bytes(n_models: int) -> int:
-    """What it takes to embed a matrix in memory."""
-    return 4 * n_models**2 + SOLVER_BYTES * n_models
 
 
 def _name(*parts: str) -> str:

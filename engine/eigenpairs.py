@@ -139,15 +139,23 @@ def _start_block(source: Source, start: Array | None) -> Array:
     """
     n_models = source.n_models
     block = np.empty((n_models, VECTORS))
-    n_guessed = 0 if start is None else min(VECTORS, start.shape[1])
+    random = np.random.default_rng(0)
+    n_guessed = 0
     if start is not None:
-        block[:, :n_guessed] = start[:, :n_guessed]
+        guess = start / np.maximum(np.linalg.norm(start, axis=0), np.finfo(float).tiny)
+        if guess.shape[1] > VECTORS:
+            # Mixtures of all of them: what a block cannot hold comes out again with the next ones, whereas a space
+            # begun with the first few has nothing that leads to the others.
+            guess = guess @ random.standard_normal((guess.shape[1], VECTORS))
+        n_guessed = guess.shape[1]
+        block[:, :n_guessed] = guess
     if n_guessed < VECTORS:
         block[:, n_guessed:] = source.columns(np.linspace(0, n_models - 1, VECTORS - n_guessed).astype(int).tolist())
     block -= block.mean(axis=0)
     block /= np.maximum(np.linalg.norm(block, axis=0), np.finfo(float).tiny)
-    chance = np.random.default_rng(0).random((n_models, VECTORS)) - 0.5
-    return np.asarray(block + CHANCE / np.sqrt(n_models) * chance)
+    if n_guessed < VECTORS:
+        block += CHANCE / np.sqrt(n_models) * (random.random((n_models, VECTORS)) - 0.5)
+    return block
 
 
 class _Space:

@@ -23,6 +23,7 @@ from engine.diagnostics import (
 )
 from engine.eigenpairs import DenseSource, Source, all_pairs, sum_of_moduli, top_pairs
 from engine.errors import InvalidSpecError, SelectionError
+from engine.packed_distances import PackedDistances
 from engine.tiled_distances import TiledDistances
 from engine.values import MINIMUM_MODELS, Distances, DistanceSums, Embedding, FloatArray
 
@@ -40,7 +41,7 @@ CHECK_ROWS = 512
 
 
 def embed(
-    distances: Distances | TiledDistances | ArrayLike,
+    distances: Distances | PackedDistances | TiledDistances | ArrayLike,
     n_components: int = 10,
     *,
     whole_spectrum: bool | None = None,
@@ -49,8 +50,8 @@ def embed(
     """Return the InPCA embedding of a matrix of divergences.
 
     Args:
-        distances: (model, model) symmetric divergences with a zero diagonal, as :class:`Distances`, as
-            :class:`TiledDistances` or as an array.
+        distances: (model, model) symmetric divergences with a zero diagonal: an array, :class:`Distances`, or what
+            :meth:`DistanceStore.selection` returns.
         n_components: how many signed eigenpairs; fewer come back where the rank is lower, none for equal models.
         whole_spectrum: whether to compute all eigenvalues for the sake of ``explained_variance_absolute``, the one
             diagnostic that needs them; it is NaN without. None does so up to ``WHOLE_SPECTRUM_MODELS`` models.
@@ -112,9 +113,9 @@ def embed(
     )
 
 
-def _read(distances: Distances | TiledDistances | ArrayLike) -> tuple[Source, DistanceSums, str]:
+def _read(distances: Distances | PackedDistances | TiledDistances | ArrayLike) -> tuple[Source, DistanceSums, str]:
     """What to multiply with, row sums and norm, and the divergence; whatever comes without sums is checked first."""
-    if isinstance(distances, TiledDistances):
+    if isinstance(distances, PackedDistances | TiledDistances):
         check_model_count(distances.n_models)
         return distances, distances.sums, distances.divergence
     if isinstance(distances, Distances) and distances.sums is not None:

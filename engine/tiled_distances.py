@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import CacheError
+from engine.packed_distances import Blocks, PackedDistances
 from engine.tile_reader import Ints, TileReader
 from engine.values import Distances, DistanceSums
 
@@ -25,6 +26,7 @@ class TiledDistances:
     """
 
     dtype = np.dtype(np.float32)
+    is_streamed = True
 
     def __init__(self, reader: TileReader, n_models: int, divergence: str, n_capped: int, device: str) -> None:
         self._reader = reader
@@ -51,21 +53,45 @@ class TiledDistances:
         return self._pass(None)
 
     def gather(self) -> Distances | None:
-        """Return the distances in memory, or None where tiles turned out damaged."""
+        """Return the whole matrix in memory, or None where tiles turned out damaged."""
+        from engine.kernels.gather import place_symmetric
+
         out = np.empty((self.n_models, self.n_models), dtype=np.float32)
-        if not self._pass(out):
+
+        def place(buffer: NDArray[np.float32], starts: Ints, places: Ints) -> None:
+            place_symmetric(buffer, starts, places, out)
+
+        if not self._pass(place):
             return None
         return Distances(out, self.divergence, self.n_capped, self.device, self._sums)
 
-    def _pass(self, out: NDArray[np.float32] | None) -> bool:
-        from engine.kernels.gather import add_sums, place_symmetric
+    def pack(self, models: Ints) -> PackedDistances | None:
+        """Return one side of the diagonal in memory, or None where tiles turned out damaged.
+
+        Args:
+            models: (run,) int64, how many models each has.
+        """
+        from engine.kernels.gather import place_in_blocks
+
+        blocks = Blocks(models)
+        out = np.empty(blocks.size, dtype=np.float32)
+
+        def place(buffer: NDArray[np.float32], starts: Ints, places: Ints) -> None:
+            place_in_blocks(buffer, starts, places, blocks.of_model, blocks.table, out)
+
+        if not self._pass(place):
+            return None
+        return PackedDistances(out, blocks, self.sums, self.divergence, self.n_capped, self.device)
+
+    def _pass(self, place: Callable[[NDArray[np.float32], Ints, Ints], None] | None) -> bool:
+        from engine.kernels.gather import add_sums
 
         rows = np.zeros((self._reader.n_parts, self.n_models))
         squares = np.zeros(self._reader.n_parts)
 
         def consume(part: int, buffer: NDArray[np.float32], starts: Ints, places: Ints) -> None:
-            if out is not None:
-                place_symmetric(buffer, starts, places, out)
+            if place is not None:
+                place(buffer, starts, places)
             squares[part] += add_sums(buffer, starts, places, rows[part])
 
         if not self._reader.read(consume):
@@ -79,7 +105,7 @@ class TiledDistances:
         Raises:
             CacheError: tiles are not there any more as they were.
         """
-        from engine.kernels.skinny import LANES, as_lanes, multiply_tiles
+        from engine.kernels.skinny import as_lanes, as_vectors, multiply_tiles
 
         lanes = as_lanes(vectors, dtype)
         products = np.zeros((self._reader.n_parts, *lanes.shape))
@@ -89,8 +115,7 @@ class TiledDistances:
 
         if not self._reader.read(consume):
             raise _damaged()
-        out: NDArray[np.float64] = products.sum(axis=0).transpose(1, 0, 2).reshape(self.n_models, len(lanes) * LANES)
-        return out[:, : vectors.shape[1]]
+        return as_vectors(products, vectors.shape[1])
 
     def columns(self, models: Sequence[int]) -> NDArray[np.float64]:
         """Return the (model, column) distances to some of the models."""

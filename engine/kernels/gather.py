@@ -29,6 +29,40 @@ def place_tiles(buffer, starts, places, out):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
+def place_in_blocks(buffer, starts, places, block_of, blocks, out):  # type: ignore[no-untyped-def]
+    """Copy tiles into the lower triangle of a symmetric matrix, stored as in :mod:`engine.packed_distances`.
+
+    Args:
+        buffer, starts, places: as for :func:`place_symmetric`.
+        block_of: (model,) int64, the block that each model's row lies in.
+        blocks: (block, 4) int64: where it starts in ``out``, first row, height, width.
+        out: (value,) float32, filled in place.
+    """
+    for k in range(len(starts)):
+        row, column, height, width = places[k]
+        start = starts[k]
+        lower, left = max(row, column), min(row, column)
+        block = blocks[block_of[lower]]
+        stride = block[3]
+        target = block[0] + (lower - block[1]) * stride + left
+        mirror = block[0] + (left - block[1]) * stride + lower
+        inside = left >= block[1] and row != column
+        if row >= column or inside:
+            begin = target if row >= column else mirror
+            for i in range(height):
+                line = buffer[start + i * width : start + (i + 1) * width]
+                place = out[begin + i * stride : begin + i * stride + width]
+                for j in range(width):
+                    place[j] = line[j]
+        if row < column or inside:
+            begin = target if row < column else mirror
+            for j in range(width):
+                place = out[begin + j * stride : begin + j * stride + height]
+                for i in range(height):
+                    place[i] = buffer[start + i * width + j]
+
+
+@njit(nogil=True, cache=True)
 def place_symmetric(buffer, starts, places, out):  # type: ignore[no-untyped-def]
     """Copy tiles into a symmetric matrix, to both sides of its diagonal.
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
 from numba.core.extending import intrinsic
@@ -35,6 +35,14 @@ def as_lanes(vectors: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[Any]
     for group, start in zip(lanes, range(0, n_vectors, LANES), strict=True):
         group[:, : min(LANES, n_vectors - start)] = vectors[:, start : start + LANES]
     return lanes
+
+
+def as_vectors(products: NDArray[np.float64], n_vectors: int) -> NDArray[np.float64]:
+    """Return the sum of (part, group, model, lane) products as (model, vector) columns."""
+    total: NDArray[np.float64] = products[0]
+    for product in products[1:]:
+        total = total + product
+    return total.transpose(1, 0, 2).reshape(total.shape[1], -1)[:, :n_vectors]
 
 
 def multiply(
@@ -149,6 +157,51 @@ def multiply_rows(matrix, lanes, out):  # type: ignore[no-untyped-def]
                 for r in range(count):
                     for lane in range(LANES):
                         out[first + r, group * LANES + lane] += sums[r, lane]
+
+
+@njit(nogil=True, cache=True)
+def multiply_blocks(values, blocks, lanes, out):  # type: ignore[no-untyped-def]
+    """Add the product of a symmetric matrix, stored as in :mod:`engine.packed_distances`, with vectors.
+
+    Args:
+        values: (value,) float32.
+        blocks: (block, 4) int64: where it starts, first row, height, width; its last columns are a square of its rows.
+        lanes: (group, model, lane) the vectors.
+        out: (group, model, lane) float64, added to.
+    """
+    rows = np.empty(ROWS, np.int64)
+    sums, weights = np.empty((ROWS, LANES), lanes.dtype), np.zeros((ROWS, LANES), lanes.dtype)
+    across = np.empty((SPAN, LANES), lanes.dtype)
+    for b in range(len(blocks)):
+        offset, row, height, width = blocks[b]
+        for group in range(len(lanes)):
+            column = 0
+            while column < width:
+                # Left of the square, entries stand for both sides of the diagonal; in it, each for itself.
+                twice = column < row
+                stop = min(column + SPAN, row if twice else width)
+                block = lanes[group, column:stop]
+                if twice:
+                    across[: stop - column] = 0.0
+                for first in range(0, height, ROWS):
+                    count = min(ROWS, height - first)
+                    for r in range(ROWS):
+                        rows[r] = offset + (first + min(r, count - 1)) * width + column
+                    if twice:
+                        # Places past the last row repeat it with no weight.
+                        weights[count:] = 0.0
+                        weights[:count] = lanes[group, row + first : row + first + count]
+                        _add_tile(values, rows, stop - column, block, sums, weights, across)
+                    else:
+                        _add_rows(values, rows, stop - column, block, sums)
+                    for r in range(count):
+                        for lane in range(LANES):
+                            out[group, row + first + r, lane] += sums[r, lane]
+                if twice:
+                    for j in range(stop - column):
+                        for lane in range(LANES):
+                            out[group, column + j, lane] += across[j, lane]
+                column = stop
 
 
 @njit(nogil=True, cache=True)
