@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 
 from engine.kernels.threads import one_blas_thread, run_all, thread_count
 
-CHANCE = 1e-2
 VECTORS = 16
 """Vectors in a block: as many as a pass over D multiplies at once."""
+MOST_GUESSED = 12
+"""Of the first block."""
+CHANCE = 1e-2
 MOST_BLOCKS = 20
 SLAB_ROWS = 2048
 """Fewer rows of a block than this are not worth handing to another thread."""
@@ -133,29 +135,27 @@ def top_pairs(source: Source, n_components: int, start: Array | None = None) -> 
 
 
 def _start_block(source: Source, start: Array | None) -> Array:
-    """(model, vector) block to begin with: a guess, and else columns of D, which spare the pass that would make them.
+    """(model, vector) block to begin with: a guess, and columns of D, which spare the pass that would make them.
 
-    A trace of chance is added, for matrices so regular that the columns miss part of the space.
+    With the columns comes a trace of chance, for matrices so regular that the columns miss part of the space; and there
+    are always some, for guesses that do.
     """
     n_models = source.n_models
-    block = np.empty((n_models, VECTORS))
     random = np.random.default_rng(0)
-    n_guessed = 0
-    if start is not None:
-        guess = start / np.maximum(np.linalg.norm(start, axis=0), np.finfo(float).tiny)
-        if guess.shape[1] > VECTORS:
-            # Mixtures of all of them: what a block cannot hold comes out again with the next ones, whereas a space
-            # begun with the first few has nothing that leads to the others.
-            guess = guess @ random.standard_normal((guess.shape[1], VECTORS))
-        n_guessed = guess.shape[1]
-        block[:, :n_guessed] = guess
-    if n_guessed < VECTORS:
-        block[:, n_guessed:] = source.columns(np.linspace(0, n_models - 1, VECTORS - n_guessed).astype(int).tolist())
-    block -= block.mean(axis=0)
-    block /= np.maximum(np.linalg.norm(block, axis=0), np.finfo(float).tiny)
-    if n_guessed < VECTORS:
-        block += CHANCE / np.sqrt(n_models) * (random.random((n_models, VECTORS)) - 0.5)
-    return block
+    guess = np.zeros((n_models, 0)) if start is None else _unit(start)
+    if guess.shape[1] > MOST_GUESSED:
+        # Mixtures of all of them: what a block cannot hold comes out again with the next ones, whereas a space begun
+        # with the first few has nothing that leads to the others.
+        guess = _unit(guess @ random.standard_normal((guess.shape[1], MOST_GUESSED)))
+    columns = np.linspace(0, n_models - 1, VECTORS - guess.shape[1]).astype(int).tolist()
+    fresh = _unit(source.columns(columns))
+    fresh += CHANCE / np.sqrt(n_models) * (random.random(fresh.shape) - 0.5)
+    return np.hstack([guess, fresh])
+
+
+def _unit(vectors: Array) -> Array:
+    centred = vectors - vectors.mean(axis=0)
+    return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=0), np.finfo(float).tiny))
 
 
 class _Space:

@@ -1,8 +1,8 @@
 """The distances of a selection in memory, one side of the diagonal only.
 
-Rows are cut into blocks of whole runs, at least ``BLOCK_ROWS`` of them. A block reaches from the first column to the end
-of the square on the diagonal that its own rows make; blocks lie one behind the other. That is half of the matrix, and
-half the time to fill it, at no loss: a product uses each entry for both of its sides.
+Rows are cut into blocks of whole runs, at least ``BLOCK_ROWS`` of them. A block reaches from the first column to the
+end of the square on the diagonal that its own rows make; blocks lie one behind the other. That is half of the matrix,
+and half the time to fill it, at no loss: a product uses each entry for both of its sides.
 """
 
 from __future__ import annotations
