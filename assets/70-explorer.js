@@ -13,6 +13,7 @@
   const WITHOUT_LIMIT = 1e9;
   const DEBOUNCE_MS = 40;
   const PROGRESS_DELAY_MS = 300;
+  const PATIENCE_MS = 180;
   const byId = (id) => document.getElementById(id);
   const set = (id, properties) => window.dash_clientside.set_props(id, properties);
 
@@ -40,6 +41,7 @@
     embeddedName: "",
     nOffered: 0,
     timer: null,
+    drawTimer: null,
   };
   inpca.state = state;
 
@@ -86,10 +88,16 @@
     state.mask = inpca.passingRuns(state.study, constraints, state.kept);
     byId("clear-picked").hidden = state.kept.size === 0;
     filterTable();
-    draw();
     writeAddress();
     clearTimeout(state.timer);
     state.timer = setTimeout(considerEmbedding, state.isOpening ? 0 : DEBOUNCE_MS);
+    // Drawing twice costs more than the embedding: what only hides runs waits a moment for the picture that replaces it.
+    const isReplaced = state.automatic && state.scene && wantedName() !== state.embeddedName;
+    clearTimeout(state.drawTimer);
+    if (isReplaced) state.drawTimer = setTimeout(draw, PATIENCE_MS);
+    else draw();
+    decideShown();
+    updateHeadline();
   };
 
   const reselect = () => inpca.select(state);
@@ -171,7 +179,8 @@
     inpca.hideNotice();
     offerComponents();
     draw();
-    inpca.drawPanels(scene, state.style, state.theme);
+    // The picture first; the panels a frame later.
+    requestAnimationFrame(() => setTimeout(() => state.scene === scene && inpca.drawPanels(scene, state.style, state.theme)));
     document.querySelector(".device").textContent = scene.device;
     byId("status-line").textContent = summary(scene, milliseconds);
     byId("announcer").textContent = spokenSummary(scene);
@@ -238,18 +247,25 @@
 
   /* ------------------------------------------------------------------ drawing */
 
-  const draw = () => {
+  /** Which runs of the scene are drawn: those that pass the filters and are not hidden by the legend. */
+  const decideShown = () => {
     const { scene, study, style, hidden } = state;
+    if (!scene) return;
+    const colouring = inpca.colouring(study, scene, state.colorBy, style);
+    const isHidden = (run) => colouring.kind === "levels" && hidden.has(colouring.entries[colouring.entryOfRun(run)].name);
+    state.passes = (run) => state.mask[inpca.row(study, scene.run_ids[run])] === 1;
+    state.isShown = (run) => state.passes(run) && !isHidden(run);
+    state.colouring = colouring;
+  };
+
+  const draw = () => {
+    clearTimeout(state.drawTimer);
+    decideShown();
+    const { scene, colouring, axes, isShown, picked, hovered, style, theme, camera, hidden } = state;
     if (scene) {
-      const colouring = inpca.colouring(study, scene, state.colorBy, style);
-      const passes = (run) => state.mask[inpca.row(study, scene.run_ids[run])] === 1;
-      const isHidden = (run) => colouring.kind === "levels" && hidden.has(colouring.entries[colouring.entryOfRun(run)].name);
-      state.colouring = colouring;
-      state.isShown = (run) => passes(run) && !isHidden(run);
       inpca.hideDetail();
-      inpca.drawLegend(byId("legend"), colouring, scene.run_ids.map((_, run) => run).filter(passes), hidden, toggleEntry);
+      inpca.drawLegend(byId("legend"), colouring, scene.run_ids.map((_, run) => run).filter(state.passes), hidden, toggleEntry);
       byId("picture").setAttribute("aria-label", `3D InPCA embedding coloured by ${colouring.label}. ${spokenSummary(scene)}`);
-      const { axes, isShown, picked, hovered, theme, camera } = state;
       const showReferences = state.references !== "hide";
       inpca.drawPicture({ scene, axes, colouring, isShown, picked, hovered, style, theme, camera, showReferences });
     }
