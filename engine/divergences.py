@@ -40,6 +40,7 @@ class Models:
         panels: square roots, as the kernel packed them.
         one_hot: indices of the models that are certain of every sample, such as the truth P*.
         shape: (sample, class).
+        alike: (model,) share of pairs of samples that a model answers alike.
         log_probabilities: (models, samples) -> (model, sample, class) of some of them, for the few that need more
             digits than the panels hold.
     """
@@ -48,6 +49,7 @@ class Models:
     panels: Any
     one_hot: NDArray[np.int64]
     shape: tuple[int, int]
+    alike: NDArray[np.float64]
     log_probabilities: Callable[[NDArray[np.int64], slice], FloatArray]
 
     def __len__(self) -> int:
@@ -66,6 +68,8 @@ def prepare(log_probabilities: FloatArray, device: str, name: str = "log_probabi
     Raises:
         InvalidPredictionsError: a row that is no distribution.
     """
+    from engine.kernels.near_pairs import share_alike
+
     kernel = select_kernel(log_probabilities.shape[2], device)
     panels = kernel.pack(_root_blocks(log_probabilities, name, first), len(log_probabilities))
     n_samples, n_classes = log_probabilities.shape[1:]
@@ -73,7 +77,12 @@ def prepare(log_probabilities: FloatArray, device: str, name: str = "log_probabi
     if panels.smallest == 0:
         one_hot = np.flatnonzero(np.isneginf(log_probabilities).sum(axis=(1, 2)) == n_samples * (n_classes - 1))
     return Models(
-        kernel, panels, one_hot, (n_samples, n_classes), lambda models, samples: log_probabilities[models, samples]
+        kernel,
+        panels,
+        one_hot,
+        (n_samples, n_classes),
+        share_alike(log_probabilities),
+        lambda models, samples: log_probabilities[models, samples],
     )
 
 

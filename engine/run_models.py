@@ -50,7 +50,8 @@ class RunModels:
 
         shape = runs[0].panels.n_samples, runs[0].panels.panels[0].shape[1]
         panels = join([run.panels for run in runs])
-        return Models(NumbaKernel(), panels, np.array(one_hot, dtype=np.int64), shape, log_probabilities)
+        alike = np.concatenate([run.alike for run in runs])
+        return Models(NumbaKernel(), panels, np.array(one_hot, dtype=np.int64), shape, alike, log_probabilities)
 
     def _read(self, group: Group, starts: NDArray[np.int64], models: NDArray[np.int64]) -> FloatArray:
         """Return (model, sample, class) log-probabilities of some models of a group."""
@@ -75,4 +76,4 @@ class RunModels:
 
 def _pack(source: Source) -> PackedRun:
     models = prepare(source.load(None), "cpu")
-    return PackedRun(models.panels, tuple(int(index) for index in models.one_hot))
+    return PackedRun(models.panels, tuple(models.one_hot.tolist()), tuple(models.alike.round(6).tolist()))

@@ -25,7 +25,9 @@ ALWAYS_EXACT = 1e-5
 """Below this in float64. A float32 root is off by up to 1.2e-7 of itself, the difference of two by 1.7e-7, and so a
 distance d by 2.4e-7 / sqrt(d) of itself even where all samples are off alike: above, that is less than 1e-4."""
 FEW_SAMPLES = 1e-2
-"""With few samples the rounding of the dot form does not average out, so the threshold is FEW_SAMPLES / sqrt(N)."""
+"""With few samples the rounding of the dot form does not average out, so the threshold is FEW_SAMPLES / sqrt(N),
+or higher where samples are alike: their rounding is the same."""
+SAMPLES_COMPARED = 32
 BUFFER_BYTES = 32 * 2**20
 PAIRS_PER_CALL = 64
 MODELS_PER_CALL = 8
@@ -39,8 +41,25 @@ class Models(Protocol):
         """(sample, class)."""
 
     @property
+    def alike(self) -> NDArray[np.float64]:
+        """(model,) from :func:`share_alike`."""
+
+    @property
     def log_probabilities(self) -> Callable[[NDArray[np.int64], slice], FloatArray]:
         """(models, samples) -> (model, sample, class) of some of them."""
+
+
+def share_alike(log_probabilities: FloatArray) -> NDArray[np.float64]:
+    """Return (model,) the share of pairs of samples that a model answers alike to the last bit.
+
+    Judged by the first class of at most ``SAMPLES_COMPARED`` samples; a model that collapsed to its biases has one.
+    """
+    n_samples = log_probabilities.shape[1]
+    picked = log_probabilities[:, :: -(-n_samples // SAMPLES_COMPARED), 0]
+    n_picked = picked.shape[1]
+    n_alike = (picked[:, :, None] == picked[:, None, :]).sum(axis=(1, 2)) - n_picked
+    share: NDArray[np.float64] = n_alike / max(1, n_picked * (n_picked - 1))
+    return share
 
 
 def repair(values: NDArray[np.float64], rows: Models, columns: Models | None) -> None:
@@ -51,7 +70,9 @@ def repair(values: NDArray[np.float64], rows: Models, columns: Models | None) ->
         rows: the models of the rows.
         columns: those of the columns, or None for ``rows`` themselves.
     """
-    near = values < max(ALWAYS_REPAIRED, FEW_SAMPLES / math.sqrt(rows.shape[0]))
+    # The variance of a mean of N roundings, some of them the same one: rounding is the same where both models are.
+    alike = np.minimum.outer(rows.alike, rows.alike if columns is None else columns.alike)
+    near = values < np.maximum(ALWAYS_REPAIRED, FEW_SAMPLES * np.sqrt(1.0 / rows.shape[0] + alike))
     if columns is None:
         near &= np.tri(len(values), k=-1, dtype=bool)
     nearest = near & (values < ALWAYS_EXACT)

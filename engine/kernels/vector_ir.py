@@ -32,6 +32,8 @@ LANES = 16
 ROWS = 4
 """Models of the row panel per call: four sums and four products leave registers to spare even with 16 short ones."""
 SAMPLES_PER_MOVE = 4
+PART_CLASSES = 32
+"""Classes summed at a time: small terms are lost where they are added to a sum of hundreds of others."""
 BLOCK_ENTRIES = 320
 """Classes times samples per call: the slices of both panels stay in the first-level cache, 20 KB each."""
 
@@ -78,22 +80,36 @@ def _micro_kernel(lanes: int) -> Any:
         def overlaps(row: ir.Value, column: ir.Value) -> tuple[list[ir.Value], ir.Value, ir.Value]:
             """Emit one sample's overlaps; also returns the addresses of the next sample."""
             before = builder.block
-            classes, after = builder.append_basic_block("classes"), builder.append_basic_block("overlapped")
+            parts, classes, part_done, after = (
+                builder.append_basic_block(name) for name in ("parts", "classes", "part_done", "overlapped")
+            )
+            builder.branch(parts)
+            builder.position_at_end(parts)
+            unsummed, row, column = variables(_LONG, [n_classes, row, column], before)
+            totals = variables(floats, [nothing] * ROWS, before)
+            is_last = builder.icmp_signed("<=", unsummed, _LONG(PART_CLASSES))
+            size = builder.select(is_last, unsummed, _LONG(PART_CLASSES))
             builder.branch(classes)
             builder.position_at_end(classes)
-            left, row, column = variables(_LONG, [n_classes, row, column], before)
-            sums = variables(floats, [fill(floats, 0.0)] * ROWS, before)
-            t = read(column, floats)
+            left, s, t = variables(_LONG, [size, row, column], parts)
+            sums = variables(floats, [nothing] * ROWS, parts)
+            roots = read(t, floats)
             added = [
-                builder.call(fuse, [spread(read(builder.add(row, _LONG(4 * k)), _FLOAT)), t, sums[k]])
+                builder.call(fuse, [spread(read(builder.add(s, _LONG(4 * k)), _FLOAT)), roots, sums[k]])
                 for k in range(ROWS)
             ]
-            next_row, next_column = builder.add(row, row_step), builder.add(column, _LONG(4 * lanes))
+            next_s, next_t = builder.add(s, row_step), builder.add(t, _LONG(4 * lanes))
             still = builder.sub(left, _LONG(1))
-            pairs = [(left, still), (row, next_row), (column, next_column), *zip(sums, added, strict=True)]
-            loop_back(classes, pairs, still, after)
-            return added, next_row, next_column
+            loop_back(
+                classes, [(left, still), (s, next_s), (t, next_t), *zip(sums, added, strict=True)], still, part_done
+            )
+            new = [builder.fadd(total, part) for total, part in zip(totals, added, strict=True)]
+            still = builder.sub(unsummed, size)
+            pairs = [(unsummed, still), (row, next_s), (column, next_t), *zip(totals, new, strict=True)]
+            loop_back(parts, pairs, still, after)
+            return new, next_s, next_t
 
+        nothing = fill(floats, 0.0)
         row_step = builder.mul(row_width, _LONG(4))
         offsets = [builder.mul(stride, _LONG(4 * k)) for k in range(ROWS)]
         product_places = [builder.add(products, offset) for offset in offsets]

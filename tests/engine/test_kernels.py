@@ -7,8 +7,8 @@ import pytest
 
 from engine.divergences import prepare
 from engine.kernels import OVERLAP_FLOOR, square_roots
-from engine.kernels.near_pairs import repair
-from engine.kernels.numba_tile import LANES, NumbaKernel
+from engine.kernels.near_pairs import repair, share_alike
+from engine.kernels.numba_tile import LANES, NumbaKernel, join
 from engine.kernels.torch_tile import TorchKernel
 from tests import families, oracles
 
@@ -20,6 +20,7 @@ FAMILIES = {
     "two classes": lambda: families.dirichlet_cloud(30, 41, 2),
     "chunked classes": lambda: families.dirichlet_cloud(20, 13, 33, 0.1),
     "a hundred classes": lambda: families.dirichlet_cloud(20, 6, 100, 0.1),
+    "a thousand classes": lambda: families.dirichlet_cloud(20, 5, 1000, 0.1),
     "one sample": lambda: families.dirichlet_cloud(20, 1, 10),
     "beyond one panel": lambda: families.dirichlet_cloud(LANES + 3, 5, 4),
 }
@@ -111,6 +112,44 @@ def test_repair_keeps_the_digits_of_near_twins(n_samples):
     assert near.sum() > 10
     assert np.abs(values - exact)[near].max() < 1e-6
     assert (np.abs(values - exact)[near] / exact[near]).max() < 1e-4
+
+
+@pytest.mark.parametrize("n_classes", [2, 50])
+def test_near_models_that_answer_all_samples_alike_keep_their_digits(n_classes):
+    # A network that collapsed to its biases: its rounding is the same in every sample, and does not average out.
+    random = np.random.default_rng(0)
+    logits = random.standard_normal(n_classes) + 0.03 * random.standard_normal((30, 1, n_classes))
+    models = families.normalised(np.repeat(logits, 900, axis=1)).astype(np.float32)
+    packed = prepare(models, "cpu")
+    values, _ = packed.kernel.tile(packed.panels, None)
+    repair(values, packed, None)
+    exact = oracles.near_bhattacharyya(models[:, :1].astype(np.float64))
+    judged = exact >= 1e-8
+    assert (np.abs(values - exact)[judged] / exact[judged]).max() < 1e-4
+
+
+def test_samples_alike_are_counted():
+    models = np.zeros((3, 64, 2))
+    models[1, :, 0] = np.arange(64)
+    models[2, ::4, 0] = models[2, 2::4, 0] = np.arange(16)
+    assert share_alike(models) == pytest.approx([1.0, 0.0, 1 / 31])
+    assert share_alike(models[:, :1]) == pytest.approx([0.0] * 3)
+
+
+@pytest.mark.parametrize("lengths", [(40,), (8, 3, 17), (1, 16, 24)])
+def test_joined_panels_measure_like_those_of_all_models(lengths):
+    models, kernel = families.dirichlet_cloud(sum(lengths)), NumbaKernel()
+    whole = kernel.pack([square_roots(models)], len(models))
+    parts = [kernel.pack([square_roots(part)], len(part)) for part in np.split(models, np.cumsum(lengths)[:-1])]
+    assert np.array_equal(kernel.tile(join(parts), None)[0], kernel.tile(whole, None)[0])
+    assert np.array_equal(kernel.tile(join(parts), whole)[0], kernel.tile(whole, None)[0])
+
+
+def test_blocks_of_any_size_are_packed_alike():
+    models, kernel = families.dirichlet_cloud(45), NumbaKernel()
+    values, _ = kernel.tile(kernel.pack([square_roots(models)], 45), None)
+    blocks = [square_roots(part) for part in np.split(models, [3, 20, 21, 39])]
+    assert np.array_equal(kernel.tile(kernel.pack(blocks, 45), None)[0], values)
 
 
 def test_repair_of_a_rectangle_agrees_with_the_square():
