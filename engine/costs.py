@@ -44,7 +44,7 @@ class Costs:
     """Seconds per unit of each stage: a guess for two CPU cores at first, then what was measured."""
 
     def __init__(self) -> None:
-        self._rates = {"load": 1e-7, "distances": 3e-10, "references": 1e-9, "eigenpairs": 5e-8}
+        self._rates = {"load": 1e-7, "distances": 3e-10, "references": 1e-9, "eigenpairs": 5e-9}
 
     def predict(self, work: Work) -> dict[str, float]:
         """Seconds of each stage."""

@@ -46,6 +46,8 @@ class Explorer:
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``; None takes CUDA if there is one, else the CPU.
         cache: a folder for distances and scenes, by default in the user's cache directory; deleting it at any
             time only costs time.
+        memory: bytes that distances in memory may take; by default half of what is free at the time. Above, they are
+            multiplied straight from the disk, and the scene says so.
 
     Raises:
         DeviceError: the device asked for is not there.
@@ -57,7 +59,9 @@ class Explorer:
         studies: str | os.PathLike[str],
         device: str | None = None,
         cache: str | os.PathLike[str] | None = None,
+        memory: int | None = None,
     ) -> None:
+        self._memory = memory
         self._device_wanted = device
         self._device = choose_device(device)
         self.cache_folder = prepare_cache_folder(cache)
@@ -218,21 +222,15 @@ class Explorer:
                     self._device = find_device(self._device_wanted)
                 from engine.distances import DistanceStore
 
-                distances = DistanceStore(self.cache_folder / "distances", self._device)
+                distances = DistanceStore(self.cache_folder / "distances", self._device, self._memory)
                 self._builder = SceneBuilder(distances, self._blobs, self._costs, describe_device(self._device))
             return self._builder
 
     def _warm_up(self, job: Job) -> None:
-        import numpy as np
-
-        from engine.divergences import pairwise_distances
-        from engine.geodesics import progress
-        from engine.inpca import embed
+        from engine.warming import warm_up
 
         self._scene_builder()
-        logits = np.log(np.random.default_rng(0).dirichlet(np.ones(10), size=(4, 16)).astype(np.float32))
-        progress(logits, np.arange(16) % 10)
-        embed(pairwise_distances(logits, device=self._device), n_components=2)
+        warm_up(self.cache_folder, self._device)
 
 
 def _done(scene: Scene) -> JobStatus:

@@ -22,9 +22,11 @@ from engine.values import Distances, Embedding, EmbeddingSpec, References, Scene
 
 if TYPE_CHECKING:
     from engine.distances import DistanceStore
+    from engine.packed_distances import PackedDistances
     from engine.store import Study
+    from engine.tiled_distances import TiledDistances
 
-SCENE_VERSION = 1
+SCENE_VERSION = 2
 """Part of every key: raise it when the numbers of a scene, or of anything it is made from, can change."""
 POSITIONS = np.linspace(0.0, 1.0, 51)
 """Where the geodesic is sampled; the first point is P0, the last P*."""
@@ -90,15 +92,18 @@ class SceneBuilder:
         with stages.enter("load") as report:
             models = self._models(spec, study, report)
         with stages.enter("distances") as report:
-            distances = self._distances.matrix(
-                study, spec.split, spec.run_ids, divergence=spec.divergence, progress=report, cancelled=job.cancelled
-            )
+            distances = self._distances.selection(
+                study, spec.split, spec.run_ids, POSITIONS if spec.fit_references else None,
+                divergence=spec.divergence, progress=report, cancelled=job.cancelled,
+            )  # fmt: skip
+        rectangle = None
         with stages.enter("references") as report:
-            rectangle, square = self._distances.references(
-                study, spec.split, spec.run_ids, POSITIONS, divergence=spec.divergence
-            )
+            if not spec.fit_references:
+                rectangle, _ = self._distances.references(
+                    study, spec.split, spec.run_ids, POSITIONS, divergence=spec.divergence
+                )
         with stages.enter("eigenpairs"):
-            embedding, references = _embed(spec, distances, rectangle, square)
+            embedding, references = _embed(spec, distances, rectangle)
         return Scene(
             key=key,
             spec=spec,
@@ -108,6 +113,7 @@ class SceneBuilder:
             n_capped=distances.n_capped,
             device=self._device,
             seconds=time.perf_counter() - began,
+            is_streamed=distances.is_streamed,
         )
 
     def _models(self, spec: EmbeddingSpec, study: Study, report: Callable[[float], None]) -> pd.DataFrame:
@@ -145,20 +151,18 @@ def _progress_key(study: Study, split: str, run_id: str) -> str:
 
 
 def _embed(
-    spec: EmbeddingSpec, distances: Distances, rectangle: Distances, square: Distances
+    spec: EmbeddingSpec, distances: PackedDistances | TiledDistances, rectangle: Distances | None
 ) -> tuple[Embedding, References]:
-    """The embedding of the models, and the reference points projected into it or fitted together with them.
+    """The embedding of the models, and the reference points projected into it; without a rectangle, fitted with them.
 
     Fitted together, the diagnostics are those of the joint embedding, and only its coordinates are split up.
     """
     from engine.inpca import embed, project
 
-    if not spec.fit_references:
-        embedding = embed(distances, spec.n_components)
-        return embedding, References(project(embedding, rectangle.values), POSITIONS.copy(), fitted=False)
-    n_models = len(distances.values)
-    everything = np.block([[distances.values, rectangle.values.T], [rectangle.values, square.values]])  # noqa: PD011
-    joint = embed(Distances(everything, spec.divergence, 0, distances.device), spec.n_components)
+    joint = embed(distances, spec.n_components)
+    if rectangle is not None:
+        return joint, References(project(joint, rectangle.values), POSITIONS.copy(), fitted=False)
+    n_models = distances.n_models - len(POSITIONS)
     models = replace(
         joint, coordinates=joint.coordinates[:n_models].copy(), row_means=joint.row_means[:n_models].copy()
     )

@@ -86,7 +86,13 @@ def encode_scene(scene: Scene) -> bytes:
     """
     arrays: dict[str, NDArray[Any]] = {}
     header = {
-        "scene": {"key": scene.key, "n_capped": scene.n_capped, "device": scene.device, "seconds": scene.seconds},
+        "scene": {
+            "key": scene.key,
+            "n_capped": scene.n_capped,
+            "device": scene.device,
+            "seconds": scene.seconds,
+            "is_streamed": scene.is_streamed,
+        },
         "spec": dataclasses.asdict(scene.spec),
         "embedding": _take_apart(scene.embedding, "embedding", arrays),
         "references": None if scene.references is None else _take_apart(scene.references, "references", arrays),

@@ -203,9 +203,10 @@ class Scene:
         embedding: coordinates and diagnostics of the models (reference points are kept apart).
         models: one row per model: ``run_id``, ``checkpoint``, ``step``, ``epoch``, ``progress``, metrics.
         references: P0, P* and the geodesic; None where the study has no labels.
-        n_capped: capped (pair, sample) overlaps among the embedded models.
+        n_capped: capped (pair, sample) overlaps among the embedded models, and reference points where these are fitted.
         device: where the distances were computed, in words.
         seconds: what the computation took when it was made.
+        is_streamed: whether the distances did not fit into memory and were multiplied straight from the disk.
     """
 
     key: str
@@ -216,6 +217,7 @@ class Scene:
     n_capped: int
     device: str
     seconds: float
+    is_streamed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

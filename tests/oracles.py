@@ -62,6 +62,12 @@ def centred(distances):
     return -0.5 * centring @ distances @ centring
 
 
+def product(matrix, vectors):
+    """Matrix times vectors, entry by entry."""
+    wide = np.asarray(matrix, dtype=np.float64)
+    return np.array([[math.fsum(row * column) for column in vectors.T] for row in wide])
+
+
 def eigenpairs(distances):
     """All eigenpairs of the centred matrix, largest modulus first."""
     eigenvalues, vectors = np.linalg.eigh(centred(distances))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
 
@@ -103,7 +104,7 @@ def add_sums(buffer, starts, places, sums):  # type: ignore[no-untyped-def]
             line = buffer[start + i * width : start + (i + 1) * width]
             total = 0.0
             for j in range(width):
-                value = float(line[j])
+                value = np.float64(line[j])
                 total += value
                 of_tile += value * value
             sums[row + i] += total

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import engine
-from engine import blocks, distances, tile_reader
+from engine import blocks, tile_reader
 from engine.distances import REFERENCE_POSITIONS, DistanceStore
 from tests import families
 

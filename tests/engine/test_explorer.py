@@ -109,7 +109,7 @@ def slow_distances(monkeypatch):
             time.sleep(0.001)
         raise AssertionError("never cancelled")
 
-    monkeypatch.setattr(DistanceStore, "matrix", matrix)
+    monkeypatch.setattr(DistanceStore, "selection", matrix)
     return under_way
 
 
@@ -278,7 +278,7 @@ def test_a_cancelled_scene_can_be_asked_for_again(explorer, monkeypatch, slow_di
 
 def test_ten_rapid_requests_of_one_session_cost_at_most_two_computations(explorer, monkeypatch):
     held = threading.Event()
-    original = DistanceStore.matrix
+    original = DistanceStore.selection
     measured = []
 
     def matrix(self, *arguments, cancelled, **options):
@@ -286,7 +286,7 @@ def test_ten_rapid_requests_of_one_session_cost_at_most_two_computations(explore
         assert held.wait(PATIENCE), "one block that takes longer than ten requests"
         return original(self, *arguments, cancelled=cancelled, **options)
 
-    monkeypatch.setattr(DistanceStore, "matrix", matrix)
+    monkeypatch.setattr(DistanceStore, "selection", matrix)
     keys = [explorer.request(spec(n_components=k), "ann").key for k in range(1, 11)]
     held.set()
     assert explorer.wait(keys[-1], PATIENCE).state == "done"
@@ -304,7 +304,7 @@ def test_a_request_answered_from_the_cache_withdraws_the_one_before(explorer, mo
             time.sleep(0.001)
         raise JobCancelled("superseded")
 
-    monkeypatch.setattr(DistanceStore, "matrix", matrix)
+    monkeypatch.setattr(DistanceStore, "selection", matrix)
     slow = explorer.request(spec(), "ann")
     assert under_way.wait(PATIENCE)
     assert explorer.request(spec(RUNS[:2]), "ann").key == kept.key
