@@ -235,6 +235,7 @@
       isKept ? `from cache in ${(milliseconds / 1000).toFixed(2)} s` : `embedded in ${(milliseconds / 1000).toFixed(2)} s`,
       residual === null ? "" : `residual ${residual.toExponential(0)}`,
       scene.n_capped ? `${inpca.format(scene.n_capped)} overlaps capped` : "no overlap capped",
+      scene.is_streamed ? "multiplied straight from the disk" : "",
     ]
       .filter(Boolean)
       .join(" · ");

@@ -45,6 +45,7 @@ def encode_scene(scene: Scene) -> bytes:
         "n_capped": scene.n_capped,
         "device": scene.device,
         "seconds": scene.seconds,
+        "is_streamed": scene.is_streamed,
         "diagnostics": _diagnostics(scene.embedding),
         "panels": {name: make(scene.embedding) for name, make in PANEL_FIGURES.items()},
     }
