@@ -158,12 +158,40 @@ def _unit(vectors: Array) -> Array:
     return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=0), np.finfo(float).tiny))
 
 
+def leading_pairs(source: Source, n_pairs: int, check: Callable[[], None] | None = None) -> tuple[Array, Array]:
+    """Return many eigenpairs of largest modulus, the later ones less exactly; deterministic.
+
+    Args:
+        source: exactly symmetric distances.
+        n_pairs: how many, at most one less than there are models.
+        check: called before each pass; may raise to stop.
+
+    Returns:
+        (pair,) eigenvalues and (model, pair) orthonormal vectors, the best there are in a space of twice as many.
+    """
+
+    def product(vectors: Array) -> Array:
+        if check is not None:
+            check()
+        return centred_product(source, vectors, source.dtype)
+
+    with one_blas_thread():
+        if source.n_models <= 2 * n_pairs + VECTORS:
+            matrix = source.columns(range(source.n_models))
+            means = matrix.mean(axis=0)
+            eigenvalues, vectors = all_pairs(-0.5 * (matrix - means - means[:, None] + means.mean()))
+            return eigenvalues[:n_pairs].copy(), vectors[:, :n_pairs].copy()
+        space = _Space(product, source.n_models, 0, 2 * n_pairs)
+        space.grow(_start_block(source, None), 2 * n_pairs // VECTORS * VECTORS, 0.0)
+        return space.leading(n_pairs)
+
+
 class _Space:
     """A block Krylov space, the projection of W on it, and the pairs found in it."""
 
-    def __init__(self, product: Product, n_models: int, n_components: int) -> None:
+    def __init__(self, product: Product, n_models: int, n_components: int, most: int | None = None) -> None:
         self._product = product
-        self._most = min(MOST_BLOCKS * VECTORS + 2 * n_components, n_models // 2)
+        self._most = min(MOST_BLOCKS * VECTORS + 2 * n_components, n_models // 2) if most is None else most
         # Columns are added and multiplied block by block: they should be contiguous.
         self._basis = np.empty((n_models, self._most), order="F")
         self._projected = np.zeros((self._most, self._most))
@@ -203,6 +231,10 @@ class _Space:
     def vectors(self, count: int) -> Array:
         """(model, vector) unit Ritz vectors."""
         return _combine(self._basis[:, : self._size], self._rotation[:, :count])
+
+    def leading(self, count: int) -> tuple[Array, Array]:
+        """(component,) Ritz values and (model, component) vectors, right or not."""
+        return self._ritz[:count].copy(), self.vectors(count)
 
     def pairs(self, n_components: int) -> tuple[Array, Array, float]:
         return self._ritz[:n_components].copy(), self.vectors(n_components), self.residual

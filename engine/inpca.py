@@ -23,6 +23,7 @@ from engine.diagnostics import (
 )
 from engine.eigenpairs import DenseSource, Source, all_pairs, sum_of_moduli, top_pairs
 from engine.errors import InvalidSpecError, SelectionError
+from engine.gauge import fix_signs
 from engine.packed_distances import PackedDistances
 from engine.tiled_distances import TiledDistances
 from engine.values import MINIMUM_MODELS, Distances, DistanceSums, Embedding, FloatArray
@@ -180,18 +181,6 @@ def check_distances(matrix: FloatArray) -> NDArray[np.float64]:
             lower[...] = mean
             upper[...] = mean
     return checked
-
-
-def fix_signs(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the eigenvectors with the sign that makes each one's largest entry positive.
-
-    The solver leaves signs open. Among entries that rounding cannot tell apart the first counts, so that symmetric
-    vectors do not flip from one machine to the next.
-    """
-    size = np.abs(vectors)
-    first_large = (size > (1 - 1e-6) * size.max(axis=0, initial=0.0)).argmax(axis=0)
-    signs = np.sign(vectors[first_large, np.arange(vectors.shape[1])])
-    return np.asarray(vectors * np.where(signs == 0, 1.0, signs))
 
 
 def _residual(centred: NDArray[np.float64], eigenvalues: NDArray[np.float64], vectors: NDArray[np.float64]) -> float:

@@ -3,15 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import CacheError
+from engine.kernels.threads import run_all, thread_count
 from engine.packed_distances import Blocks, PackedDistances
 from engine.tile_reader import Ints, TileReader
 from engine.values import Distances, DistanceSums
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TileSums:
+    """What each tile adds up to; sums over any selection of whole runs follow.
+
+    Attributes:
+        rows: (model, run) float32, of each model's distances to the models of a run.
+        squares: (run, run) float64, of all squares between two runs.
+    """
+
+    rows: NDArray[np.float32]
+    squares: NDArray[np.float64]
+
+    def selected_rows(self, runs: Ints, starts: Ints) -> NDArray[np.float64]:
+        """Return the (chosen model,) row sums of a selection.
+
+        Args:
+            runs: (chosen run,) the selection, by place.
+            starts: (run + 1,) first model of each run, and the number of models.
+        """
+        from engine.kernels.gather import add_chosen
+
+        models = np.concatenate([np.arange(starts[run], starts[run + 1]) for run in runs])
+        out = np.empty(len(models))
+        step = max(2048, -(-len(models) // thread_count()))
+        slabs = [slice(start, start + step) for start in range(0, len(models), step)]
+        run_all([(add_chosen, (self.rows, models[slab], runs, out[slab])) for slab in slabs])
+        return out
 
 
 class TiledDistances:
@@ -98,6 +129,53 @@ class TiledDistances:
             return False
         self._sums = DistanceSums(rows.sum(axis=0), float(squares.sum()))
         return True
+
+    def sums_by_run(self, models: Ints) -> TileSums:
+        """Return what each tile adds up to.
+
+        Args:
+            models: (run,) int64, how many models each has.
+
+        Raises:
+            CacheError: tiles turned out damaged.
+        """
+        from engine.kernels.gather import sum_tiles
+
+        sums = TileSums(np.zeros((self.n_models, len(models)), dtype=np.float32), np.zeros((len(models), len(models))))
+        run_of = np.repeat(np.arange(len(models)), models)
+
+        def consume(_: int, buffer: NDArray[np.float32], starts: Ints, places: Ints) -> None:
+            sum_tiles(buffer, starts, places, run_of, sums.rows, sums.squares)
+
+        if not self._reader.read(consume):
+            raise _damaged()
+        return sums
+
+    def products_by_run(
+        self, models: Ints, factor: NDArray[np.float32], eigenvalues: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        r"""Return the (run, run) sums of distances times :math:`F \Lambda F^T`.
+
+        Args:
+            models: (run,) int64, how many models each has.
+            factor: (model, rank) F.
+            eigenvalues: (rank,) the diagonal of :math:`\Lambda`.
+
+        Raises:
+            CacheError: tiles turned out damaged.
+        """
+        from engine.kernels.gather import multiply_tiles_by_factor
+
+        out = np.zeros((len(models), len(models)))
+        run_of = np.repeat(np.arange(len(models)), models)
+        scaled = (factor * eigenvalues).astype(np.float32)
+
+        def consume(_: int, buffer: NDArray[np.float32], starts: Ints, places: Ints) -> None:
+            multiply_tiles_by_factor(buffer, starts, places, run_of, factor, scaled, out)
+
+        if not self._reader.read(consume):
+            raise _damaged()
+        return out
 
     def multiply(self, vectors: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[np.float64]:
         """Return the distances applied to (model, vector) columns, each tile used for both of its sides.

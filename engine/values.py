@@ -144,6 +144,37 @@ class Embedding:
         return int(self.coordinates.shape[1])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PreviewEmbedding:
+    """InPCA coordinates of a selection, approximately: to look at until the exact ones are there.
+
+    Attributes:
+        coordinates: (model, component) float64; columns have mean zero.
+        eigenvalues: (component,) float64, by falling modulus, signs kept.
+        signature: (component,) int8, +1 space-like (real axis), -1 time-like (imaginary axis).
+        explained_stress: (component,) with the exact norm as denominator.
+        error_estimate: (component,) what the root mean square error of a component may be, as a share of the root mean
+            square of the first one; see :mod:`engine.preview`.
+        missed: ||W - W'||_F / ||W||_F of the approximation W' that the components are of.
+        frobenius_norm: ||W||_F, exactly.
+        trace: tr W, exactly.
+        divergence: key of the divergence.
+    """
+
+    coordinates: NDArray[np.float64]
+    eigenvalues: NDArray[np.float64]
+    signature: NDArray[np.int8]
+    explained_stress: NDArray[np.float64]
+    error_estimate: NDArray[np.float64]
+    missed: float
+    frobenius_norm: float
+    trace: float
+    divergence: str
+
+    def __post_init__(self) -> None:
+        _freeze_arrays(self)
+
+
 @dataclass(frozen=True, slots=True)
 class EmbeddingSpec:
     """The question "how do these runs look?"; the only thing an embedding's cache key depends on, besides the data.

@@ -88,6 +88,70 @@ def place_symmetric(buffer, starts, places, out):  # type: ignore[no-untyped-def
 
 
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
+def sum_tiles(buffer, starts, places, run_of, rows, squares):  # type: ignore[no-untyped-def]
+    """Write down what the rows of each tile add up to, and its squares.
+
+    Args:
+        buffer, starts, places: as for :func:`place_symmetric`.
+        run_of: (model,) int64, the run that each model belongs to.
+        rows: (model, run) float32, sums over the models of the run.
+        squares: (run, run) float64.
+    """
+    for k in range(len(starts)):
+        row, column, height, width = places[k]
+        start = starts[k]
+        a, b = run_of[row], run_of[column]
+        across = np.zeros(width)
+        of_tile = 0.0
+        for i in range(height):
+            line = buffer[start + i * width : start + (i + 1) * width]
+            total = 0.0
+            for j in range(width):
+                value = np.float64(line[j])
+                total += value
+                of_tile += value * value
+            rows[row + i, b] = total
+            for j in range(width):
+                across[j] += line[j]
+        for j in range(width):
+            rows[column + j, a] = across[j]
+        squares[a, b] = of_tile
+        squares[b, a] = of_tile
+
+
+@njit(nogil=True, cache=True)
+def multiply_tiles_by_factor(buffer, starts, places, run_of, factor, scaled, out):  # type: ignore[no-untyped-def]
+    """Write down the sum of each tile times what a low-rank factor makes of it.
+
+    Args:
+        buffer, starts, places, run_of: as for :func:`sum_tiles`.
+        factor, scaled: (model, rank) float32; the approximation is factor @ scaled.T.
+        out: (run, run) float64.
+    """
+    for k in range(len(starts)):
+        row, column, height, width = places[k]
+        tile = buffer[starts[k] : starts[k] + height * width].reshape((height, width))
+        product = np.dot(tile, scaled[column : column + width])
+        total = 0.0
+        for i in range(height):
+            for j in range(product.shape[1]):
+                total += np.float64(product[i, j]) * factor[row + i, j]
+        out[run_of[row], run_of[column]] = total
+        out[run_of[column], run_of[row]] = total
+
+
+@njit(nogil=True, cache=True)
+def add_chosen(rows, models, runs, out):  # type: ignore[no-untyped-def]
+    """Write (chosen model,) float64 sums over the chosen runs of (model, run) sums."""
+    for i in range(len(models)):
+        line = rows[models[i]]
+        total = 0.0
+        for run in runs:
+            total += line[run]
+        out[i] = total
+
+
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
 def add_sums(buffer, starts, places, sums):  # type: ignore[no-untyped-def]
     """Add the rows of a symmetric matrix up, tile by tile, and return the sum of its squares.
 

@@ -8,7 +8,8 @@ import pytest
 import engine
 from engine import inpca
 from engine.eigenpairs import DenseSource, sum_of_moduli, top_pairs
-from engine.inpca import embed, fix_signs, minkowski_distances, project
+from engine.gauge import fix_signs
+from engine.inpca import embed, minkowski_distances, project
 from tests import families, oracles
 
 COINS = (0.72214070, -0.05767927, 0.00480560, -0.00033013)
