@@ -114,9 +114,7 @@ class DistanceStore:
         Raises:
             MemoryBudgetError: not even the vectors of a solution fit; else as :meth:`matrix`.
         """
-        sources = self._runs(study, split, run_ids)
-        if positions is not None:
-            sources.append(self._geodesic(study, split, np.asarray(positions, dtype=np.float64)))
+        sources = self._sources(study, split, run_ids, positions)
         counts = np.array([source.n_models for source in sources])
         n_models, budget = int(counts.sum()), memory_budget(self._memory)
         check_budget(SOLVER_BYTES * n_models, budget, f"An embedding of {n_models} models")
@@ -160,9 +158,30 @@ class DistanceStore:
         among = self._rectangle(study, split, divergence, points, points, None, cancelled)
         return self._rectangle(study, split, divergence, points, sources, progress, cancelled), among
 
-    def missing(self, study: Study, split: str, run_ids: Sequence[str], *, divergence: str = "bhattacharyya") -> int:
-        """Return how many pairs of models of the selection are not computed yet; nothing is computed."""
-        sources = self._runs(study, split, run_ids)
+    def tiles(
+        self, study: Study, split: str, run_ids: Sequence[str], *, divergence: str = "bhattacharyya"
+    ) -> TiledDistances:
+        """Return the distances of a selection where they lie on disk; as :meth:`matrix` otherwise."""
+        for tiles in self._tiles(study, split, divergence, self._runs(study, split, run_ids), None, None):
+            return tiles
+        raise self._unreadable()
+
+    def missing(
+        self,
+        study: Study,
+        split: str,
+        run_ids: Sequence[str],
+        positions: ArrayLike | None = None,
+        *,
+        divergence: str = "bhattacharyya",
+    ) -> int:
+        """Return how many pairs of models of the selection are not computed yet; nothing is computed.
+
+        Args:
+            study, split, run_ids, divergence: as for :meth:`matrix`.
+            positions: (point,) positions on the geodesic, counted as models.
+        """
+        sources = self._sources(study, split, run_ids, positions)
         counts = np.array([source.n_models for source in sources])
         absent = self._file(study, split, divergence).missing([source.name for source in sources])
         return int((np.outer(counts, counts) * np.tril(absent)).sum())
@@ -172,6 +191,12 @@ class DistanceStore:
         digest = hashlib.blake2b(study.study_id.encode(), digest_size=10).hexdigest()
         name = f"{digest}-{split}-{find_divergence(divergence).key}"
         return self._files.setdefault(name, TileFile(self._folder / name))
+
+    def _sources(self, study: Study, split: str, run_ids: Sequence[str], positions: ArrayLike | None) -> list[Source]:
+        sources = self._runs(study, split, run_ids)
+        if positions is not None:
+            sources.append(self._geodesic(study, split, np.asarray(positions, dtype=np.float64)))
+        return sources
 
     def _runs(self, study: Study, split: str, run_ids: Sequence[str]) -> list[Source]:
         if split not in study.splits:

@@ -29,11 +29,12 @@ from engine.scene_builder import SceneBuilder, scene_key
 from engine.scenes import SceneCache
 from engine.selection import answerable
 from engine.store import Study
-from engine.values import EmbeddingSpec, JobStatus, Scene, StudySummary
+from engine.values import EmbeddingSpec, JobStatus, PreviewScene, Scene, StudySummary
 
 logger = logging.getLogger(__name__)
 
 ALIASES = 1000
+PREVIEW_CLIENT = "the explorer itself, for previews"
 
 _KEY = re.compile(r"v\d{1,6}-[0-9a-f]{64}")
 
@@ -115,7 +116,23 @@ class Explorer:
             return _done(scene)
         # Before the builder is there, asking it would mean to wait for the device to be found.
         seconds = None if self._builder is None else self._seconds(spec, study)
+        # What nobody waits for gives way; it is taken up again behind the scene.
+        self._jobs.withdraw(PREVIEW_CLIENT)
         return self._jobs.submit(key, lambda job: self._compute(key, spec, study, job), client, seconds)
+
+    def preview(self, spec: EmbeddingSpec) -> PreviewScene | None:
+        """What can be shown of a scene within milliseconds, until :meth:`request` has led to it; None if nothing can.
+
+        It is approximate, and never kept. There is one as soon as all distances of a study have been there for a
+        moment; then it takes a few milliseconds, whatever the selection.
+
+        Raises:
+            EngineError: as :meth:`request`.
+        """
+        study = self.study(spec.study_id)
+        spec = answerable(spec, study)
+        builder = self._builder
+        return None if builder is None else builder.preview(scene_key(spec, study), spec, study)
 
     def wait(self, key: str, timeout: float | None = None) -> JobStatus:
         """Block until the computation is over or ``timeout`` seconds have passed."""
@@ -204,6 +221,7 @@ class Explorer:
             return
         try:
             self._scenes.put(self._scene_builder().build(key, spec, study, job))
+            self._prepare_preview(spec, study)
             return
         except RunFormatError as error:
             intact = self._catalogue.leave_out_damaged(spec.study_id, spec.run_ids)
@@ -214,6 +232,13 @@ class Explorer:
         intact_key = scene_key(spec, intact)
         self._compute(intact_key, spec, intact, job)
         self._aliases.put(key, intact_key, 1)
+
+    def _prepare_preview(self, spec: EmbeddingSpec, study: Study) -> None:
+        """Have the study's factor made once all its distances are there, when nothing else is to be done."""
+        previews = self._scene_builder().previews
+        if previews.is_due(spec, study):
+            key = f"preview-{spec.split}-{spec.divergence}-{spec.study_id}"
+            self._jobs.submit(key, lambda job: previews.make(spec, study, job.check), PREVIEW_CLIENT)
 
     def _scene_builder(self) -> SceneBuilder:
         with self._making_builder:

@@ -26,7 +26,7 @@ from engine.errors import InvalidSpecError, SelectionError
 from engine.gauge import fix_signs
 from engine.packed_distances import PackedDistances
 from engine.tiled_distances import TiledDistances
-from engine.values import MINIMUM_MODELS, Distances, DistanceSums, Embedding, FloatArray
+from engine.values import MINIMUM_MODELS, Distances, DistanceSums, Embedding, FloatArray, PreviewEmbedding
 
 ALL_PAIRS_MODELS = 200
 """Up to here solving for all eigenpairs costs no more than iterating for the top ones."""
@@ -190,7 +190,7 @@ def _residual(centred: NDArray[np.float64], eigenvalues: NDArray[np.float64], ve
     return float(errors.max() / largest) if largest else 0.0
 
 
-def project(embedding: Embedding, distances_to_fitted: ArrayLike) -> NDArray[np.float64]:
+def project(embedding: Embedding | PreviewEmbedding, distances_to_fitted: ArrayLike) -> NDArray[np.float64]:
     r"""Return out-of-sample points in the coordinates of an embedding.
 
     .. math:: x_{qk} = s_k |\lambda_k|^{-1/2} \sum_j b_{qj} U_{jk}, \qquad b_{qj} = -\tfrac12 (d_{qj} - r_j)

@@ -139,7 +139,6 @@ class Preview:
         row_sums = self.sums.selected_rows(chosen, self.starts)
         norm = centred_norm(float(self.sums.squares[among].sum()), row_sums / n_models)
         slabs = [factor[start : start + _step(n_models)] for start in range(0, n_models, _step(n_models))]
-        # Sums of a few thousand terms in float32, added up in float64.
         parts = run_all([(_gram, (slab,)) for slab in slabs])
         mean = sum(part[1] for part in parts) / n_models
         gram = sum(part[0] for part in parts) - n_models * np.outer(mean, mean)
@@ -159,13 +158,14 @@ class Preview:
             + float(row_sums.sum()) * float(mean @ (self.eigenvalues * mean))
         )
         missed = float(np.sqrt(max(0.0, norm**2 - 2.0 * overlap + float((small * small.T).sum()))))
-        largest = min(missed, float(np.abs(self.eigenvalues[-1])))
         return PreviewEmbedding(
             coordinates=coordinates,
             eigenvalues=theta[:n_kept].copy(),
             signature=np.sign(theta[:n_kept]).astype(np.int8),
             explained_stress=explained_stress(theta[:n_kept], norm),
-            error_estimate=_error_estimate(theta, n_kept, largest),
+            error_estimate=_error_estimate(theta, n_kept, float(np.abs(self.eigenvalues[-1]))),
+            row_means=row_sums / n_models,
+            grand_mean=float(row_sums.mean()) / n_models,
             missed=missed / norm if norm else 0.0,
             frobenius_norm=norm,
             trace=0.5 * float(row_sums.mean()),
@@ -178,7 +178,8 @@ def _step(n_models: int) -> int:
 
 
 def _gram(slab: NDArray[np.float32]) -> tuple[Array, Array]:
-    return (slab.T @ slab).astype(np.float64), slab.sum(axis=0, dtype=np.float64)
+    wide = slab.astype(np.float64)
+    return wide.T @ wide, wide.sum(axis=0)
 
 
 def _largest(small: Array, count: int) -> tuple[Array, Array]:

@@ -18,7 +18,7 @@ from engine.cache import BlobCache
 from engine.costs import STAGES, Costs, Work
 from engine.jobs import Job
 from engine.recent import Recent
-from engine.values import Distances, Embedding, EmbeddingSpec, References, Scene
+from engine.values import Distances, Embedding, EmbeddingSpec, PreviewScene, References, Scene
 
 if TYPE_CHECKING:
     from engine.distances import DistanceStore
@@ -31,6 +31,8 @@ SCENE_VERSION = 2
 POSITIONS = np.linspace(0.0, 1.0, 51)
 """Where the geodesic is sampled; the first point is P0, the last P*."""
 PROGRESS_MEMORY = 2**26
+PREVIEW_STARTS_MODELS = 2000
+"""From here on the passes that a preview saves take longer than the preview."""
 
 
 def scene_key(spec: EmbeddingSpec, study: Study) -> str:
@@ -63,6 +65,10 @@ class SceneBuilder:
         self._costs = costs
         self._device = device
         self._progress: Recent[NDArray[np.float64]] = Recent(PROGRESS_MEMORY)
+        # With it comes whatever computes, which the module must not wait for.
+        from engine.previews import Previews
+
+        self.previews = Previews(distances, POSITIONS.tolist())
 
     def work(self, spec: EmbeddingSpec, study: Study) -> Work:
         """How much there is to do for this scene."""
@@ -103,7 +109,7 @@ class SceneBuilder:
                     study, spec.split, spec.run_ids, POSITIONS, divergence=spec.divergence
                 )
         with stages.enter("eigenpairs"):
-            embedding, references = _embed(spec, distances, rectangle)
+            embedding, references = _embed(spec, distances, rectangle, self._start(spec, study, distances.n_models))
         return Scene(
             key=key,
             spec=spec,
@@ -115,6 +121,29 @@ class SceneBuilder:
             seconds=time.perf_counter() - began,
             is_streamed=distances.is_streamed,
         )
+
+    def preview(self, key: str, spec: EmbeddingSpec, study: Study) -> PreviewScene | None:
+        """What can be said of a scene within milliseconds; None where that is nothing."""
+        began = time.perf_counter()
+        preview = self.previews.find(spec, study)
+        if preview is None or not all(self._knows_progress(study, spec.split, run_id) for run_id in spec.run_ids):
+            return None
+        from engine.inpca import project
+
+        embedding = preview.embed(spec.run_ids, spec.n_components)
+        rectangle, _ = self._distances.references(
+            study, spec.split, spec.run_ids, POSITIONS, divergence=spec.divergence
+        )
+        references = References(project(embedding, rectangle.values), POSITIONS.copy(), fitted=False)
+        models = self._models(spec, study, lambda _: None)
+        return PreviewScene(key, spec, embedding, models, references, time.perf_counter() - began)
+
+    def _start(self, spec: EmbeddingSpec, study: Study, n_models: int) -> NDArray[np.float64] | None:
+        """Coordinates to begin a solution with: it is as exact as without, and there sooner."""
+        if spec.fit_references or n_models < PREVIEW_STARTS_MODELS:
+            return None
+        preview = self.previews.find(spec, study)
+        return None if preview is None else preview.embed(spec.run_ids, spec.n_components).coordinates
 
     def _models(self, spec: EmbeddingSpec, study: Study, report: Callable[[float], None]) -> pd.DataFrame:
         checkpoints = study.checkpoints.set_index("run_id", drop=False).loc[list(spec.run_ids)]
@@ -151,7 +180,10 @@ def _progress_key(study: Study, split: str, run_id: str) -> str:
 
 
 def _embed(
-    spec: EmbeddingSpec, distances: PackedDistances | TiledDistances, rectangle: Distances | None
+    spec: EmbeddingSpec,
+    distances: PackedDistances | TiledDistances,
+    rectangle: Distances | None,
+    start: NDArray[np.float64] | None,
 ) -> tuple[Embedding, References]:
     """The embedding of the models, and the reference points projected into it; without a rectangle, fitted with them.
 
@@ -159,7 +191,7 @@ def _embed(
     """
     from engine.inpca import embed, project
 
-    joint = embed(distances, spec.n_components)
+    joint = embed(distances, spec.n_components, start=start)
     if rectangle is not None:
         return joint, References(project(joint, rectangle.values), POSITIONS.copy(), fitted=False)
     n_models = distances.n_models - len(POSITIONS)

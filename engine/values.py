@@ -158,6 +158,8 @@ class PreviewEmbedding:
         missed: ||W - W'||_F / ||W||_F of the approximation W' that the components are of.
         frobenius_norm: ||W||_F, exactly.
         trace: tr W, exactly.
+        row_means: (model,) mean distance of each model to all, exactly.
+        grand_mean: mean of all distances, exactly.
         divergence: key of the divergence.
     """
 
@@ -166,6 +168,8 @@ class PreviewEmbedding:
     signature: NDArray[np.int8]
     explained_stress: NDArray[np.float64]
     error_estimate: NDArray[np.float64]
+    row_means: NDArray[np.float64]
+    grand_mean: float
     missed: float
     frobenius_norm: float
     trace: float
@@ -173,6 +177,14 @@ class PreviewEmbedding:
 
     def __post_init__(self) -> None:
         _freeze_arrays(self)
+
+    @property
+    def n_models(self) -> int:
+        return int(self.coordinates.shape[0])
+
+    @property
+    def n_components(self) -> int:
+        return int(self.coordinates.shape[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +261,27 @@ class Scene:
     device: str
     seconds: float
     is_streamed: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreviewScene:
+    """What can be shown of a selection before its scene is there; not exact, which must be said wherever it is shown.
+
+    Attributes:
+        key: the key that the scene will have.
+        spec: the question.
+        embedding: approximate coordinates, with an estimate of their error.
+        models: one row per model, as in the scene.
+        references: P0, P* and the geodesic, projected even where the scene will have them fitted.
+        seconds: what it took.
+    """
+
+    key: str
+    spec: EmbeddingSpec
+    embedding: PreviewEmbedding
+    models: pd.DataFrame
+    references: References
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
