@@ -159,12 +159,21 @@ def _count(rows: NumbaPanels, columns: NumbaPanels, i: int, j: int, symmetric: b
         capped[column : column + n_columns, row : row + n_rows] = counts.T
 
 
+@njit(nogil=True, cache=True)
+def _smallest(entries, n_models):  # type: ignore[no-untyped-def]
+    smallest = entries[0, 0]
+    for c in range(entries.shape[0]):
+        for lane in range(n_models):
+            smallest = min(smallest, entries[c, lane])
+    return smallest
+
+
 @njit(nogil=True, cache=True, fastmath={"contract"})
 def _count_capped(a, b, n_samples, counts):  # type: ignore[no-untyped-def]
     n_rows, n_columns = counts.shape
     overlaps = np.empty(b.shape[2], np.float32)
     for n in range(n_samples):
-        if max(a[n, :, :n_rows].min(), b[n, :, :n_columns].min()) >= _BOUND:
+        if max(_smallest(a[n], n_rows), _smallest(b[n], n_columns)) >= _BOUND:
             continue
         for i in range(n_rows):
             overlaps[:] = 0.0

@@ -160,6 +160,17 @@ def multiply_rows(matrix, lanes, out):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
+def _weigh(weights, block, first, count):  # type: ignore[no-untyped-def]
+    """Copy lanes of some rows; places past the last row, which repeat it, get no weight.
+
+    Element by element: for an assignment of slices numba compiles the text of its shape error as well, three seconds.
+    """
+    for r in range(ROWS):
+        for lane in range(LANES):
+            weights[r, lane] = block[first + r, lane] if r < count else 0.0
+
+
+@njit(nogil=True, cache=True)
 def multiply_blocks(values, blocks, lanes, out):  # type: ignore[no-untyped-def]
     """Add the product of a symmetric matrix, stored as in :mod:`engine.packed_distances`, with vectors.
 
@@ -188,9 +199,7 @@ def multiply_blocks(values, blocks, lanes, out):  # type: ignore[no-untyped-def]
                     for r in range(ROWS):
                         rows[r] = offset + (first + min(r, count - 1)) * width + column
                     if twice:
-                        # Places past the last row repeat it with no weight.
-                        weights[count:] = 0.0
-                        weights[:count] = lanes[group, row + first : row + first + count]
+                        _weigh(weights, lanes[group], row + first, count)
                         _add_tile(values, rows, stop - column, block, sums, weights, across)
                     else:
                         _add_rows(values, rows, stop - column, block, sums)
@@ -225,11 +234,9 @@ def multiply_tiles(buffer, starts, places, lanes, out):  # type: ignore[no-untyp
             block = lanes[group, column : column + width]
             for first in range(0, height, ROWS):
                 count = min(ROWS, height - first)
-                # Places past the last row repeat it with no weight.
-                weights[:] = 0.0
                 for r in range(ROWS):
                     rows[r] = starts[k] + (first + min(r, count - 1)) * width
-                weights[:count] = lanes[group, row + first : row + first + count]
+                _weigh(weights, lanes[group], row + first, count)
                 if row == column:
                     _add_rows(buffer, rows, width, block, sums)
                 else:
