@@ -51,7 +51,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Preview:
-    """A study's factor, and what its tiles add up to.
+    r"""A study's factor, and what its tiles add up to.
 
     Attributes:
         run_ids: the runs of the study, each with the range of its models in ``starts``.
