@@ -38,10 +38,12 @@ class TileSums:
         from engine.kernels.gather import add_chosen
 
         models = np.concatenate([np.arange(starts[run], starts[run + 1]) for run in runs])
+        weights = np.zeros(self.rows.shape[1])
+        weights[runs] = 1.0
         out = np.empty(len(models))
         step = max(2048, -(-len(models) // thread_count()))
         slabs = [slice(start, start + step) for start in range(0, len(models), step)]
-        run_all([(add_chosen, (self.rows, models[slab], runs, out[slab])) for slab in slabs])
+        run_all([(add_chosen, (self.rows, models[slab], weights, out[slab])) for slab in slabs])
         return out
 
 
