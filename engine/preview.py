@@ -32,7 +32,7 @@ from engine.diagnostics import centred_norm, explained_stress
 from engine.eigenpairs import Source, leading_pairs
 from engine.errors import SelectionError
 from engine.gauge import fix_signs
-from engine.kernels.threads import one_blas_thread, run_all, thread_count
+from engine.kernels.threads import one_blas_thread, run_all
 from engine.tiled_distances import TiledDistances, TileSums
 from engine.values import MINIMUM_MODELS, PreviewEmbedding
 
@@ -60,6 +60,8 @@ class Preview:
         eigenvalues: (rank,) float64, by falling modulus.
         sums: row sums and sums of squares per pair of runs.
         products: (run, run) sums of distances times :math:`F \Lambda F^T`.
+        gram: (rank, rank) float64 :math:`F^T F`, up to rounding the unit matrix.
+        totals: (rank,) float64 sums of the columns of F.
         divergence: key of the divergence.
     """
 
@@ -69,6 +71,8 @@ class Preview:
     eigenvalues: Array
     sums: TileSums
     products: Array
+    gram: Array
+    totals: Array
     divergence: str
 
     @classmethod
@@ -104,7 +108,8 @@ class Preview:
             check()
         with one_blas_thread():
             products = tiles.products_by_run(np.asarray(models, dtype=np.int64), factor, eigenvalues)
-        return cls(tuple(run_ids), starts, factor, eigenvalues, sums, products, tiles.divergence)
+            gram, totals = _gram(factor)
+        return cls(tuple(run_ids), starts, factor, eigenvalues, sums, products, gram, totals, tiles.divergence)
 
     @property
     def n_bytes(self) -> int:
@@ -130,18 +135,29 @@ class Preview:
         if n_models < MINIMUM_MODELS:
             raise SelectionError(f"A preview needs at least {MINIMUM_MODELS} models, received {n_models}.")
         with one_blas_thread():
-            factor = np.concatenate([self.factor[self.starts[run] : self.starts[run + 1]] for run in chosen])
-            return self._solve(chosen, factor, n_components)
+            return self._solve(chosen, self._rows(chosen), n_components)
+
+    def _rows(self, runs: Ints) -> NDArray[np.float32]:
+        """(model, rank) rows of the factor."""
+        parts = [self.factor[self.starts[run] : self.starts[run + 1]] for run in runs]
+        return np.concatenate(parts) if parts else self.factor[:0]
+
+    def _selected_gram(self, chosen: Ints, factor: NDArray[np.float32]) -> tuple[Array, Array]:
+        """F_S^T F_S and the sums of the columns of F_S, by way of whichever is smaller: S, or what it lacks."""
+        if 2 * len(factor) <= len(self.factor):
+            return _gram(factor)
+        others = np.setdiff1d(np.arange(len(self.run_ids)), chosen)
+        gram, sums = _gram(self._rows(others))
+        return self.gram - gram, self.totals - sums
 
     def _solve(self, chosen: Ints, factor: NDArray[np.float32], n_components: int) -> PreviewEmbedding:
         n_models, rank = factor.shape
         among = np.ix_(chosen, chosen)
         row_sums = self.sums.selected_rows(chosen, self.starts)
         norm = centred_norm(float(self.sums.squares[among].sum()), row_sums / n_models)
-        slabs = [factor[start : start + _step(n_models)] for start in range(0, n_models, _step(n_models))]
-        parts = run_all([(_gram, (slab,)) for slab in slabs])
-        mean = sum(part[1] for part in parts) / n_models
-        gram = sum(part[0] for part in parts) - n_models * np.outer(mean, mean)
+        gram, sums = self._selected_gram(chosen, factor)
+        mean = sums / n_models
+        gram = gram - n_models * np.outer(mean, mean)
         gram[np.diag_indices(rank)] += SHIFT * np.trace(gram) / rank
         root = np.linalg.cholesky(gram)
         small = (root.T * self.eigenvalues) @ root
@@ -149,7 +165,9 @@ class Preview:
         kept = np.abs(theta[:n_components]) > SHIFT * np.abs(theta[0])
         n_kept = int(kept.sum())
         weights = np.linalg.solve(root.T, y[:, :n_kept]) * np.sqrt(np.abs(theta[:n_kept]))
-        coordinates = np.concatenate(run_all([(np.matmul, (slab, weights.astype(np.float32))) for slab in slabs]))
+        coordinates = np.concatenate(
+            run_all([(np.matmul, (slab, weights.astype(np.float32))) for slab in _slabs(factor)])
+        )
         coordinates = fix_signs(coordinates.astype(np.float64) - mean @ weights)
         approximate_means = factor @ (self.eigenvalues * mean).astype(np.float32)
         overlap = -0.5 * (
@@ -173,11 +191,16 @@ class Preview:
         )
 
 
-def _step(n_models: int) -> int:
-    return max(SLAB_ROWS, -(-n_models // thread_count())) if n_models < 2 * SLAB_ROWS else SLAB_ROWS
+def _slabs(factor: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    return [factor[start : start + SLAB_ROWS] for start in range(0, max(1, len(factor)), SLAB_ROWS)]
 
 
-def _gram(slab: NDArray[np.float32]) -> tuple[Array, Array]:
+def _gram(factor: NDArray[np.float32]) -> tuple[Array, Array]:
+    parts = run_all([(_slab_gram, (slab,)) for slab in _slabs(factor)])
+    return sum(part[0] for part in parts), sum(part[1] for part in parts)
+
+
+def _slab_gram(slab: NDArray[np.float32]) -> tuple[Array, Array]:
     wide = slab.astype(np.float64)
     return wide.T @ wide, wide.sum(axis=0)
 
