@@ -30,7 +30,7 @@ PANELS = {
     ),
     "explained-variance": (
         "Explained variance",
-        "Signed Σλ / tr W (may pass 1); distance 1 - ‖D - Dₖ‖ / ‖D‖; absolute Σ|λ| / Σ|λ|, up to 1,200 checkpoints.",
+        "Signed Σλ / tr W (may pass 1); distance 1 - ‖D - Dₖ‖ / ‖D‖; absolute Σ|λ| / Σ|λ|, up to 400 checkpoints.",
     ),
 }
 
