@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ REFERENCE_POSITIONS = tuple(np.linspace(0.0, 1.0, 51).tolist())
 """Where the geodesic is sampled unless told otherwise: P0 first, P* last."""
 NUMBERS_VERSION = 1
 """Part of every tile's name. Raise it when a change moves distances by more than their rounding."""
+REMEMBERED_NAMES = 2**13
 ATTEMPTS = 3
 SOLVER_BYTES = 8192
 """Per model: the vectors of an eigenvalue solution, some five hundred of them, and what passes over tiles add up."""
@@ -298,6 +300,7 @@ class DistanceStore:
         )
 
 
+@lru_cache(maxsize=REMEMBERED_NAMES)
 def _name(*parts: str) -> str:
     text = json.dumps([NUMBERS_VERSION, *parts])
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

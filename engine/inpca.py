@@ -24,6 +24,7 @@ from engine.diagnostics import (
 from engine.eigenpairs import DenseSource, Source, all_pairs, sum_of_moduli, top_pairs
 from engine.errors import InvalidSpecError, SelectionError
 from engine.gauge import fix_signs
+from engine.kernels.threads import one_blas_thread
 from engine.packed_distances import PackedDistances
 from engine.tiled_distances import TiledDistances
 from engine.values import MINIMUM_MODELS, Distances, DistanceSums, Embedding, FloatArray, PreviewEmbedding
@@ -219,7 +220,8 @@ def project(embedding: Embedding | PreviewEmbedding, distances_to_fitted: ArrayL
         raise InvalidSpecError(f"distances_to_fitted must be finite, received {rows[i, j]} at point {i}, model {j}.")
     # X = U sqrt|lambda|, so s U / sqrt|lambda| = X / lambda. The per-point mean is taken out for rounding's sake.
     b = -0.5 * (rows - rows.mean(axis=1, keepdims=True) - embedding.row_means + embedding.grand_mean)
-    points: NDArray[np.float64] = b @ (embedding.coordinates / embedding.eigenvalues)
+    with one_blas_thread():
+        points: NDArray[np.float64] = b @ (embedding.coordinates / embedding.eigenvalues)
     return points
 
 

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ HEADER_ATTEMPTS = 3
 HEADER_PAUSE = 0.002
 """Seconds between two looks at the header of a live run."""
 STATUSES = ("running", "finished", "failed")
+REMEMBERED_RUNS = 2**11
+"""Snapshots whose content ids are kept: every key of every cache is made of them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,10 +80,7 @@ class RunFolder:
 
         The CRC alone would collide among a hundred thousand checkpoints; within one run, split and index it does not.
         """
-        samples, classes = self.shapes[split]
-        suffix = f"{samples}x{classes}-{self.dtypes[split].str[1:]}"
-        crcs = self.journal.crcs[split]
-        return tuple(f"{self.identity}-{split}-{index}-{crc:08x}-{suffix}" for index, crc in enumerate(crcs))
+        return _content_ids(self, split)
 
     def length_in_header(self, split: str, descriptor: int) -> int:
         """First axis that the open data file declares; ValueError where its header is not that of this run."""
@@ -214,3 +214,11 @@ def _blaming(run_id: str, file: str) -> Iterator[None]:
         yield
     except (OSError, ValueError) as error:
         raise RunFormatError(f"Run {run_id}: {str(error).removesuffix('.')}.", file) from None
+
+
+@lru_cache(maxsize=REMEMBERED_RUNS)
+def _content_ids(run: RunFolder, split: str) -> tuple[str, ...]:
+    samples, classes = run.shapes[split]
+    suffix = f"{samples}x{classes}-{run.dtypes[split].str[1:]}"
+    crcs = run.journal.crcs[split]
+    return tuple(f"{run.identity}-{split}-{index}-{crc:08x}-{suffix}" for index, crc in enumerate(crcs))

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +32,7 @@ SCENE_VERSION = 2
 POSITIONS = np.linspace(0.0, 1.0, 51)
 """Where the geodesic is sampled; the first point is P0, the last P*."""
 PROGRESS_MEMORY = 2**26
+REMEMBERED_KEYS = 2**13
 PREVIEW_STARTS_MODELS = 2000
 """From here on the passes that a preview saves take longer than the preview."""
 
@@ -160,7 +162,7 @@ class SceneBuilder:
 
     def _run_progress(self, study: Study, split: str, run_id: str) -> NDArray[np.float64]:
         """(checkpoint,) progress of one run, computed once."""
-        n_checkpoints = int(study.runs.loc[run_id, "n_checkpoints"])
+        n_checkpoints = len(study.content_ids(run_id, split))
         key = _progress_key(study, split, run_id)
         values = self._progress.get(key)
         if values is None and (blob := self._blobs.get(key)) is not None and len(blob) == 8 * n_checkpoints:
@@ -176,7 +178,12 @@ class SceneBuilder:
 
 
 def _progress_key(study: Study, split: str, run_id: str) -> str:
-    return _key("progress-", [study.content_ids(run_id, split), study.splits[split].order_hash])
+    return _progress_key_of(study.content_ids(run_id, split), study.splits[split].order_hash)
+
+
+@lru_cache(maxsize=REMEMBERED_KEYS)
+def _progress_key_of(contents: tuple[str, ...], order_hash: str) -> str:
+    return _key("progress-", [contents, order_hash])
 
 
 def _embed(
