@@ -1,4 +1,8 @@
-/* The address bar carries the view: the text that dashboard/view_state.py parses, defaults left out. */
+/*
+ * The address bar carries the view: the text that dashboard/view_state.py parses, defaults left out.
+ *
+ * Whoever adds something to the view adds its key here (inpca.addressFields.push) and its parser there.
+ */
 (() => {
   "use strict";
   const inpca = (window.inpca = window.inpca || {});
@@ -8,33 +12,52 @@
   const escape = encodeURIComponent;
   let timer = null;
 
-  const fields = (view) => {
-    const levels = view.constraints.filter((entry) => entry.kind === "levels");
-    const ranges = view.constraints.filter((entry) => entry.kind === "range");
-    const camera = view.camera && ["eye", "center", "up"].flatMap((part) => ["x", "y", "z"].map((axis) => view.camera[part][axis]));
-    return {
-      d: view.study,
-      split: view.split === "train" ? "" : view.split,
-      f: levels.map(({ name, chosen }) => `${escape(name)}:${[...chosen].map(escape).join(",")}`).join(";"),
-      r: ranges.map(({ name, low, high }) => `${escape(name)}:${low}..${high}`).join(";"),
-      runs: view.kept.size > MOST_NAMED_RUNS ? "" : [...view.kept].map(escape).join(","),
-      mask: view.kept.size > MOST_NAMED_RUNS ? view.keptMask : "",
-      ref: view.references === "project" ? "" : view.references,
-      ax: view.axes.join() === "1,2,3" ? "" : view.axes.join(),
-      c: view.colorBy,
-      th: view.theme || "",
-      cam: camera ? camera.map((number) => Number(number.toPrecision(4))).join(",") : "",
-    };
-  };
+  const isNamed = ({ kept }) => kept.size <= MOST_NAMED_RUNS;
 
-  inpca.query = (view) => {
-    const pairs = Object.entries(fields(view)).filter(([, text]) => text);
+  const keptMask = ({ study, kept }) =>
+    `${study.fingerprint.slice(0, 12)}.${inpca.encodeMask(study.run_ids.map((id) => (kept.has(id) ? 1 : 0)))}`;
+
+  const levels = ({ constraints }) =>
+    constraints
+      .filter((entry) => entry.kind === "levels")
+      .map(({ name, chosen }) => `${escape(name)}:${[...chosen].map(escape).join(",")}`)
+      .join(";");
+
+  const ranges = ({ constraints }) =>
+    constraints
+      .filter((entry) => entry.kind === "range")
+      .map(({ name, low, high }) => `${escape(name)}:${low}..${high}`)
+      .join(";");
+
+  const camera = ({ camera: view }) =>
+    view
+      ? ["eye", "center", "up"].flatMap((part) => ["x", "y", "z"].map((axis) => Number(view[part][axis].toPrecision(4)))).join(",")
+      : "";
+
+  /** [key, (state) => text]: empty text is left out. */
+  inpca.addressFields = [
+    ["d", (state) => state.study.study],
+    ["split", (state) => (state.split === "train" ? "" : state.split)],
+    ["f", levels],
+    ["r", ranges],
+    ["runs", (state) => (isNamed(state) ? [...state.kept].map(escape).join(",") : "")],
+    ["mask", (state) => (isNamed(state) ? "" : keptMask(state))],
+    ["ref", (state) => (state.references === "project" ? "" : state.references)],
+    ["ax", (state) => (state.axes.join() === "1,2,3" ? "" : state.axes.join())],
+    ["c", (state) => state.colorBy],
+    ["th", (state) => state.chosenTheme],
+    ["cam", camera],
+  ];
+
+  inpca.query = () => {
+    const pairs = inpca.addressFields.map(([key, write]) => [key, write(inpca.state)]).filter(([, text]) => text);
     return `?${[["v", "1"], ...pairs].map(([key, text]) => `${key}=${escape(text)}`).join("&")}`;
   };
 
   /** Replaces, never pushes: a slider must not fill the browser's history. */
-  inpca.writeAddress = (view) => {
+  inpca.writeAddress = () => {
+    if (!inpca.state.study?.study) return;
     clearTimeout(timer);
-    timer = setTimeout(() => history.replaceState(history.state, "", inpca.query(view)), PAUSE_MS);
+    timer = setTimeout(() => history.replaceState(history.state, "", inpca.query()), PAUSE_MS);
   };
 })();

@@ -10,12 +10,10 @@
 
   const RETRY_MS = 2000;
   const SCENES_KEPT = 8;
-  const client = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-
   const kept = new Map();
-  let turn = 0;
-  let asked = null;
-  let running = null;
+
+  const newClient = () =>
+    Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
   /** The server understood and said no. */
   class Refusal extends Error {
@@ -28,6 +26,7 @@
   /** The server could not be reached, or has forgotten what it was asked. */
   class Lost extends Error {}
 
+  /** A JSON route of the server; throws Refusal where it says no, Lost where it cannot be reached. */
   const reach = async (path, options) => {
     const response = await fetch(inpca.address(path), options).catch(() => {
       throw new Lost();
@@ -40,63 +39,76 @@
   const post = (path, body) =>
     reach(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 
-  /** Name of the question that is being asked or computed, or null. */
-  inpca.askedName = () => asked ?? running?.name ?? null;
+  inpca.reach = reach;
+  inpca.post = post;
 
-  /** Nobody wants the answer any more. */
-  inpca.withdraw = () => {
-    turn += 1;
-    asked = null;
-    if (running) post(`api/scenes/${running.key}/cancel`, { client }).catch(() => {});
-    running = null;
-  };
+  /** Someone who wants one embedding at a time; a page that shows two has two of them. */
+  inpca.makeAsker = () => {
+    const client = newClient();
+    let turn = 0;
+    let asked = null;
+    let running = null;
 
-  /**
-   * Ask for the embedding of a selection.
-   * listener: onStatus(status, ms), onScene(scene, ms), onExpensive(seconds), onRefused(error), onLost().
-   */
-  inpca.ask = async (name, question, limit, listener) => {
-    if (inpca.askedName() === name) return;
-    turn += 1;
-    const mine = turn;
-    const began = performance.now();
-    const sinceThen = () => performance.now() - began;
-    const isRunning = () => running?.name === name;
-    asked = name;
-    let scene = null;
-    try {
-      let status = await post("api/scenes", { ...question, limit, client });
-      if (mine !== turn) return;
+    /** Name of the question that is being asked or computed, or null. */
+    const askedName = () => asked ?? running?.name ?? null;
+
+    /** Nobody wants the answer any more. */
+    const withdraw = () => {
+      turn += 1;
       asked = null;
-      if (status.state === "expensive") return listener.onExpensive(status.predicted);
-      running = { name, key: status.key };
-      while (status.state === "queued" || status.state === "running") {
-        listener.onStatus(status, sinceThen());
-        status = await reach(`api/scenes/${status.key}/status`);
-        if (!isRunning()) return;
-      }
-      if (status.state === "failed") throw new Refusal(status.message);
-      // Cancelled, but not by this page: the server was restarted. Ask as if for the first time.
-      if (status.state === "cancelled") throw new Lost();
-      scene = await inpca.fetchScene(status.key);
-      if (!isRunning()) return;
+      if (running) post(`api/scenes/${running.key}/cancel`, { client }).catch(() => {});
       running = null;
-    } catch (error) {
-      if (mine !== turn && !isRunning()) return;
-      running = null;
-      asked = error instanceof Lost ? name : null;
-      if (error instanceof Refusal) return listener.onRefused(error);
-      if (!(error instanceof Lost)) throw error;
-      listener.onLost();
-      const lostIn = ++turn;
-      setTimeout(() => {
-        if (lostIn !== turn) return;
+    };
+
+    /**
+     * Ask for the embedding of a selection.
+     * listener: onStatus(status, ms), onScene(scene, ms), onExpensive(seconds), onRefused(error), onLost().
+     */
+    const ask = async (name, question, limit, listener) => {
+      if (askedName() === name) return;
+      turn += 1;
+      const mine = turn;
+      const began = performance.now();
+      const sinceThen = () => performance.now() - began;
+      const isRunning = () => running?.name === name;
+      asked = name;
+      let scene = null;
+      try {
+        let status = await post("api/scenes", { ...question, limit, client });
+        if (mine !== turn) return;
         asked = null;
-        inpca.ask(name, question, limit, listener);
-      }, RETRY_MS);
-      return;
-    }
-    listener.onScene(scene, sinceThen());
+        if (status.state === "expensive") return listener.onExpensive(status.predicted);
+        running = { name, key: status.key };
+        while (status.state === "queued" || status.state === "running") {
+          listener.onStatus(status, sinceThen());
+          status = await reach(`api/scenes/${status.key}/status`);
+          if (!isRunning()) return;
+        }
+        if (status.state === "failed") throw new Refusal(status.message);
+        // Cancelled, but not by this page: the server was restarted. Ask as if for the first time.
+        if (status.state === "cancelled") throw new Lost();
+        scene = await inpca.fetchScene(status.key);
+        if (!isRunning()) return;
+        running = null;
+      } catch (error) {
+        if (mine !== turn && !isRunning()) return;
+        running = null;
+        asked = error instanceof Lost ? name : null;
+        if (error instanceof Refusal) return listener.onRefused(error);
+        if (!(error instanceof Lost)) throw error;
+        listener.onLost();
+        const lostIn = ++turn;
+        setTimeout(() => {
+          if (lostIn !== turn) return;
+          asked = null;
+          ask(name, question, limit, listener);
+        }, RETRY_MS);
+        return;
+      }
+      listener.onScene(scene, sinceThen());
+    };
+
+    return { ask, askedName, withdraw };
   };
 
   inpca.fetchScene = async (key) => {

@@ -51,7 +51,8 @@
     },
   });
 
-  const actions = {
+  /** Plain buttons by id. A feature adds its own: Object.assign(inpca.actions, {...}) in a file after this one. */
+  inpca.actions = {
     "embed-button": () => inpca.embedNow(),
     "cancel-button": () => inpca.cancel(),
     "reset-camera": () => inpca.resetView(),
@@ -65,7 +66,7 @@
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (!button) return;
-    if (actions[button.id] && !button.disabled) actions[button.id]();
+    if (inpca.actions[button.id] && !button.disabled) inpca.actions[button.id](button);
     if (button.dataset.toggle) {
       const isShown = button.getAttribute("aria-pressed") !== "true";
       button.setAttribute("aria-pressed", String(isShown));

@@ -48,7 +48,16 @@ def study_payload(study: Study, view: ViewState, opening_seconds: float) -> dict
         "filters": [_filter(entry) for entry in study_filters(study)],
         "problems": [{"run_id": problem.run_id, "reason": problem.reason} for problem in study.problems],
         "opening_seconds": opening_seconds,
-        "view": {"picked": list(view.picked), "camera": list(view.camera), "dark": view.dark},
+        "view": _view(view),
+    }
+
+
+def _view(view: ViewState) -> dict[str, Any]:
+    """What of a view no control of Dash's holds: the browser takes it up itself."""
+    return {
+        "picked": list(view.picked),
+        "camera": list(view.camera),
+        "dark": view.dark,
     }
 
 

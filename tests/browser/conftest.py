@@ -116,7 +116,7 @@ class Visit:
 
     def camera(self) -> list[float]:
         return self.page.evaluate(
-            "['eye', 'center', 'up'].flatMap(p => ['x', 'y', 'z'].map(a => inpca.currentCamera()[p][a]))"
+            "['eye', 'center', 'up'].flatMap(p => ['x', 'y', 'z'].map(a => inpca.picture.camera()[p][a]))"
         )
 
     def rotate(self, distance: int) -> None:

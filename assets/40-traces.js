@@ -1,103 +1,18 @@
-/*
- * The 3D picture: trajectories of the embedding as lines, their ends, and the reference points.
- *
- * Plotly is called directly on a plain element. Dash's own graph component copies the scene's layout back into its
- * figure after every rotation, which makes later updates lose the camera; with plotly.js alone a constant uirevision
- * keeps it.
- */
+/* A picture as plotly's data: trajectories as lines, their ends, the reference points, and the frame. Pure. */
 (() => {
   "use strict";
   const inpca = (window.inpca = window.inpca || {});
 
-  const CONFIG = {
-    displaylogo: false,
-    responsive: true,
-    showSendToCloud: false,
-    scrollZoom: true,
-    modeBarButtonsToRemove: ["resetCameraLastSave3d", "resetCameraDefault3d", "tableRotation"],
-    toImageButtonOptions: { scale: 2 },
-  };
-  const DENSE = 10000;
   const PADDING = 0.04;
   const CONTEXT = 0.82;
   const VIEW_DIRECTION = { x: 0.55, y: -1.15, z: 0.55 };
   const HALF_FIELD_OF_VIEW = Math.tan(Math.PI / 8);
   const MARGIN = 0.9;
 
-  let element = null;
-  let listeners = {};
-  let traces = [];
-  let pending = null;
-  let isDragging = false;
-  let revision = 0;
-
-  /** Attach to the page once; onHover(model or null, box) and onCamera(camera) are called on the user's moves. */
-  inpca.attachPicture = (target, given) => {
-    if (element === target) return;
-    element = target;
-    listeners = given;
-    element.addEventListener("pointerdown", () => (isDragging = true), true);
-    for (const name of ["pointerup", "pointercancel"]) {
-      window.addEventListener(name, () => {
-        isDragging = false;
-        if (pending) setTimeout(flush, 0);
-      });
-    }
-  };
-
-  /** Camera in use, as plotly writes it. */
-  inpca.currentCamera = () => element?._fullLayout?.scene?._scene?.getCamera() ?? null;
-
-  /** Let the next drawing choose the view again, whatever the user has turned since. */
-  inpca.forgetCamera = () => {
-    revision += 1;
-  };
-
-  inpca.clearPicture = () => {
-    pending = null;
-    traces = [];
-    if (element?._fullLayout) Plotly.react(element, [], { scene: { visible: false } }, CONFIG);
-  };
-
-  /**
-   * Draw a scene. An update that arrives while a pointer is down would throw the camera back (plotly.js#6359), so it
-   * waits for the release; only the latest is kept.
-   */
-  inpca.drawPicture = (picture) => {
-    pending = picture;
-    return isDragging ? Promise.resolve() : flush();
-  };
-
-  const flush = async () => {
-    if (!pending || isDragging) return;
-    const picture = pending;
-    pending = null;
-    const isFirst = !element._fullLayout;
-    traces = buildTraces(picture);
-    await Plotly.react(
-      element,
-      traces.map((entry) => entry.trace),
-      layout(picture),
-      { ...CONFIG, plotGlPixelRatio: picture.scene.n_models > DENSE ? 1 : 2 },
-    );
-    if (isFirst) listen();
-  };
-
-  const listen = () => {
-    element.on("plotly_hover", (event) => {
-      const point = event.points[0];
-      const model = traces[point.curveNumber]?.models?.[point.pointNumber] ?? -1;
-      listeners.onHover(model < 0 ? null : model, point.bbox);
-    });
-    element.on("plotly_unhover", () => listeners.onHover(null));
-    element.on("plotly_relayout", (change) => {
-      if (Object.keys(change).some((key) => key.startsWith("scene.camera"))) listeners.onCamera(inpca.currentCamera());
-    });
-  };
-
   /* ------------------------------------------------------------------ frame */
 
-  const layout = ({ scene, axes, style, theme, camera, showReferences }) => {
+  /** Layout of a picture in an element of the given width and height. */
+  inpca.pictureLayout = ({ scene, axes, style, theme, camera, showReferences }, size, revision) => {
     const extents = axes.map((component) => extent(scene, component));
     const spans = extents.map(([low, high]) => high - low);
     const mean = Math.cbrt(spans[0] * spans[1] * spans[2]);
@@ -114,7 +29,7 @@
         // Equal scale on all axes, fixed by the whole scene: hiding runs must not stretch what is left.
         aspectmode: "manual",
         aspectratio: aspect,
-        camera: camera ? structuredClone(camera) : defaultCamera(aspect),
+        camera: camera ? structuredClone(camera) : defaultCamera(aspect, size),
         annotations: showReferences ? referenceLabels(scene, axes, style.surfaces[theme].reference) : [],
         ...Object.fromEntries(titled),
       },
@@ -125,10 +40,10 @@
    * A view in which the whole box fits: half its apparent width (or height) over the tangent of half the field of
    * view, plus half its depth. A box keeps its volume under equal scale, so a long one needs more distance.
    */
-  const defaultCamera = (aspect) => {
+  const defaultCamera = (aspect, size) => {
     const across = (Math.abs(aspect.x * VIEW_DIRECTION.y) + Math.abs(aspect.y * VIEW_DIRECTION.x)) / 2;
     const upward = (aspect.z + 0.5 * aspect.y) / 2;
-    const ratio = element.clientWidth / Math.max(1, element.clientHeight);
+    const ratio = size.width / Math.max(1, size.height);
     const distance = (MARGIN * Math.max(across / ratio, upward)) / HALF_FIELD_OF_VIEW + aspect.y / 2;
     const scaled = (value) => value * distance;
     return {
@@ -174,7 +89,8 @@
 
   /* ------------------------------------------------------------------ traces */
 
-  const buildTraces = (picture) => {
+  /** [{trace, models}]: plotly's traces, and for those made of checkpoints the model of each vertex (-1 in gaps). */
+  inpca.pictureTraces = (picture) => {
     const { scene, colouring, isShown, picked, hovered } = picture;
     const drawn = scene.run_ids.map((_, run) => run).filter(isShown);
     const isPicked = (run) => picked.has(scene.run_ids[run]);
@@ -197,16 +113,22 @@
   const colorOf = ({ colouring }, run, model) =>
     colouring.kind === "levels" ? colouring.entries[colouring.entryOfRun(run)].color : colouring.colorOfModel(model);
 
+  /** Models that a run's line goes through, in order. The one place that decides which vertices are drawn. */
+  inpca.verticesOf = ({ scene }, run) => {
+    const { first, count } = scene.spans[run];
+    return Int32Array.from({ length: count }, (_, step) => first + step);
+  };
+
   /** One polyline per run, separated by NaN, so that a whole colour group is a single trace. */
   const lineTrace = (picture, runs, { width, recede }) => {
     const { scene, axes, colouring, style, theme } = picture;
-    const length = runs.reduce((sum, run) => sum + scene.spans[run].count + 1, -1);
+    const lines = runs.map((run) => inpca.verticesOf(picture, run));
+    const length = lines.reduce((sum, line) => sum + line.length + 1, -1);
     const models = new Int32Array(Math.max(0, length)).fill(-1);
     let position = 0;
-    for (const run of runs) {
-      const { first, count } = scene.spans[run];
-      for (let step = 0; step < count; step += 1) models[position++] = first + step;
-      position += 1;
+    for (const line of lines) {
+      models.set(line, position);
+      position += line.length + 1;
     }
     const shade = (color) => (recede ? inpca.mix(color, style.surfaces[theme].wall, CONTEXT) : color);
     const color =

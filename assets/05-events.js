@@ -1,0 +1,26 @@
+/*
+ * What modules tell each other, so that a feature can be added in a file of its own.
+ *
+ * "study"  (study)            a study was opened (or opened again)
+ * "forget" ()                 another study is coming: nothing on screen answers for it any more
+ * "select" ()                 filters, split or references have changed
+ * "scene"  (scene, previous)  a new embedding was accepted, before it is drawn
+ * "draw"   (picture)          the picture was asked to show this
+ * "drawn"  (picture)          it shows it
+ * "hover"  ({runId, model, source, box})  the run under the pointer, anywhere on the page; runId null where there is none
+ * "pins"   ()                 other runs are picked
+ * "theme"  (theme)            light or dark
+ */
+(() => {
+  "use strict";
+  const inpca = (window.inpca = window.inpca || {});
+  const listeners = new Map();
+
+  inpca.on = (event, listener) => {
+    listeners.set(event, [...(listeners.get(event) || []), listener]);
+  };
+
+  inpca.emit = (event, ...details) => {
+    for (const listener of listeners.get(event) || []) listener(...details);
+  };
+})();

@@ -1,0 +1,38 @@
+/* Everything the page knows, in one place; whoever changes it says so with an event or a drawing. */
+(() => {
+  "use strict";
+  const inpca = (window.inpca = window.inpca || {});
+
+  inpca.state = {
+    // What is looked at.
+    study: null,
+    style: null,
+    split: "train",
+    constraints: [],
+    references: "project",
+    automatic: true,
+    mask: new Uint8Array(0),
+    kept: new Set(),
+    // How.
+    theme: "light",
+    chosenTheme: "",
+    colorBy: "model:progress",
+    axes: [1, 2, 3],
+    camera: null,
+    picked: new Set(),
+    hidden: new Set(),
+    hovered: null,
+    // The embedding on screen, and what follows from it.
+    scene: null,
+    embeddedName: "",
+    colouring: null,
+    passes: () => false,
+    isShown: () => false,
+    isOpening: true,
+  };
+
+  inpca.byId = (id) => document.getElementById(id);
+
+  /** Set a Dash component's properties from outside a callback. */
+  inpca.setProps = (id, properties) => window.dash_clientside.set_props(id, properties);
+})();

@@ -1,0 +1,125 @@
+/* From the state to the screen: which runs are shown, the picture, its legend, and the head line. */
+(() => {
+  "use strict";
+  const inpca = (window.inpca = window.inpca || {});
+  const { state } = inpca;
+  const { byId } = inpca;
+  let drawTimer = null;
+  let nOffered = 0;
+
+  /** Which runs of the scene are drawn: those that pass the filters and are not hidden by the legend. */
+  inpca.decideShown = () => {
+    const { scene, study, style, hidden } = state;
+    if (!scene) return;
+    const colouring = inpca.colouring(study, scene, state.colorBy, style);
+    const isHidden = (run) => colouring.kind === "levels" && hidden.has(colouring.entries[colouring.entryOfRun(run)].name);
+    state.passes = (run) => state.mask[inpca.row(study, scene.run_ids[run])] === 1;
+    state.isShown = (run) => state.passes(run) && !isHidden(run);
+    state.colouring = colouring;
+  };
+
+  /** The picture of an embedding under the present view: everything that 40-traces.js needs, and nothing else. */
+  inpca.pictureOf = (scene, colouring, isShown) => {
+    const { axes, picked, hovered, style, theme, camera } = state;
+    return { scene, colouring, isShown, axes, picked, hovered, style, theme, camera, showReferences: state.references !== "hide" };
+  };
+
+  inpca.draw = () => {
+    clearTimeout(drawTimer);
+    inpca.decideShown();
+    const { scene, colouring } = state;
+    if (scene) {
+      inpca.hideDetail();
+      inpca.drawLegend(byId("legend"), colouring, scene.run_ids.map((_, run) => run).filter(state.passes), state.hidden, toggleEntry);
+      byId("picture").setAttribute("aria-label", `3D InPCA embedding coloured by ${colouring.label}. ${inpca.spokenSummary(scene)}`);
+      const shown = inpca.pictureOf(scene, colouring, state.isShown);
+      inpca.picture.draw(shown);
+      inpca.emit("draw", shown);
+    }
+    inpca.updateHeadline();
+  };
+
+  /** Draw unless another drawing comes within the given time: two cost more than the embedding between them. */
+  inpca.drawSoon = (milliseconds) => {
+    clearTimeout(drawTimer);
+    drawTimer = setTimeout(inpca.draw, milliseconds);
+  };
+
+  inpca.updateHeadline = () => {
+    const { scene, study } = state;
+    if (!study || !study.study) return;
+    inpca.showCounts({
+      shown: scene ? scene.run_ids.filter((_, run) => state.isShown(run)).length : 0,
+      embedded: scene ? scene.run_ids.length : 0,
+      total: study.run_ids.length,
+      leftOut: study.problems.length,
+    });
+    const isWanted = inpca.count(state.mask) > 0 && inpca.wantedName() !== state.embeddedName;
+    const isOnItsWay = inpca.asker.askedName() === inpca.wantedName();
+    byId("stale-badge").hidden = !(scene && isWanted);
+    byId("stale-badge").title = scene ? `The picture shows ${scene.split}, ${scene.run_ids.length} runs` : "";
+    inpca.setProps("embed-button", { disabled: !isWanted || isOnItsWay, variant: isWanted && !isOnItsWay ? "filled" : "light" });
+    if (!isWanted) inpca.setProps("embed-button", { children: "Re-embed" });
+  };
+
+  /** Components that came with the scene are what an axis can show, beside the one it has been set to. */
+  inpca.offerComponents = () => {
+    const n = Math.max(state.scene.n_components, ...state.axes);
+    if (n === nOffered) return;
+    nOffered = n;
+    const data = Array.from({ length: n }, (_, index) => String(index + 1));
+    for (const axis of ["axis-x", "axis-y", "axis-z"]) inpca.setProps(axis, { data });
+  };
+
+  const toggleEntry = (name, isolate) => {
+    const others = state.colouring.entries.map((entry) => entry.name).filter((other) => other !== name);
+    if (isolate) {
+      const isIsolated = others.length > 0 && others.every((other) => state.hidden.has(other)) && !state.hidden.has(name);
+      state.hidden = new Set(isIsolated ? [] : others);
+    } else if (!state.hidden.delete(name)) state.hidden.add(name);
+    inpca.draw();
+  };
+
+  const onHover = (model, box) => {
+    const { scene } = state;
+    const isOver = model !== null && scene;
+    inpca.emit("hover", { runId: isOver ? scene.run_ids[scene.arrays.run[model]] : null, model, source: "picture", box });
+    if (isOver) inpca.showDetail(scene, state.study, state.style, model, box);
+    else inpca.hideDetail();
+  };
+
+  const onCamera = (camera) => {
+    state.camera = camera;
+    inpca.writeAddress();
+  };
+
+  inpca.attachMainPicture = () => {
+    inpca.picture = inpca.picture || inpca.makePicture(byId("picture"), {
+      onHover,
+      onCamera,
+      onDrawn: (picture) => inpca.emit("drawn", picture),
+    });
+  };
+
+  inpca.resetView = () => {
+    state.camera = null;
+    inpca.picture.forgetCamera();
+    inpca.draw();
+    inpca.writeAddress();
+  };
+
+  /** Choosing a component that another axis shows swaps the two: three axes always show three components. */
+  inpca.paint = (colorBy, chosen) => {
+    const axes = chosen.map((component, index) => (component >= 1 ? component : state.axes[index]));
+    const changed = axes.findIndex((component, index) => component !== state.axes[index]);
+    const twin = axes.findIndex((component, index) => index !== changed && component === axes[changed]);
+    if (changed >= 0 && twin >= 0) {
+      axes[twin] = state.axes[changed];
+      inpca.setProps(`axis-${"xyz"[twin]}`, { value: String(axes[twin]) });
+    }
+    if (colorBy !== state.colorBy) state.hidden = new Set();
+    Object.assign(state, { colorBy, axes });
+    inpca.draw();
+    inpca.writeAddress();
+  };
+})();

@@ -1,0 +1,51 @@
+"""The page's skeleton: pure, the same for every visitor; callbacks and assets fill it. One module per region."""
+
+from __future__ import annotations
+
+import dash_mantine_components as dmc
+from dash import dcc, html
+
+from dashboard import text, theme
+from dashboard.ids import Page, Status
+from dashboard.layout.header import header
+from dashboard.layout.rails import filter_rail, panel_rail
+from dashboard.layout.stage import stage
+from dashboard.layout.table import run_table
+
+__all__ = ["page"]
+
+
+def page(device: str) -> dmc.MantineProvider:
+    """The whole page, empty: header, filters, picture, panels, run table, status line."""
+    return dmc.MantineProvider(
+        id=Page.PROVIDER,
+        defaultColorScheme="auto",
+        theme={"primaryColor": "indigo", "fontFamily": theme.FONT, "defaultRadius": "sm"},
+        children=[
+            dcc.Location(id=Page.LOCATION, refresh=False),
+            dcc.Store(id=Page.STUDY_DATA),
+            dcc.Store(id=Page.STYLE_DATA, data={**theme.style(), "stages": text.STAGES, "labels": text.COLUMN_LABELS}),
+            html.Div(
+                [header(), _workplace(), run_table(), _status_line(device)],
+                className="page",
+                id="page",
+                **{"data-state": "loading"},
+            ),
+            html.Div(id=Page.ANNOUNCER, className="visually-hidden", **{"aria-live": "polite"}),
+        ],
+    )
+
+
+def _workplace() -> html.Main:
+    return html.Main([filter_rail(), stage(), panel_rail()], className="workplace")
+
+
+def _status_line(device: str) -> html.Footer:
+    return html.Footer(
+        [
+            html.Span("starting", id=Status.LINE, role="status"),
+            html.Span(className="spacer"),
+            html.Span(device, className="device", title="Where distances are computed"),
+        ],
+        className="statusbar",
+    )

@@ -1,0 +1,54 @@
+"""The top bar: which study, how much of it, and what the page shows."""
+
+from __future__ import annotations
+
+import dash_mantine_components as dmc
+from dash import html
+
+from dashboard import text
+from dashboard.ids import Header
+from dashboard.layout.parts import link_button
+
+
+def header() -> html.Header:
+    """The top bar."""
+    return html.Header(
+        [
+            html.H1([html.Span(className="brand-mark", **{"aria-hidden": "true"}), text.TITLE]),
+            dmc.Select(
+                id=Header.STUDY,
+                size="xs",
+                w=250,
+                allowDeselect=False,
+                searchable=True,
+                placeholder="No study",
+                comboboxProps={"width": 320, "position": "bottom-start"},
+                **{"aria-label": "Study"},
+            ),
+            dmc.SegmentedControl(id=Header.SPLIT, size="xs", value="train", data=["train", "test"]),
+            html.Div(
+                [
+                    html.Span("", id=Header.COUNTS, className="counts"),
+                    link_button("", Header.LEFT_OUT, hidden=True),
+                    html.Span("stale", id=Header.STALE, className="badge stale", hidden=True),
+                ],
+                className="headline",
+                role="status",
+            ),
+            dmc.Button("Re-embed", id=Header.EMBED, size="compact-xs", variant="light", disabled=True),
+            dmc.Switch(id=Header.AUTOMATIC, label="automatic", size="xs", checked=True),
+            html.Div(className="spacer"),
+            html.Div(
+                [_rail_toggle("filters", "Filters"), _rail_toggle("panels", "Panels"), _rail_toggle("table", "Runs")],
+                className="rail-toggles",
+                role="group",
+                **{"aria-label": "Show or hide parts of the page"},
+            ),
+            html.Button("◐", id=Header.THEME, className="icon-button", title="Light or dark", type="button"),
+        ],
+        className="topbar",
+    )
+
+
+def _rail_toggle(part: str, label: str) -> html.Button:
+    return html.Button(label, type="button", className="rail-toggle", **{"data-toggle": part, "aria-pressed": "true"})

@@ -1,0 +1,85 @@
+"""The border: what the browser sends is parsed once, each field with its rule, and refusals are named."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import flask
+
+from dashboard.run_mask import selected_runs
+from engine.errors import EngineError, InvalidSpecError, SceneNotReadyError, StudyNotFoundError
+from engine.store import Study
+from engine.values import EmbeddingSpec
+
+MAXIMUM_CLIENT_LENGTH = 64
+IMMUTABLE = "public, max-age=31536000, immutable"
+
+AddRoute = Callable[[str, str], Callable[[Callable[..., Any]], Callable[..., Any]]]
+"""``@route(path, method)``: adds a view under the app's prefix, its named errors turned into 4xx answers."""
+
+
+class StaleStudyError(EngineError):
+    """The page shows a study that has changed on disk since."""
+
+
+class Question:
+    """The border: a JSON body whose fields are parsed once, each with its rule."""
+
+    def __init__(self, body: Any) -> None:
+        if not isinstance(body, dict):
+            raise InvalidSpecError("The request must be a JSON object.")
+        self._body = body
+
+    def text(self, name: str) -> str:
+        value = self._body.get(name)
+        if not isinstance(value, str) or len(value) > (MAXIMUM_CLIENT_LENGTH if name == "client" else 4096):
+            raise InvalidSpecError(f"{name} must be a short text.")
+        return value
+
+    def number(self, name: str) -> float:
+        value = self._body.get(name)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise InvalidSpecError(f"{name} must be a finite number.")
+        return float(value)
+
+    def spec(self, study: Study) -> EmbeddingSpec:
+        if self.text("fingerprint") != study.fingerprint:
+            raise StaleStudyError(f"Study {study.study_id} has changed on disk: reload the page to see its runs.")
+        split = self.text("split")
+        if split not in study.splits:
+            raise InvalidSpecError(f"Study {study.study_id} has no split {split!r}; it has {sorted(study.splits)}.")
+        return EmbeddingSpec(
+            study_id=study.study_id,
+            split=split,
+            run_ids=selected_runs(self.text("mask"), list(study.runs.index)),
+            fit_references=self._body.get("fit_references") is True,
+        )
+
+
+def guarded(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn the engine's named errors into a 4xx answer with their text; anything else stays a logged 500."""
+
+    @wraps(view)
+    def answer(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return view(*args, **kwargs)
+        except EngineError as error:
+            code = next((code for kind, code in _CODES.items() if isinstance(error, kind)), 400)
+            return {"error": str(error), "kind": type(error).__name__}, code
+
+    return answer
+
+
+_CODES = {StaleStudyError: 409, StudyNotFoundError: 404, SceneNotReadyError: 404}
+
+
+def immutable(body: bytes, mimetype: str, encoding: str = "") -> flask.Response:
+    """An answer that never changes under its address."""
+    response = flask.Response(body, mimetype=mimetype)
+    response.headers["Cache-Control"] = IMMUTABLE
+    if encoding:
+        response.headers["Content-Encoding"] = encoding
+    return response
