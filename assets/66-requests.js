@@ -36,8 +36,15 @@
     return body;
   };
 
-  const post = (path, body) =>
-    reach(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  const jsonPost = (body) => ({ method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+
+  const post = (path, body) => reach(path, jsonPost(body));
+
+  const fetchPreview = async (question) => {
+    const response = await fetch(inpca.address("api/previews"), jsonPost(question));
+    if (!response.ok) throw new Lost();
+    return inpca.decodeScene(await response.arrayBuffer());
+  };
 
   inpca.reach = reach;
   inpca.post = post;
@@ -62,7 +69,8 @@
 
     /**
      * Ask for the embedding of a selection.
-     * listener: onStatus(status, ms), onScene(scene, ms), onExpensive(seconds), onRefused(error), onLost().
+     * listener: onStatus(status, ms), onScene(scene, ms), onExpensive(seconds), onRefused(error), onLost(), and where wanted
+     * onPreview(scene, ms): something approximate to look at until the scene comes.
      */
     const ask = async (name, question, limit, listener) => {
       if (askedName() === name) return;
@@ -77,6 +85,12 @@
         let status = await post("api/scenes", { ...question, limit, client });
         if (mine !== turn) return;
         asked = null;
+        if (status.preview && status.state !== "done") {
+          // Beside the exact computation, never in its way: what comes too late or fails is of no interest.
+          fetchPreview(question)
+            .then((preview) => mine === turn && !scene && listener.onPreview?.(preview, sinceThen()))
+            .catch(() => {});
+        }
         if (status.state === "expensive") return listener.onExpensive(status.predicted);
         running = { name, key: status.key };
         while (status.state === "queued" || status.state === "running") {

@@ -136,7 +136,7 @@
         fit_references: isFitted(),
       },
       limit,
-      { onStatus, onScene: (scene, ms) => accept(scene, name, ms), onExpensive, onRefused, onLost },
+      { onStatus, onPreview, onScene: (scene, ms) => accept(scene, name, ms), onExpensive, onRefused, onLost },
     );
     inpca.updateHeadline();
   };
@@ -148,16 +148,32 @@
     inpca.showProgress(state.style.stages[status.stage || status.state] || "Working", status.fraction, status.remaining);
   };
 
-  const accept = (scene, name, milliseconds) => {
-    setBusy(false);
+  /** Put another embedding on screen; name is that of the question it answers exactly, or empty. */
+  const show = (scene, name) => {
     const previous = state.scene;
     state.scene = inpca.orient(scene, previous);
     state.embeddedName = name;
     state.isOpening = false;
+    byId("page").toggleAttribute("data-preview", scene.is_preview);
     inpca.hideNotice();
     inpca.emit("scene", scene, previous);
     inpca.offerComponents();
     inpca.draw();
+  };
+
+  /** Approximate: the panels keep what they had, faint, and the badge says so until the exact scene replaces it. */
+  const onPreview = (scene, milliseconds) => {
+    show(scene, "");
+    byId("status-line").textContent = [
+      `preview of ${inpca.format(scene.n_models)} checkpoints in ${(milliseconds / 1000).toFixed(2)} s`,
+      `estimated error ${inpca.previewError(scene)} of the first axis`,
+      inpca.asker.askedName() ? "the exact embedding follows" : "re-embed for the exact one",
+    ].join(" · ");
+  };
+
+  const accept = (scene, name, milliseconds) => {
+    setBusy(false);
+    show(scene, name);
     // The picture first; the panels a frame later.
     requestAnimationFrame(() => setTimeout(() => state.scene === scene && inpca.drawPanels(scene, state.style, state.theme)));
     document.querySelector(".device").textContent = scene.device;
@@ -218,6 +234,12 @@
     ]
       .filter(Boolean)
       .join(" · ");
+  };
+
+  /** Estimated error of a preview in the components on the axes, in words. */
+  inpca.previewError = (scene) => {
+    const errors = state.axes.map((component) => scene.diagnostics.error_estimate[component - 1] ?? 0);
+    return `${Number((100 * Math.max(...errors)).toPrecision(1))} %`;
   };
 
   inpca.spokenSummary = (scene) => {

@@ -56,8 +56,10 @@
     });
     const isWanted = inpca.count(state.mask) > 0 && inpca.wantedName() !== state.embeddedName;
     const isOnItsWay = inpca.asker.askedName() === inpca.wantedName();
-    byId("stale-badge").hidden = !(scene && isWanted);
-    byId("stale-badge").title = scene ? `The picture shows ${scene.split}, ${scene.run_ids.length} runs` : "";
+    const badge = byId("stale-badge");
+    badge.hidden = !(scene && isWanted);
+    badge.textContent = scene?.is_preview ? `preview, error ≲ ${inpca.previewError(scene)}` : "stale";
+    badge.title = scene ? `The picture shows ${scene.split}, ${scene.run_ids.length} runs` : "";
     inpca.setProps("embed-button", { disabled: !isWanted || isOnItsWay, variant: isWanted && !isOnItsWay ? "filled" : "light" });
     if (!isWanted) inpca.setProps("embed-button", { children: "Re-embed" });
   };

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard.figures import PANEL_FIGURES
-from engine.values import Embedding, Scene
+from engine.values import Embedding, FloatArray, PreviewEmbedding, PreviewScene, Scene
 
 MAGIC = b"INP1"
 ALIGNMENT = 8
@@ -28,6 +28,40 @@ ALIGNMENT = 8
 
 def encode_scene(scene: Scene) -> bytes:
     """Serialise a scene with its panels' figures."""
+    embedding = scene.embedding
+    return _encode(
+        scene,
+        {
+            "n_capped": scene.n_capped,
+            "device": scene.device,
+            "is_streamed": scene.is_streamed,
+            "is_preview": False,
+            "diagnostics": {
+                **_curves(embedding, embedding.explained_variance),
+                "residual": _finite(embedding.residual),
+            },
+            "panels": {name: make(embedding) for name, make in PANEL_FIGURES.items()},
+        },
+    )
+
+
+def encode_preview(scene: PreviewScene) -> bytes:
+    """Serialise what can be shown before a scene is there: no panels, and the error estimate of each component."""
+    embedding = scene.embedding
+    variance = np.cumsum(embedding.eigenvalues) / embedding.trace if embedding.trace else embedding.eigenvalues
+    return _encode(
+        scene,
+        {
+            "is_preview": True,
+            "diagnostics": {
+                **_curves(embedding, variance),
+                "error_estimate": embedding.error_estimate.tolist(),
+            },
+        },
+    )
+
+
+def _encode(scene: Scene | PreviewScene, rest: dict[str, Any]) -> bytes:
     run_ids = list(dict.fromkeys(scene.models["run_id"]))
     arrays = _model_arrays(scene.models, run_ids)
     arrays["coordinates"] = scene.embedding.coordinates.astype("<f4")
@@ -42,12 +76,8 @@ def encode_scene(scene: Scene) -> bytes:
         "run_ids": run_ids,
         "n_models": scene.embedding.n_models,
         "n_components": scene.embedding.n_components,
-        "n_capped": scene.n_capped,
-        "device": scene.device,
         "seconds": scene.seconds,
-        "is_streamed": scene.is_streamed,
-        "diagnostics": _diagnostics(scene.embedding),
-        "panels": {name: make(scene.embedding) for name, make in PANEL_FIGURES.items()},
+        **rest,
     }
     return _frame(header, arrays)
 
@@ -64,12 +94,11 @@ def _model_arrays(models: pd.DataFrame, run_ids: list[str]) -> dict[str, np.ndar
     return arrays
 
 
-def _diagnostics(embedding: Embedding) -> dict[str, Any]:
+def _curves(embedding: Embedding | PreviewEmbedding, variance: FloatArray) -> dict[str, Any]:
     return {
         "signature": embedding.signature.tolist(),
         "explained_stress": embedding.explained_stress.tolist(),
-        "explained_variance": [_finite(value) for value in embedding.explained_variance],
-        "residual": _finite(embedding.residual),
+        "explained_variance": [_finite(value) for value in variance],
     }
 
 

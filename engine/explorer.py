@@ -134,6 +134,15 @@ class Explorer:
         builder = self._builder
         return None if builder is None else builder.preview(scene_key(spec, study), spec, study)
 
+    def can_preview(self, spec: EmbeddingSpec) -> bool:
+        """Whether :meth:`preview` would have something to show now.
+
+        Raises:
+            EngineError: as :meth:`request`.
+        """
+        study = self.study(spec.study_id)
+        return self._builder is not None and self._builder.can_preview(answerable(spec, study), study)
+
     def wait(self, key: str, timeout: float | None = None) -> JobStatus:
         """Block until the computation is over or ``timeout`` seconds have passed."""
         return self._jobs.wait(key, timeout) or self.status(key)

@@ -124,11 +124,17 @@ class SceneBuilder:
             is_streamed=distances.is_streamed,
         )
 
+    def can_preview(self, spec: EmbeddingSpec, study: Study) -> bool:
+        """Whether everything that a preview needs is in memory."""
+        return self.previews.find(spec, study) is not None and all(
+            self._knows_progress(study, spec.split, run_id) for run_id in spec.run_ids
+        )
+
     def preview(self, key: str, spec: EmbeddingSpec, study: Study) -> PreviewScene | None:
         """What can be said of a scene within milliseconds; None where that is nothing."""
         began = time.perf_counter()
         preview = self.previews.find(spec, study)
-        if preview is None or not all(self._knows_progress(study, spec.split, run_id) for run_id in spec.run_ids):
+        if preview is None or not self.can_preview(spec, study):
             return None
         from engine.inpca import project
 

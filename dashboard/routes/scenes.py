@@ -11,12 +11,16 @@ from typing import Any
 import flask
 
 from dashboard.routes.border import AddRoute, Question, immutable
-from dashboard.scene_payload import encode_scene
+from dashboard.scene_payload import encode_preview, encode_scene
+from engine.errors import SceneNotReadyError
 from engine.explorer import Explorer
 from engine.values import JobStatus
 
 PATIENCE_SECONDS = 0.25
 """How long an answer waits for a computation: short enough to feel immediate, long enough to save a round trip."""
+
+PREVIEW_SECONDS = 0.4
+"""A selection that is predicted to take longer is previewed meanwhile; a quicker one would only be drawn twice."""
 
 
 def add_scene_routes(route: AddRoute, explorer: Explorer) -> None:
@@ -28,10 +32,21 @@ def add_scene_routes(route: AddRoute, explorer: Explorer) -> None:
         study = explorer.study(question.text("study"))
         spec = question.spec(study)
         predicted = explorer.predicted_seconds(spec)
+        preview = predicted > PREVIEW_SECONDS and explorer.can_preview(spec)
         if predicted > question.number("limit"):
-            return {"state": "expensive", "predicted": predicted}
+            return {"state": "expensive", "predicted": predicted, "preview": preview}
         status = explorer.request(spec, client=question.text("client"))
-        return _status(explorer.wait(status.key, PATIENCE_SECONDS) if not status.is_over else status, predicted)
+        if not status.is_over and not preview:
+            status = explorer.wait(status.key, PATIENCE_SECONDS)
+        return {**_status(status), "predicted": predicted, "preview": preview}
+
+    @route("api/previews", "POST")
+    def fetch_preview() -> Any:
+        question = Question(flask.request.get_json())
+        scene = explorer.preview(question.spec(explorer.study(question.text("study"))))
+        if scene is None:
+            raise SceneNotReadyError("There is no preview of this selection yet: ask for its embedding.")
+        return flask.Response(encode_preview(scene), mimetype="application/octet-stream")
 
     @route("api/scenes/<key>/status", "GET")
     def scene_status(key: str) -> Any:
@@ -46,7 +61,7 @@ def add_scene_routes(route: AddRoute, explorer: Explorer) -> None:
         return immutable(encode_scene(explorer.scene(key)), "application/octet-stream")
 
 
-def _status(status: JobStatus, predicted: float | None = None) -> dict[str, Any]:
+def _status(status: JobStatus) -> dict[str, Any]:
     return {
         "key": status.key,
         "state": status.state,
@@ -55,5 +70,4 @@ def _status(status: JobStatus, predicted: float | None = None) -> dict[str, Any]
         "elapsed": status.elapsed,
         "remaining": status.remaining,
         "message": status.message,
-        "predicted": predicted,
     }
