@@ -1,4 +1,4 @@
-/* Which runs pass: filters over the study's columns, and the bit mask that tells the server. */
+/* Which runs pass: constraints over the study's columns, what each leaves, and the bit mask that tells the server. */
 (() => {
   "use strict";
   const inpca = (window.inpca = window.inpca || {});
@@ -25,6 +25,7 @@
     });
 
   const passes = (study, constraint) => {
+    if (constraint.kind === "search") return inpca.matches(study, constraint.words);
     const values = inpca.column(study, constraint.name);
     if (constraint.kind === "levels") return (run) => constraint.chosen.has(values.levels[values.level[run]]);
     return (run) => {
@@ -41,14 +42,79 @@
     );
   };
 
-  /** The filter whose removal lets most runs back in: what to suggest when nothing is left. */
-  inpca.loosestConstraint = (study, constraints, kept) => {
-    const gains = constraints.map((constraint) => {
-      const others = constraints.filter((other) => other !== constraint);
-      return inpca.count(inpca.passingRuns(study, others, kept));
+  /**
+   * Map from the name of each filter to how many runs each of its levels, values or bins would let through: counted
+   * over the runs that pass all the other constraints, so that a filter shows what choosing in it would bring.
+   */
+  inpca.filterCounts = (study, constraints, kept) => {
+    const tests = constraints.map((constraint) => ({ name: constraint.name, test: passes(study, constraint) }));
+    const counts = new Map(study.filters.map((filter) => [filter.name, new Array(inpca.partCount(filter)).fill(0)]));
+    const partOf = study.filters.map((filter) => partsOf(study, filter));
+    study.run_ids.forEach((runId, run) => {
+      if (kept.size && !kept.has(runId)) return;
+      const failed = tests.filter(({ test }) => !test(run));
+      if (failed.length > 1) return;
+      study.filters.forEach((filter, index) => {
+        const part = partOf[index][run];
+        if (part >= 0 && (failed.length === 0 || failed[0].name === filter.name)) counts.get(filter.name)[part] += 1;
+      });
     });
-    const best = gains.indexOf(Math.max(...gains));
-    return gains[best] > 0 ? { constraint: constraints[best], gain: gains[best] } : null;
+    return counts;
+  };
+
+  /** Pills of a filter, or bars of its histogram. */
+  inpca.partCount = (filter) => {
+    if (filter.kind === "levels") return filter.levels.length;
+    return filter.discrete ? filter.stops.length : filter.stops.length - 1;
+  };
+
+  /** (run,) which pill or bar of a filter each run belongs to; -1 for none. */
+  const partsOf = (study, filter) => {
+    if (!filter.parts) {
+      const column = inpca.column(study, filter.name);
+      if (filter.kind === "levels") {
+        const order = column.levels.map((level) => filter.levels.indexOf(level));
+        filter.parts = Int32Array.from(column.level, (level) => order[level]);
+      } else filter.parts = Int32Array.from(column.numbers, (number) => (number === null ? -1 : barOf(filter, number)));
+    }
+    return filter.parts;
+  };
+
+  /** Bars between two stops hold their upper one, the first its lower one too: as dashboard/filters.py cuts them. */
+  const barOf = ({ stops, discrete }, number) => {
+    const at = stops.findIndex((stop) => number <= stop);
+    return discrete ? at : Math.max(0, at - 1);
+  };
+
+  /** Which stops of a range's constraint are its ends; the whole range where there is none. */
+  inpca.rangeEnds = (filter, constraint) =>
+    constraint ? [filter.stops.indexOf(constraint.low), filter.stops.indexOf(constraint.high)] : [0, filter.stops.length - 1];
+
+  /** What narrows the study by a list of runs is a constraint like the others, as far as words go. */
+  inpca.keptConstraint = (kept) => (kept.size ? [{ kind: "kept", name: null, size: kept.size }] : []);
+
+  /** The constraint whose removal lets most runs back in: what to suggest when nothing is left. */
+  inpca.loosestConstraint = (study, constraints, kept) => {
+    const candidates = [...constraints, ...inpca.keptConstraint(kept)].map((constraint) => {
+      const others = constraints.filter((other) => other !== constraint);
+      const stillKept = constraint.kind === "kept" ? new Set() : kept;
+      return { constraint, gain: inpca.count(inpca.passingRuns(study, others, stillKept)) };
+    });
+    const best = candidates.reduce((most, next) => (next.gain > most.gain ? next : most), { gain: 0 });
+    return best.gain > 0 ? best : null;
+  };
+
+  /** A constraint in words: what it is on, what it asks for, and what it is called in a sentence. */
+  inpca.constraintWords = (study, constraint) => {
+    if (constraint.kind === "search") return { subject: "search", wish: constraint.text, phrase: "the search text" };
+    if (constraint.kind === "kept") {
+      return { subject: "picked runs", wish: `only ${inpca.format(constraint.size)}`, phrase: "the choice of picked runs" };
+    }
+    const subject = inpca.column(study, constraint.name).label;
+    const phrase = `the filter on ${subject}`;
+    if (constraint.kind === "levels") return { subject, wish: [...constraint.chosen].join(", "), phrase };
+    const [low, high] = [inpca.format(constraint.low), inpca.format(constraint.high)];
+    return { subject, wish: low === high ? low : `${low} to ${high}`, phrase };
   };
 
   inpca.count = (mask) => mask.reduce((sum, bit) => sum + bit, 0);

@@ -14,6 +14,8 @@
     return element;
   };
 
+  inpca.make = make;
+
   /** kind: empty, hint or error; button: {label, action} or nothing. */
   inpca.showNotice = (kind, title, advice, button) => {
     const notice = byId("notice");

@@ -9,6 +9,7 @@
     style: null,
     split: "train",
     constraints: [],
+    search: "",
     references: "project",
     automatic: true,
     mask: new Uint8Array(0),

@@ -112,11 +112,10 @@
       return;
     }
     const { constraint, gain } = loosest;
-    const label = inpca.column(state.study, constraint.name).label;
-    const everything = constraint.kind === "levels" ? [] : [0, constraint.stops.length - 1];
-    inpca.showNotice("hint", "No run passes the filters.", `Without the filter on ${label}, ${gain} would.`, {
-      label: `drop the filter on ${label}`,
-      action: () => setProps({ type: `filter-${constraint.kind}`, name: constraint.name }, { value: everything }),
+    const { phrase } = inpca.constraintWords(state.study, constraint);
+    inpca.showNotice("hint", "No run passes the filters.", `Without ${phrase}, ${inpca.format(gain)} would.`, {
+      label: `drop ${phrase}`,
+      action: () => inpca.dropConstraint(constraint),
     });
   };
 

@@ -15,20 +15,6 @@
       return row;
     });
 
-  const describeRanges = (study, rangeValues) => {
-    for (const filter of study.filters.filter((entry) => entry.kind === "range")) {
-      const [first, last] = rangeValues[filter.name] || [0, filter.stops.length - 1];
-      const isFull = first <= 0 && last >= filter.stops.length - 1;
-      const text = document.querySelector(`[data-range="${CSS.escape(filter.name)}"]`);
-      if (text) text.textContent = isFull ? "" : `${inpca.format(filter.stops[first])} to ${inpca.format(filter.stops[last])}`;
-      const bars = document.querySelectorAll(`[data-histogram="${CSS.escape(filter.name)}"] .bar`);
-      bars.forEach((bar, index) => {
-        const isInside = filter.discrete ? index >= first && index <= last : index >= first && index < last;
-        bar.classList.toggle("outside", !isInside);
-      });
-    }
-  };
-
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     inpca: {
       explore: (study, split, references, levelValues, rangeValues, automatic, levelIds, rangeIds, style) => {
@@ -37,9 +23,10 @@
         if (isNew) inpca.openStudy(study, style);
         if (!study.study) return isNew ? [] : unchanged();
         if (isNew) window.dash_ag_grid.getApiAsync("run-table").then(inpca.connectTable);
-        const ranges = named(rangeIds, rangeValues);
-        const constraints = inpca.constraints(study, named(levelIds, levelValues), ranges);
-        describeRanges(study, ranges);
+        const constraints = [
+          ...inpca.constraints(study, named(levelIds, levelValues), named(rangeIds, rangeValues)),
+          ...inpca.searchConstraint(study, inpca.state.search),
+        ];
         inpca.select({ constraints, split, references, automatic });
         return isNew ? rows(study) : unchanged();
       },
@@ -59,7 +46,6 @@
     "theme-toggle": () => inpca.toggleTheme(),
     "only-picked": () => inpca.keepOnlyPicked(),
     "clear-picked": () => inpca.keepAll(),
-    "clear-filters": () => inpca.keepAll(),
     "left-out": () => document.getElementById("problems").scrollIntoView({ block: "nearest" }),
   };
 

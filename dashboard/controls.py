@@ -12,6 +12,9 @@ from dashboard.filters import Filter, LevelsFilter, RangeFilter
 from dashboard.ids import levels_filter, range_filter
 from dashboard.view_state import ViewState
 
+MAXIMUM_PILLS_AT_ONCE = 14
+"""A category with more levels shows this many, those that are chosen, and a button for the rest."""
+
 
 def filter_controls(filters: tuple[Filter, ...], view: ViewState) -> list[Any]:
     """One titled control per filter, set to what the view says; names that the study lacks are ignored."""
@@ -27,7 +30,10 @@ def filter_controls(filters: tuple[Filter, ...], view: ViewState) -> list[Any]:
 def _levels_control(entry: LevelsFilter, chosen: tuple[str, ...]) -> html.Fieldset:
     chips = [
         dmc.Chip(
-            [level, html.Span(str(count), className="pill-count")],
+            [
+                html.Bdi(level, className="pill-name"),
+                html.Span(f"{count:,}", className="pill-count", **{"data-part": ""}),
+            ],
             value=level,
             size="xs",
             radius="sm",
@@ -35,32 +41,33 @@ def _levels_control(entry: LevelsFilter, chosen: tuple[str, ...]) -> html.Fields
         )
         for level, count in zip(entry.levels, entry.counts, strict=True)
     ]
-    return html.Fieldset(
-        [
-            html.Legend(text.label(entry.name)),
-            html.Div(
-                dmc.ChipGroup(
-                    chips,
-                    id=levels_filter(entry.name),
-                    multiple=True,
-                    value=[level for level in chosen if level in entry.levels],
-                ),
-                className="pills",
-            ),
-        ],
-        className="filter",
+    pills = html.Div(
+        dmc.ChipGroup(
+            chips,
+            id=levels_filter(entry.name),
+            multiple=True,
+            value=[level for level in chosen if level in entry.levels],
+        ),
+        className="pills",
     )
+    n_more = len(entry.levels) - MAXIMUM_PILLS_AT_ONCE
+    more = html.Button(
+        f"{n_more} more",
+        type="button",
+        className="link-button",
+        hidden=n_more <= 0,
+        **{"data-more": f"{n_more} more", "aria-expanded": "false"},
+    )
+    return _filter(entry.name, [pills, more])
 
 
 def _range_control(entry: RangeFilter, limits: tuple[float, float] | None) -> html.Fieldset:
     last = len(entry.stops) - 1
     name = text.label(entry.name)
     low, high = entry.enclosing_stops(*limits) if limits else (0, last)
-    return html.Fieldset(
+    return _filter(
+        entry.name,
         [
-            html.Legend(
-                [name, html.Span("", className="range-text", **{"data-range": entry.name, "aria-live": "polite"})]
-            ),
             _histogram(entry),
             dmc.RangeSlider(
                 id=range_filter(entry.name),
@@ -76,9 +83,41 @@ def _range_control(entry: RangeFilter, limits: tuple[float, float] | None) -> ht
                 thumbFromLabel=f"{name}, lowest",
                 thumbToLabel=f"{name}, highest",
             ),
-            html.Div([html.Span(_short(entry.stops[0])), html.Span(_short(entry.stops[-1]))], className="limits"),
+            html.Div(
+                [
+                    html.Span(_short(entry.stops[0])),
+                    html.Span("log" if entry.is_logarithmic else ""),
+                    html.Span(_short(entry.stops[-1])),
+                ],
+                className="limits",
+            ),
+        ],
+    )
+
+
+def _filter(name: str, body: list[Any]) -> html.Fieldset:
+    """A titled group that can be folded and reset (assets/82-filter-rail.js)."""
+    label = text.label(name)
+    return html.Fieldset(
+        [
+            html.Div(
+                [
+                    html.Button(html.Bdi(label), type="button", className="filter-name", **{"aria-expanded": "true"}),
+                    html.Span("", className="range-text", **{"aria-live": "polite"}),
+                    html.Button(
+                        "reset",
+                        type="button",
+                        className="link-button",
+                        hidden=True,
+                        **{"data-reset": "", "aria-label": f"reset {label}"},
+                    ),
+                ],
+                className="filter-head",
+            ),
+            html.Div(body, className="filter-body"),
         ],
         className="filter",
+        **{"data-filter": name, "aria-label": label},
     )
 
 
@@ -86,14 +125,15 @@ def _histogram(entry: RangeFilter) -> html.Div:
     highest = max(entry.counts) or 1
     bars = [
         html.Span(
+            html.Span(className="passing"),
             className="bar",
             style={"height": f"{100 * count / highest:.0f}%"},
-            title=f"{_bar_name(entry, index)}: {count} runs",
+            **{"data-part": str(count), "data-values": _bar_name(entry, index)},
         )
         for index, count in enumerate(entry.counts)
     ]
     kind = "histogram discrete" if entry.discrete else "histogram"
-    return html.Div(bars, className=kind, **{"data-histogram": entry.name, "aria-hidden": "true"})
+    return html.Div(bars, className=kind, **{"aria-hidden": "true"})
 
 
 def _bar_name(entry: RangeFilter, index: int) -> str:

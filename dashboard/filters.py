@@ -54,6 +54,11 @@ class RangeFilter:
     counts: tuple[int, ...]
     discrete: bool
 
+    @property
+    def is_logarithmic(self) -> bool:
+        """Whether the bins are cut by the logarithm (a discrete filter has no bins)."""
+        return not self.discrete and _is_wide(self.stops[0], self.stops[-1])
+
     def enclosing_stops(self, low: float, high: float) -> tuple[int, int]:
         """The narrowest pair of stop indices that lets everything in [low, high] pass; all where nothing would."""
         last = len(self.stops) - 1
@@ -119,8 +124,12 @@ def _levels(texts: pd.Series, name: str, order: Sequence[str]) -> LevelsFilter:
 
 def _bin_edges(low: float, high: float) -> tuple[float, ...]:
     n_bins = MAXIMUM_DISCRETE_STEPS
-    if low > 0 and high / low > LOGARITHMIC_RATIO:
+    if _is_wide(low, high):
         inner = [low * (high / low) ** (index / n_bins) for index in range(1, n_bins)]
     else:
         inner = [low + (high - low) * index / n_bins for index in range(1, n_bins)]
     return (low, *inner, high)
+
+
+def _is_wide(low: float, high: float) -> bool:
+    return low > 0 and high / low > LOGARITHMIC_RATIO

@@ -29,8 +29,11 @@ class Header(StrEnum):
 class Filters(StrEnum):
     """The left rail."""
 
-    PANEL = "filters"
+    SEARCH = "search"
+    ACTIVE = "active-filters"
+    FOLD = "fold-filters"
     CLEAR = "clear-filters"
+    PANEL = "filters"
     PROBLEMS = "problems"
 
 

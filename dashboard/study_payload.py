@@ -55,6 +55,7 @@ def study_payload(study: Study, view: ViewState, opening_seconds: float) -> dict
 def _view(view: ViewState) -> dict[str, Any]:
     """What of a view no control of Dash's holds: the browser takes it up itself."""
     return {
+        "search": view.search,
         "picked": list(view.picked),
         "camera": list(view.camera),
         "dark": view.dark,

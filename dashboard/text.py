@@ -34,6 +34,9 @@ PANELS = {
     ),
 }
 
+SEARCH_LABEL = "Search runs: words that must all occur in a run's name or hyperparameters, or name:value"
+SEARCH_EXAMPLE = "Search runs, e.g. cnn seed:1"
+
 COLUMN_LABELS = {
     "run_id": "run",
     "n_checkpoints": "checkpoints",

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, unquote
 VERSION = "1"
 """Raised when a link of an older form would be misread; such a link opens with the defaults."""
 MAXIMUM_QUERY_LENGTH = 16_000
+MAXIMUM_SEARCH_LENGTH = 400
 MAXIMUM_COMPONENT = 100
 CAMERA_NUMBERS = 9
 REFERENCE_MODES = ("project", "fit", "hide")
@@ -28,6 +29,7 @@ class ViewState:
         split: ``"train"`` or ``"test"``.
         levels: per filtered category, its name and the chosen levels.
         ranges: per filtered number, its name, lowest and highest value that pass.
+        search: words that a run's name or hyperparameters must hold.
         picked: run ids the selection is narrowed to; empty means no narrowing.
         picked_mask: the same for many runs: the beginning of the study's fingerprint, a dot, and a bit per run.
         references: how P0, P* and the geodesic are drawn: ``"project"``, ``"fit"`` (into the embedding) or ``"hide"``.
@@ -41,6 +43,7 @@ class ViewState:
     split: str = "train"
     levels: tuple[tuple[str, tuple[str, ...]], ...] = ()
     ranges: tuple[tuple[str, float, float], ...] = ()
+    search: str = ""
     picked: tuple[str, ...] = ()
     picked_mask: str = ""
     references: str = "project"
@@ -98,6 +101,12 @@ def _parse_ranges(text: str) -> tuple[tuple[str, float, float], ...]:
     return tuple((name, low, high) for name, low, high in entries)
 
 
+def _parse_search(text: str) -> str:
+    if len(text) > MAXIMUM_SEARCH_LENGTH or not text.isprintable():
+        raise ValueError(text)
+    return text
+
+
 def _parse_picked(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(unquote(run_id) for run_id in text.split(",") if run_id))
 
@@ -127,6 +136,7 @@ _FIELDS: dict[str, tuple[str, Callable[[str], object]]] = {
     "split": ("split", _parse_split),
     "f": ("levels", _parse_levels),
     "r": ("ranges", _parse_ranges),
+    "q": ("search", _parse_search),
     "runs": ("picked", _parse_picked),
     "mask": ("picked_mask", str),
     "ref": ("references", {name: name for name in REFERENCE_MODES}.__getitem__),

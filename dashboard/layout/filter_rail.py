@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dash_mantine_components as dmc
 from dash import html
 
+from dashboard import text
 from dashboard.ids import Filters
 from dashboard.layout.parts import link_button
 
@@ -14,10 +16,26 @@ def filter_rail() -> html.Aside:
         [
             html.Div(
                 [
-                    html.H2("Filters"),
-                    link_button("clear", Filters.CLEAR),
+                    html.Div(
+                        [
+                            html.H2("Filters"),
+                            html.Span(className="spacer"),
+                            link_button("fold all", Filters.FOLD, hidden=True),
+                            link_button("clear", Filters.CLEAR, disabled=True),
+                        ],
+                        className="rail-title",
+                    ),
+                    dmc.TextInput(
+                        id=Filters.SEARCH,
+                        size="xs",
+                        value="",
+                        spellCheck=False,
+                        placeholder=text.SEARCH_EXAMPLE,
+                        **{"aria-label": text.SEARCH_LABEL},
+                    ),
+                    html.Div(id=Filters.ACTIVE, className="active-filters", role="group", **{"aria-label": "Active"}),
                 ],
-                className="rail-title",
+                className="rail-head",
             ),
             html.Div(id=Filters.PANEL, className="filters"),
             html.Div(id=Filters.PROBLEMS, className="problems"),
