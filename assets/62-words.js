@@ -35,6 +35,21 @@
     byId("notice").hidden = true;
   };
 
+  /** What of the link that was opened does not apply here; it stays until it is put away. */
+  inpca.showLinkNote = (text) => {
+    const note = byId("link-note");
+    note.hidden = !text;
+    if (!text) return;
+    const dismiss = make("button", "icon-button", "×");
+    dismiss.type = "button";
+    dismiss.setAttribute("aria-label", "put this note away");
+    dismiss.addEventListener("click", () => {
+      note.hidden = true;
+      byId("picture").focus({ preventScroll: true });
+    });
+    note.replaceChildren(make("p", "", text), dismiss);
+  };
+
   inpca.showProgress = (stage, fraction, remaining) => {
     byId("progress").hidden = false;
     byId("progress-stage").textContent = stage + (remaining ? ` · about ${Math.max(1, Math.round(remaining))} s left` : "");
@@ -63,11 +78,27 @@
 
   inpca.showCounts = ({ shown, embedded, total, leftOut }) => {
     const counts = byId("counts");
-    counts.textContent = `${shown} shown / ${embedded} embedded / ${total} runs`;
+    const [some, those, all] = [shown, embedded, total].map(inpca.format);
+    counts.textContent = `${some} shown / ${those} embedded / ${all} runs`;
     counts.title = "Drawn now / in this embedding / recorded in the study";
     const link = byId("left-out");
     link.hidden = leftOut === 0;
-    link.textContent = `${leftOut} left out`;
+    link.textContent = `${inpca.format(leftOut)} left out`;
+  };
+
+  /** The picture in a sentence, for those who do not see it. */
+  inpca.spokenSummary = ({ scene, axes, colouring, nShown, nTotal }) => {
+    const k = Math.min(3, scene.n_components);
+    const stress = scene.diagnostics.explained_stress?.[k - 1];
+    const imaginary = axes.filter((component) => scene.diagnostics.signature[component - 1] < 0);
+    const hidden = scene.run_ids.length - nShown;
+    return [
+      `${inpca.format(scene.run_ids.length)} of ${inpca.format(nTotal)} runs, ${scene.split} split, coloured by ${colouring.label}`,
+      hidden ? `${inpca.format(hidden)} of them hidden` : "",
+      `components ${axes.join(", ")} on the axes`,
+      imaginary.length ? `component ${imaginary.join(" and ")} imaginary` : "all of them real",
+      stress == null ? "" : `explained stress of the first ${k} components ${stress.toFixed(2)}`,
+    ].filter(Boolean).join("; ") + ".";
   };
 
   /** The card of one checkpoint beside the pointer; box is where plotly drew the point. */

@@ -35,8 +35,8 @@
     inpca.watchTheme();
     if (!study.study) inpca.showNotice("empty", study.title, study.notice || study.advice);
     else if (study.run_ids.length === 0) inpca.showNotice("empty", "This study has no usable run.", "The reasons are listed under Filters.");
-    else if (study.notice) inpca.showNotice("hint", study.notice, "");
     else inpca.hideNotice();
+    inpca.showLinkNote(study.study ? study.notice : "");
     inpca.emit("study", study);
   };
 
@@ -177,7 +177,7 @@
     requestAnimationFrame(() => setTimeout(() => state.scene === scene && inpca.drawPanels(scene, state.style, state.theme)));
     document.querySelector(".device").textContent = scene.device;
     byId("status-line").textContent = summary(scene, milliseconds);
-    byId("announcer").textContent = inpca.spokenSummary(scene);
+    byId("announcer").textContent = `Embedded: ${inpca.describePicture()}`;
     byId("page").dataset.scene = scene.key;
     // Fewer runs than asked for: some turned out damaged while they were read. Open the study again to name them.
     if (scene.run_ids.length < inpca.count(state.mask) && name === inpca.wantedName()) reopen();
@@ -239,10 +239,5 @@
   inpca.previewError = (scene) => {
     const errors = state.axes.map((component) => scene.diagnostics.error_estimate[component - 1] ?? 0);
     return `${Number((100 * Math.max(...errors)).toPrecision(1))} %`;
-  };
-
-  inpca.spokenSummary = (scene) => {
-    const stress = scene.diagnostics.explained_stress[Math.min(2, scene.n_components - 1)];
-    return `Embedded ${scene.run_ids.length} runs; the first three components explain ${stress.toFixed(2)} of the stress.`;
   };
 })();

@@ -24,6 +24,12 @@
     return { scene, colouring, isShown, axes, picked, hovered, style, theme, camera, showReferences: state.references !== "hide" };
   };
 
+  inpca.describePicture = () => {
+    const { scene, axes, colouring, study } = state;
+    const nShown = scene.run_ids.filter((_, run) => state.isShown(run)).length;
+    return inpca.spokenSummary({ scene, axes, colouring, nShown, nTotal: study.run_ids.length });
+  };
+
   inpca.draw = () => {
     clearTimeout(drawTimer);
     inpca.decideShown();
@@ -31,7 +37,7 @@
     if (scene) {
       inpca.hideDetail();
       inpca.drawLegend(byId("legend"), colouring, scene.run_ids.map((_, run) => run).filter(state.passes), state.hidden, toggleEntry);
-      byId("picture").setAttribute("aria-label", `3D InPCA embedding coloured by ${colouring.label}. ${inpca.spokenSummary(scene)}`);
+      byId("picture").setAttribute("aria-label", `3D InPCA embedding: ${inpca.describePicture()}`);
       const shown = inpca.pictureOf(scene, colouring, state.isShown);
       inpca.picture.draw(shown);
       inpca.emit("draw", shown);

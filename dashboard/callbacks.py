@@ -17,6 +17,7 @@ from dash.exceptions import PreventUpdate
 from dashboard import text
 from dashboard.controls import filter_controls
 from dashboard.ids import LEVELS, RANGE, Filters, Header, Page, Picture, Table
+from dashboard.link_note import link_note
 from dashboard.run_mask import selected_runs
 from dashboard.study_payload import color_options, column_definitions, default_color, study_filters, study_payload
 from dashboard.view_state import ViewState
@@ -114,10 +115,12 @@ def open_view(explorer: Explorer, view: ViewState) -> dict[str, Any]:
         study = explorer.study(view.study)
     except EngineError as error:
         return _empty_page(summaries, view, str(error))
+    filters, colors = study_filters(study), color_options(study)
+    notice = notice or link_note(study, view, filters, _is_offered(view.color_by, colors))
     view = replace(
         view,
         split=view.split if view.split in study.splits else next(iter(study.splits)),
-        color_by=view.color_by if _is_offered(view.color_by, color_options(study)) else default_color(study),
+        color_by=view.color_by if _is_offered(view.color_by, colors) else default_color(study),
         picked=_picked_runs(study, view),
     )
     payload = {**study_payload(study, view, OPENING_SECONDS), "notice": notice}
@@ -126,8 +129,8 @@ def open_view(explorer: Explorer, view: ViewState) -> dict[str, Any]:
         "study": view.study,
         "splits": list(study.splits),
         "split": view.split,
-        "filters": filter_controls(study_filters(study), view),
-        "colors": color_options(study),
+        "filters": filter_controls(filters, view),
+        "colors": colors,
         "color": view.color_by,
         "axes": tuple(str(axis) for axis in view.axes),
         "references": view.references,

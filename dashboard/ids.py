@@ -50,6 +50,7 @@ class Picture(StrEnum):
     LEGEND = "legend"
     DETAIL = "detail"
     NOTICE = "notice"
+    LINK_NOTE = "link-note"
     PROGRESS = "progress"
     PROGRESS_STAGE = "progress-stage"
     PROGRESS_BAR = "progress-bar"

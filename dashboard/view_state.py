@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qs, unquote
 
 VERSION = "1"
@@ -37,6 +37,7 @@ class ViewState:
         color_by: ``"run:<column>"`` or ``"model:<column>"``; empty means the first differing hyperparameter.
         dark: dark theme, light theme, or None for what the browser prefers.
         camera: eye, centre and up vector, nine numbers, or empty for the default view.
+        unread: what of the link could not be read and has its default, in words; no part of the view itself.
     """
 
     study: str = ""
@@ -51,26 +52,27 @@ class ViewState:
     color_by: str = ""
     dark: bool | None = None
     camera: tuple[float, ...] = ()
+    unread: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
     def from_query(cls, query: str) -> ViewState:
-        """Parse a query string; whatever cannot be read becomes its default."""
+        """Parse a query string; whatever cannot be read becomes its default and is named in ``unread``."""
         if len(query) > MAXIMUM_QUERY_LENGTH:
-            return cls()
+            return cls(unread=("all of it, since it is too long to be one of this page's",))
         try:
             pairs = {key: values[-1] for key, values in parse_qs(query.lstrip("?"), max_num_fields=50).items()}
         except ValueError:
-            return cls()
+            return cls(unread=("all of it, since it has too many parts to be one of this page's",))
         if pairs.get("v", VERSION) != VERSION:
-            return cls()
-        view = cls()
-        for key, (field, parse) in _FIELDS.items():
+            return cls(unread=(f"all of it, since it was written for version {pairs['v'][:8]!r} of the page",))
+        view, unread = cls(), []
+        for key, (name, parse) in _FIELDS.items():
             if key in pairs:
                 try:
-                    view = replace(view, **{field: parse(pairs[key])})
+                    view = replace(view, **{name: parse(pairs[key])})
                 except (ValueError, KeyError):
-                    continue
-        return view
+                    unread.append(f"{key}={pairs[key][:24]}, which cannot be read")
+        return replace(view, unread=tuple(unread))
 
 
 def _parse_split(text: str) -> str:

@@ -50,6 +50,7 @@ def stage() -> html.Section:
                     html.Div(id=Picture.SCENE, className="scene", role="figure", tabIndex="0"),
                     html.Div(id=Picture.LEGEND, className="legend", role="group", **{"aria-label": "Legend"}),
                     html.Div(id=Picture.DETAIL, className="detail", hidden=True),
+                    html.Div(id=Picture.LINK_NOTE, className="link-note", hidden=True, role="status"),
                     html.Div(id=Picture.NOTICE, className="notice", hidden=True, role="alert"),
                     html.Div(
                         [
