@@ -11,6 +11,7 @@ class Page(StrEnum):
     STUDY_DATA = "study-data"
     STYLE_DATA = "style-data"
     ANNOUNCER = "announcer"
+    SKIP = "skip-link"
 
 
 class Header(StrEnum):
@@ -23,6 +24,7 @@ class Header(StrEnum):
     STALE = "stale-badge"
     EMBED = "embed-button"
     AUTOMATIC = "automatic"
+    HELP = "help-button"
     THEME = "theme-toggle"
 
 
@@ -71,6 +73,16 @@ class Table(StrEnum):
     GRID = "run-table"
     ONLY_PICKED = "only-picked"
     CLEAR_PICKED = "clear-picked"
+
+
+class Help(StrEnum):
+    """The sheet over the page that says which keys do what."""
+
+    SHEET = "help-sheet"
+    TITLE = "help-title"
+    CLOSE = "help-close"
+    KEYS = "help-keys"
+    SINGLE_KEYS = "single-keys"
 
 
 class Status(StrEnum):

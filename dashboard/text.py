@@ -37,6 +37,17 @@ PANELS = {
 SEARCH_LABEL = "Search runs: words that must all occur in a run's name or hyperparameters, or name:value"
 SEARCH_EXAMPLE = "Search runs, e.g. cnn seed:1"
 
+SINGLE_KEYS = "Single keys act on the page (arrows and Esc always do)"
+GESTURES = (
+    ("Drag", "turn the picture; with the right button, move it; with the wheel, zoom."),
+    ("Legend", "a click shows or hides, a double click or Shift and click shows only this."),
+    (
+        "Search",
+        "all words must occur in a run's name or hyperparameters; seed:1 asks one of them; quotes hold words together.",
+    ),
+    ("Histograms", "solid bars are the runs that pass all other filters, faint ones the whole study."),
+)
+
 COLUMN_LABELS = {
     "run_id": "run",
     "n_checkpoints": "checkpoints",

@@ -9,6 +9,7 @@ from dashboard import text, theme
 from dashboard.ids import Page, Status
 from dashboard.layout.filter_rail import filter_rail
 from dashboard.layout.header import header
+from dashboard.layout.help_sheet import help_sheet
 from dashboard.layout.rails import panel_rail
 from dashboard.layout.stage import stage
 from dashboard.layout.table import run_table
@@ -26,12 +27,14 @@ def page(device: str) -> dmc.MantineProvider:
             dcc.Location(id=Page.LOCATION, refresh=False),
             dcc.Store(id=Page.STUDY_DATA),
             dcc.Store(id=Page.STYLE_DATA, data={**theme.style(), "stages": text.STAGES, "labels": text.COLUMN_LABELS}),
+            html.A("Skip to the picture", id=Page.SKIP, href="#picture", className="skip-link"),
             html.Div(
                 [header(), _workplace(), run_table(), _status_line(device)],
                 className="page",
                 id="page",
                 **{"data-state": "loading"},
             ),
+            help_sheet(),
             html.Div(id=Page.ANNOUNCER, className="visually-hidden", **{"aria-live": "polite"}),
         ],
     )

@@ -31,7 +31,7 @@ def layout_ids(component: Component) -> list[str]:
 
 def test_every_id_stands_exactly_once_in_the_layout() -> None:
     found = layout_ids(page("CPU"))
-    groups = (ids.Page, ids.Header, ids.Filters, ids.Picture, ids.Panels, ids.Table, ids.Status)
+    groups = (ids.Page, ids.Header, ids.Filters, ids.Picture, ids.Panels, ids.Table, ids.Help, ids.Status)
     assert sorted(name for name in found if name != "page") == sorted(str(name) for group in groups for name in group)
 
 
