@@ -17,6 +17,8 @@ MAXIMUM_QUERY_LENGTH = 16_000
 MAXIMUM_COMPONENT = 100
 CAMERA_NUMBERS = 9
 REFERENCE_MODES = ("project", "fit", "hide")
+SCALES = ("equal", "stretched")
+CLOCKS = ("progress", "epoch", "step")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,9 @@ class ViewState:
         color_by: ``"run:<column>"`` or ``"model:<column>"``; empty means the first differing hyperparameter.
         dark: dark theme, light theme, or None for what the browser prefers.
         camera: eye, centre and up vector, nine numbers, or empty for the default view.
+        scale: ``"equal"`` on all axes, or ``"stretched"`` so that all are equally long.
+        clock: what time is measured in: ``"progress"``, ``"epoch"`` or ``"step"``.
+        moment: where on the clock trajectories are cut; None for whole ones.
     """
 
     study: str = ""
@@ -48,6 +53,9 @@ class ViewState:
     color_by: str = ""
     dark: bool | None = None
     camera: tuple[float, ...] = ()
+    scale: str = "equal"
+    clock: str = "progress"
+    moment: float | None = None
 
     @classmethod
     def from_query(cls, query: str) -> ViewState:
@@ -122,6 +130,13 @@ def _parse_camera(text: str) -> tuple[float, ...]:
     return numbers
 
 
+def _parse_moment(text: str) -> float:
+    moment = float(text)
+    if not 0 <= moment < math.inf:
+        raise ValueError(text)
+    return moment
+
+
 _FIELDS: dict[str, tuple[str, Callable[[str], object]]] = {
     "d": ("study", str),
     "split": ("split", _parse_split),
@@ -134,5 +149,8 @@ _FIELDS: dict[str, tuple[str, Callable[[str], object]]] = {
     "c": ("color_by", _parse_color),
     "th": ("dark", {"dark": True, "light": False}.__getitem__),
     "cam": ("camera", _parse_camera),
+    "scale": ("scale", {name: name for name in SCALES}.__getitem__),
+    "clk": ("clock", {name: name for name in CLOCKS}.__getitem__),
+    "t": ("moment", _parse_moment),
 }
 """Key in the address bar -> field and its parser."""
