@@ -7,6 +7,7 @@
  * "scene"  (scene, previous)  a new embedding was accepted, before it is drawn
  * "draw"   (picture)          the picture was asked to show this
  * "drawn"  (picture)          it shows it
+ * "camera" (camera)            the main picture is seen from elsewhere, by whatever means; up to once a frame
  * "hover"  ({runId, model, source, box})  the run under the pointer, anywhere on the page; runId null where there is none
  * "pins"   ()                 other runs are picked
  * "theme"  (theme)            light or dark

@@ -41,46 +41,4 @@
     }
     return spans;
   };
-
-  /**
-   * Eigenvectors have no sign of their own. On the models that the picture on screen has too, components are flipped to
-   * point the same way, so that nobody loses their place; otherwise so that truth lies further along than ignorance.
-   * Changes a scene once, before it is first drawn.
-   */
-  inpca.orient = (scene, previous) => {
-    if (scene.isOriented) return scene;
-    const agreement = previous && previous.study === scene.study ? agreementWith(scene, previous) : new Float64Array(0);
-    const references = scene.arrays.reference_coordinates;
-    for (let k = 0; k < scene.n_components; k += 1) {
-      const gain = references ? references[references.length - scene.n_components + k] - references[k] : 0;
-      if ((agreement[k] || gain) < 0) flip(scene, k);
-    }
-    scene.isOriented = true;
-    return scene;
-  };
-
-  const flip = (scene, component) => {
-    for (const values of [scene.arrays.coordinates, scene.arrays.reference_coordinates || []]) {
-      for (let at = component; at < values.length; at += scene.n_components) values[at] = -values[at];
-    }
-  };
-
-  /** Per component, the inner product of both scenes' coordinates over the checkpoints they share. */
-  const agreementWith = (scene, previous) => {
-    const runOf = new Map(previous.run_ids.map((runId, index) => [runId, index]));
-    const agreement = new Float64Array(Math.min(scene.n_components, previous.n_components));
-    scene.run_ids.forEach((runId, index) => {
-      if (!runOf.has(runId)) return;
-      const mine = scene.spans[index];
-      const theirs = previous.spans[runOf.get(runId)];
-      for (let step = 0; step < Math.min(mine.count, theirs.count); step += 1) {
-        for (let k = 0; k < agreement.length; k += 1) {
-          agreement[k] +=
-            scene.arrays.coordinates[(mine.first + step) * scene.n_components + k] *
-            previous.arrays.coordinates[(theirs.first + step) * previous.n_components + k];
-        }
-      }
-    });
-    return agreement;
-  };
 })();

@@ -1,9 +1,8 @@
 /*
  * A 3D picture in an element of the page.
  *
- * Plotly is called directly on a plain element. Dash's own graph component copies the scene's layout back into its
- * figure after every rotation, which makes later updates lose the camera; with plotly.js alone a constant uirevision
- * keeps it.
+ * Plotly is called directly on a plain element: Dash's own graph component copies the scene's layout back into its figure
+ * after every rotation, which makes later updates lose the camera. Every drawing carries the camera in use.
  */
 (() => {
   "use strict";
@@ -21,13 +20,22 @@
 
   /**
    * Attach a picture to an element, once.
-   * listeners: onHover(model or null, box), onClick(model), onCamera(camera), onDrawn(picture), called on the user's moves.
+   * listeners, all optional: onHover(model or null, box), onClick(model), onDrawn(picture), onTurn(camera) for every change
+   * of the view by whatever means, onCamera(camera) when it has come to rest after the user's own move.
    */
   inpca.makePicture = (element, listeners) => {
     let traces = [];
     let pending = null;
+    let shown = null;
     let isDragging = false;
-    let revision = 0;
+    let flushing = null;
+    let isWarm = false;
+    let lastCost = 0;
+    // The preset (a key of inpca.VIEWS) that follows whatever is on screen; null once somebody has chosen a camera.
+    let preset = "default";
+    let isGliding = false;
+    let glides = 0;
+    let stopTurning = null;
 
     element.addEventListener("pointerdown", () => (isDragging = true), true);
     for (const name of ["pointerup", "pointercancel"]) {
@@ -37,25 +45,87 @@
       });
     }
 
-    const flush = async () => {
-      if (!pending || isDragging) return;
-      const picture = pending;
-      pending = null;
+    const size = () => ({ width: element.clientWidth, height: element.clientHeight });
+
+    /* ---------------------------------------------------------------- drawing */
+
+    /** One drawing at a time, at most one a frame; of those asked for meanwhile only the latest counts. */
+    const flush = () => {
+      if (pending && !isDragging) flushing ??= drawPending();
+      return flushing ?? Promise.resolve();
+    };
+
+    const drawPending = async () => {
+      try {
+        while (pending && !isDragging) {
+          const picture = pending;
+          pending = null;
+          if (!(await travel(picture))) continue;
+          await show(picture);
+          listeners.onDrawn?.(picture);
+          await inpca.nextFrame();
+        }
+      } finally {
+        flushing = null;
+      }
+    };
+
+    /** The camera to draw with: the one in use, the preset's, or on the first drawing the one that the picture brings. */
+    const cameraFor = (picture) => {
+      if (shown) return preset && !isGliding ? inpca.viewOf(picture, size(), preset) : camera();
+      if (picture.camera) preset = null;
+      return picture.camera ?? inpca.viewOf(picture, size(), preset);
+    };
+
+    /** Draw at once. What it costs is known a frame later, when the screen has caught up. */
+    const show = async (picture) => {
       const isFirst = !element._fullLayout;
+      const began = performance.now();
+      const view = cameraFor(picture);
       traces = inpca.pictureTraces(picture);
+      shown = picture;
       await Plotly.react(
         element,
         traces.map((entry) => entry.trace),
-        inpca.pictureLayout(picture, { width: element.clientWidth, height: element.clientHeight }, revision),
+        inpca.pictureLayout({ ...picture, camera: view }, size()),
         { ...CONFIG, plotGlPixelRatio: picture.scene.n_models > DENSE ? 1 : 2 },
       );
       if (isFirst) listen();
-      listeners.onDrawn?.(picture);
+      if (preset) listeners.onTurn?.(camera());
+      inpca.nextFrame().then(() => {
+        // The first drawing compiles shaders, and says nothing about the next one.
+        lastCost = isWarm ? performance.now() - began : 0;
+        isWarm = true;
+      });
     };
 
+    /**
+     * Move from the picture on screen to one of another embedding, in as many frames as fit. False where it was broken off
+     * by something else to draw, or by a pointer that went down: a drawing under it would throw the view back
+     * (plotly.js#6359), so the picture waits for the release.
+     */
+    const travel = async (picture) => {
+      const mayMove = shown && shown.scene !== picture.scene && !inpca.isStill() && !document.hidden;
+      const between = mayMove && lastCost < inpca.motion.slowMs ? inpca.journey(shown, picture) : null;
+      if (!between) return true;
+      const began = performance.now();
+      for (;;) {
+        const share = (performance.now() - began) / inpca.motion.pictureMs;
+        if (share >= 1) return true;
+        await show(between(inpca.eased(share)));
+        await inpca.nextFrame();
+        if (isDragging && shown) pending = pending ?? picture;
+        if (pending || !shown) return false;
+        if (lastCost > inpca.motion.slowMs) return true;
+      }
+    };
+
+    /* ---------------------------------------------------------------- the user's moves */
+
+    /** A head between two checkpoints is the one it comes from. */
     const modelAt = (event) => {
       const point = event.points[0];
-      return { model: traces[point.curveNumber]?.models?.[point.pointNumber] ?? -1, box: point.bbox };
+      return { model: Math.floor(traces[point.curveNumber]?.models?.[point.pointNumber] ?? -1), box: point.bbox };
     };
 
     const listen = () => {
@@ -68,32 +138,107 @@
         const { model } = modelAt(event);
         if (model >= 0) listeners.onClick?.(model);
       });
+      const onMove = () => {
+        preset = null;
+        listeners.onTurn?.(camera());
+      };
+      element.on("plotly_relayouting", onMove);
       element.on("plotly_relayout", (change) => {
-        if (Object.keys(change).some((key) => key.startsWith("scene.camera"))) listeners.onCamera?.(camera());
+        if (Object.keys(change).some((key) => key.startsWith("scene.camera"))) {
+          onMove();
+          listeners.onCamera?.(camera());
+        } else if ("autosize" in change && preset && shown) place(inpca.viewOf(shown, size(), preset));
       });
     };
 
+    /* ---------------------------------------------------------------- camera */
+
+    const glScene = () => element._fullLayout?.scene?._scene;
+
+    /** Whether the view is the default one, that fits. */
+    const isFitted = () => preset === "default";
+
     /** Camera in use, as plotly writes it. */
-    const camera = () => element._fullLayout?.scene?._scene?.getCamera() ?? null;
+    const camera = () => glScene()?.getCamera() ?? null;
+
+    /** Move the view and nothing else: a hundredth of what plotly's own relayout takes (scene internals of plotly.js 4). */
+    const place = (view) => {
+      const { eye, center, up } = view;
+      glScene().camera.lookAt(...[eye, center, up].map(({ x, y, z }) => [x, y, z]));
+      // Resizing and saving as an image start from the layout's copies.
+      for (const layout of [element.layout, element._fullLayout]) Object.assign(layout.scene.camera, structuredClone({ eye, center, up }));
+      listeners.onTurn?.(view);
+    };
+
+    const setCamera = (view) => {
+      if (!shown) return;
+      glides += 1;
+      isGliding = false;
+      preset = null;
+      place(view);
+    };
+
+    /** Go to a view on an arc, at once where the system asks for less motion; whatever else moves the camera ends it. */
+    const glide = async (view) => {
+      const [from, mine] = [camera(), ++glides];
+      const began = performance.now();
+      const share = () => (inpca.isStill() || document.hidden ? 1 : (performance.now() - began) / inpca.motion.cameraMs);
+      isGliding = true;
+      for (let at = share(); at < 1 && mine === glides; at = share()) {
+        place(inpca.cameraBetween(from, view, inpca.eased(at)));
+        await inpca.nextFrame();
+        if (isDragging) glides += 1;
+      }
+      if (mine === glides) place(view);
+      if (mine === glides || isDragging) isGliding = false;
+    };
+
+    /** Go to a camera and stay there, or to a preset by its name, which then follows what is drawn. */
+    const lookFrom = async (view) => {
+      if (!shown) return;
+      preset = typeof view === "string" ? view : null;
+      await glide(preset ? inpca.viewOf(shown, size(), preset) : view);
+    };
+
+    /** Go round and round until told to stop; where the system asks for less motion, never begin. */
+    const turn = () => {
+      if (stopTurning || !shown || inpca.isStill()) return;
+      preset = null;
+      let before = performance.now();
+      let frame = requestAnimationFrame(function step(now) {
+        const angle = (2 * Math.PI * Math.max(0, now - before)) / (1000 * inpca.motion.secondsPerTurn);
+        before = now;
+        setCamera(inpca.turnedCamera(camera(), angle));
+        frame = requestAnimationFrame(step);
+      });
+      stopTurning = () => {
+        cancelAnimationFrame(frame);
+        stopTurning = null;
+      };
+    };
 
     return {
       element,
       camera,
-      /**
-       * Draw a picture. An update that arrives while a pointer is down would throw the camera back (plotly.js#6359), so
-       * it waits for the release; only the latest is kept.
-       */
+      setCamera,
+      lookFrom,
+      isFitted,
+      turn,
+      stopTurning: () => stopTurning?.(),
+      isTurning: () => stopTurning !== null,
+      /** Draw a picture; resolves when it, or a later one, is on screen, or waits for a pointer to go up. */
       draw: (picture) => {
         pending = picture;
         return isDragging ? Promise.resolve() : flush();
       },
       isDragging: () => isDragging,
-      /** Let the next drawing choose the view again, whatever the user has turned since. */
-      forgetCamera: () => {
-        revision += 1;
-      },
       clear: () => {
+        stopTurning?.();
         pending = null;
+        shown = null;
+        preset = "default";
+        isGliding = false;
+        glides += 1;
         traces = [];
         if (element._fullLayout) Plotly.react(element, [], { scene: { visible: false } }, CONFIG);
       },

@@ -20,6 +20,10 @@
     colorBy: "model:progress",
     axes: [1, 2, 3],
     camera: null,
+    scale: "equal",
+    clock: "progress",
+    // {clock, at} while trajectories are drawn up to a moment; null: whole.
+    moment: null,
     picked: new Set(),
     hidden: new Set(),
     hovered: null,

@@ -44,7 +44,7 @@
   const forget = () => {
     inpca.asker.withdraw();
     setBusy(false);
-    Object.assign(state, { scene: null, colouring: null, embeddedName: "", hovered: null, picked: new Set(), hidden: new Set() });
+    Object.assign(state, { scene: null, colouring: null, camera: null, embeddedName: "", hovered: null, picked: new Set(), hidden: new Set() });
     delete byId("page").dataset.scene;
     inpca.picture?.clear();
     inpca.clearLegend(byId("legend"));
@@ -147,10 +147,11 @@
     inpca.showProgress(state.style.stages[status.stage || status.state] || "Working", status.fraction, status.remaining);
   };
 
-  /** Put another embedding on screen; name is that of the question it answers exactly, or empty. */
-  const show = (scene, name) => {
+  /** Put another embedding on screen, as it is drawn there; name is that of the question it answers exactly, or empty. */
+  const show = (decoded, name) => {
     const previous = state.scene;
-    state.scene = inpca.orient(scene, previous);
+    const scene = inpca.orient(decoded, previous);
+    state.scene = scene;
     state.embeddedName = name;
     state.isOpening = false;
     byId("page").toggleAttribute("data-preview", scene.is_preview);
@@ -158,6 +159,7 @@
     inpca.emit("scene", scene, previous);
     inpca.offerComponents();
     inpca.draw();
+    return scene;
   };
 
   /** Approximate: the panels keep what they had, faint, and the badge says so until the exact scene replaces it. */
@@ -170,9 +172,9 @@
     ].join(" · ");
   };
 
-  const accept = (scene, name, milliseconds) => {
+  const accept = (decoded, name, milliseconds) => {
     setBusy(false);
-    show(scene, name);
+    const scene = show(decoded, name);
     // The picture first; the panels a frame later.
     requestAnimationFrame(() => setTimeout(() => state.scene === scene && inpca.drawPanels(scene, state.style, state.theme)));
     document.querySelector(".device").textContent = scene.device;
@@ -230,6 +232,7 @@
       residual === null ? "" : `residual ${residual.toExponential(0)}`,
       scene.n_capped ? `${inpca.format(scene.n_capped)} overlaps capped` : "no overlap capped",
       scene.is_streamed ? "multiplied straight from the disk" : "",
+      inpca.movesInWords(scene),
     ]
       .filter(Boolean)
       .join(" · ");

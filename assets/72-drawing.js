@@ -20,8 +20,9 @@
 
   /** The picture of an embedding under the present view: everything that 40-traces.js needs, and nothing else. */
   inpca.pictureOf = (scene, colouring, isShown) => {
-    const { axes, picked, hovered, style, theme, camera } = state;
-    return { scene, colouring, isShown, axes, picked, hovered, style, theme, camera, showReferences: state.references !== "hide" };
+    const { axes, picked, hovered, style, theme, camera, scale, moment } = state;
+    const showReferences = state.references !== "hide";
+    return { scene, colouring, isShown, axes, picked, hovered, style, theme, camera, scale, moment, showReferences };
   };
 
   inpca.describePicture = () => {
@@ -96,23 +97,23 @@
     else inpca.hideDetail();
   };
 
-  const onCamera = (camera) => {
-    state.camera = camera;
-    inpca.writeAddress();
+  const onTurn = (camera) => {
+    state.camera = inpca.picture.isFitted() ? null : camera;
+    inpca.emit("camera", camera);
   };
 
   inpca.attachMainPicture = () => {
     inpca.picture = inpca.picture || inpca.makePicture(byId("picture"), {
       onHover,
-      onCamera,
+      onTurn,
+      onCamera: inpca.writeAddress,
       onDrawn: (picture) => inpca.emit("drawn", picture),
     });
   };
 
-  inpca.resetView = () => {
-    state.camera = null;
-    inpca.picture.forgetCamera();
-    inpca.draw();
+  /** Let the camera go to a view (a camera, or a preset's name), and the address with it. */
+  inpca.lookFrom = async (view) => {
+    await inpca.picture.lookFrom(view);
     inpca.writeAddress();
   };
 

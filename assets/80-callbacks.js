@@ -42,7 +42,7 @@
   inpca.actions = {
     "embed-button": () => inpca.embedNow(),
     "cancel-button": () => inpca.cancel(),
-    "reset-camera": () => inpca.resetView(),
+    "reset-camera": () => inpca.lookFrom("default"),
     "theme-toggle": () => inpca.toggleTheme(),
     "only-picked": () => inpca.keepOnlyPicked(),
     "clear-picked": () => inpca.keepAll(),

@@ -47,7 +47,10 @@ class Picture(StrEnum):
     AXIS_Y = "axis-y"
     AXIS_Z = "axis-z"
     REFERENCES = "references"
+    SCALE = "scale"
+    SCALE_BADGE = "scale-badge"
     RESET_CAMERA = "reset-camera"
+    TURN = "turn"
     SCENE = "picture"
     LEGEND = "legend"
     DETAIL = "detail"
@@ -57,6 +60,18 @@ class Picture(StrEnum):
     PROGRESS_STAGE = "progress-stage"
     PROGRESS_BAR = "progress-bar"
     CANCEL = "cancel-button"
+
+
+class Time(StrEnum):
+    """The bar under the picture."""
+
+    BAR = "time-bar"
+    PLAY = "time-play"
+    SLIDER = "time-slider"
+    VALUE = "time-value"
+    CLOCK = "time-clock"
+    SPEED = "time-speed"
+    LOOP = "time-loop"
 
 
 class Panels(StrEnum):

@@ -59,6 +59,9 @@ def _view(view: ViewState) -> dict[str, Any]:
         "picked": list(view.picked),
         "camera": list(view.camera),
         "dark": view.dark,
+        "scale": view.scale,
+        "clock": view.clock,
+        "moment": view.moment,
     }
 
 

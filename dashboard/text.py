@@ -48,6 +48,14 @@ GESTURES = (
     ("Histograms", "solid bars are the runs that pass all other filters, faint ones the whole study."),
 )
 
+STRETCHED = "axes stretched: lengths in different directions cannot be compared"
+CLOCKS = {
+    "progress": "How far along the geodesic to P*. A run is cut where it first gets there; it may fall back later.",
+    "epoch": "Passes over the training data.",
+    "step": "Updates of the weights.",
+}
+SPEEDS = (0.5, 1, 2, 4)
+
 COLUMN_LABELS = {
     "run_id": "run",
     "n_checkpoints": "checkpoints",

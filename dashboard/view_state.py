@@ -18,6 +18,8 @@ MAXIMUM_SEARCH_LENGTH = 400
 MAXIMUM_COMPONENT = 100
 CAMERA_NUMBERS = 9
 REFERENCE_MODES = ("project", "fit", "hide")
+SCALES = ("equal", "stretched")
+CLOCKS = ("progress", "epoch", "step")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,9 @@ class ViewState:
         dark: dark theme, light theme, or None for what the browser prefers.
         camera: eye, centre and up vector, nine numbers, or empty for the default view.
         unread: what of the link could not be read and has its default, in words; no part of the view itself.
+        scale: ``"equal"`` on all axes, or ``"stretched"`` so that all are equally long.
+        clock: what time is measured in: ``"progress"``, ``"epoch"`` or ``"step"``.
+        moment: where on the clock trajectories are cut; None for whole ones.
     """
 
     study: str = ""
@@ -53,6 +58,9 @@ class ViewState:
     dark: bool | None = None
     camera: tuple[float, ...] = ()
     unread: tuple[str, ...] = field(default=(), compare=False)
+    scale: str = "equal"
+    clock: str = "progress"
+    moment: float | None = None
 
     @classmethod
     def from_query(cls, query: str) -> ViewState:
@@ -133,6 +141,13 @@ def _parse_camera(text: str) -> tuple[float, ...]:
     return numbers
 
 
+def _parse_moment(text: str) -> float:
+    moment = float(text)
+    if not 0 <= moment < math.inf:
+        raise ValueError(text)
+    return moment
+
+
 _FIELDS: dict[str, tuple[str, Callable[[str], object]]] = {
     "d": ("study", str),
     "split": ("split", _parse_split),
@@ -146,5 +161,8 @@ _FIELDS: dict[str, tuple[str, Callable[[str], object]]] = {
     "c": ("color_by", _parse_color),
     "th": ("dark", {"dark": True, "light": False}.__getitem__),
     "cam": ("camera", _parse_camera),
+    "scale": ("scale", {name: name for name in SCALES}.__getitem__),
+    "clk": ("clock", {name: name for name in CLOCKS}.__getitem__),
+    "t": ("moment", _parse_moment),
 }
 """Key in the address bar -> field and its parser."""

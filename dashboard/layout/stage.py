@@ -1,18 +1,20 @@
-"""The centre: the toolbar over the picture, and the picture with what lies over it."""
+"""The centre: the toolbar over the picture, the picture with what lies over it, and the time bar."""
 
 from __future__ import annotations
 
 import dash_mantine_components as dmc
 from dash import html
 
+from dashboard import text
 from dashboard.ids import Picture
 from dashboard.layout.parts import link_button
+from dashboard.layout.time import time_bar
 
 AXIS_NAMES = ("x", "y", "z")
 
 
 def stage() -> html.Section:
-    """The toolbar, the picture and its overlays."""
+    """The toolbar, the picture with its overlays, and time under it."""
     return html.Section(
         [
             html.Div(
@@ -39,7 +41,14 @@ def stage() -> html.Section:
                             {"value": "hide", "label": "hide"},
                         ],
                     ),
-                    link_button("reset view", Picture.RESET_CAMERA),
+                    dmc.SegmentedControl(
+                        id=Picture.SCALE,
+                        size="xs",
+                        value="equal",
+                        data=["equal", "stretched"],
+                        **{"aria-label": "Scale of the axes"},
+                    ),
+                    _camera_menu(),
                 ],
                 className="toolbar",
                 role="toolbar",
@@ -49,6 +58,7 @@ def stage() -> html.Section:
                 [
                     html.Div(id=Picture.SCENE, className="scene", role="figure", tabIndex="0"),
                     html.Div(id=Picture.LEGEND, className="legend", role="group", **{"aria-label": "Legend"}),
+                    html.Div(text.STRETCHED, id=Picture.SCALE_BADGE, className="scale-badge", hidden=True),
                     html.Div(id=Picture.DETAIL, className="detail", hidden=True),
                     html.Div(id=Picture.LINK_NOTE, className="link-note", hidden=True, role="status"),
                     html.Div(id=Picture.NOTICE, className="notice", hidden=True, role="alert"),
@@ -65,6 +75,7 @@ def stage() -> html.Section:
                 ],
                 className="canvas",
             ),
+            time_bar(),
         ],
         className="stage",
         **{"aria-label": "Embedding"},
@@ -83,4 +94,24 @@ def _axis_select(index: int) -> dmc.Select:
         leftSection=html.Span(letter, className="input-prefix"),
         leftSectionWidth=20,
         **{"aria-label": f"Component on the {letter} axis"},
+    )
+
+
+def _camera_menu() -> dmc.Menu:
+    """Views to look from; assets/84-camera.js acts by the items' ids."""
+    return dmc.Menu(
+        [
+            dmc.MenuTarget(html.Button("camera ▾", type="button", className="link-button", title="Where to look from")),
+            dmc.MenuDropdown(
+                [
+                    dmc.MenuItem("Fit the picture", id=Picture.RESET_CAMERA),
+                    dmc.MenuItem("Isometric", id="view-isometric"),
+                    *[dmc.MenuItem(f"Along {letter}", id=f"view-{letter}") for letter in AXIS_NAMES],
+                    dmc.MenuDivider(),
+                    dmc.MenuItem("Turn slowly", id=Picture.TURN),
+                ]
+            ),
+        ],
+        position="bottom-end",
+        shadow="md",
     )

@@ -1,0 +1,142 @@
+/* The frame of a picture as plotly's layout: ranges, scale, axis titles, and the view that shows all of it. Pure. */
+(() => {
+  "use strict";
+  const inpca = (window.inpca = window.inpca || {});
+
+  const AIR = 0.04;
+  const TICKS = 6;
+  const TITLE_SIZE = 12.5;
+  const TICK_SIZE = 10.5;
+  /** plotly's field of view is a right angle's half, upright; in units of half the picture's height: */
+  const FOCAL_LENGTH = 1 / Math.tan(Math.PI / 8);
+  /** Pixels that tick labels and titles take outside the box. */
+  const AROUND = { left: 66, right: 74, top: 26, bottom: 62 };
+  /** Of a small picture they may take at most this share on each side. */
+  const MOST_AROUND = 0.16;
+
+  /** Where presets look from, and what is up there. */
+  inpca.VIEWS = {
+    default: { from: [0.32, -1.2, 0.55], up: [0, 0, 1] },
+    isometric: { from: [1, -1, 0.8], up: [0, 0, 1] },
+    x: { from: [1, 0, 0], up: [0, 0, 1] },
+    y: { from: [0, -1, 0], up: [0, 0, 1] },
+    z: { from: [0, 0, 1], up: [0, 1, 0] },
+  };
+
+  /** Layout of a picture in an element of the given width and height; without a camera of its own it gets one that fits. */
+  inpca.pictureLayout = (picture, size) => {
+    const { axes, camera, scene, style, theme } = picture;
+    const ranges = inpca.rangesOf(picture);
+    const titled = axes.map((component, index) => [`${"xyz"[index]}axis`, axis(scene, component, ranges, index, style)]);
+    return {
+      template: style.templates[theme],
+      uirevision: "view",
+      margin: { l: 0, r: 0, t: 0, b: 0 },
+      showlegend: false,
+      scene: {
+        uirevision: "view",
+        dragmode: "orbit",
+        aspectmode: "manual",
+        aspectratio: aspectOf(picture),
+        camera: camera ? structuredClone(camera) : inpca.viewOf(picture, size, "default"),
+        annotations: inpca.referenceLabels(picture),
+        ...Object.fromEntries(titled),
+      },
+    };
+  };
+
+  /** Lowest and highest value of each axis: given by the picture while it moves, otherwise by the whole scene. */
+  inpca.rangesOf = ({ ranges, scene, axes }) => ranges || axes.map((component) => extent(scene, component));
+
+  /**
+   * Lengths of the box's sides. Equal scale on all axes, fixed by the whole scene: hiding runs must not stretch what is
+   * left. A box under equal scale keeps the volume of the cube that stretched axes fill.
+   */
+  const aspectOf = (picture) => {
+    if (picture.scale === "stretched") return { x: 1, y: 1, z: 1 };
+    const spans = inpca.rangesOf(picture).map(([low, high]) => high - low);
+    const mean = Math.cbrt(spans[0] * spans[1] * spans[2]);
+    return { x: spans[0] / mean, y: spans[1] / mean, z: spans[2] / mean };
+  };
+
+  /* ------------------------------------------------------------------ axes */
+
+  const extents = new WeakMap();
+
+  /** Lowest and highest coordinate of all models and reference points along one component, with some air. */
+  const extent = (scene, component) => {
+    if (!extents.has(scene)) extents.set(scene, new Map());
+    const known = extents.get(scene);
+    if (!known.has(component)) {
+      let [low, high] = [0, 0];
+      for (const values of [scene.arrays.coordinates, scene.arrays.reference_coordinates || []]) {
+        for (let at = component - 1; at < values.length && isThere(scene, component); at += scene.n_components) {
+          if (values[at] < low) low = values[at];
+          if (values[at] > high) high = values[at];
+        }
+      }
+      const air = AIR * (high - low) || 0.5;
+      known.set(component, [low - air, high + air]);
+    }
+    return known.get(component);
+  };
+
+  const isThere = (scene, component) => component >= 1 && component <= scene.n_components;
+
+  const axis = (scene, component, ranges, index, style) => {
+    const range = ranges[index];
+    if (!isThere(scene, component)) return { range, title: { text: `${component} · not in this embedding` }, nticks: 2 };
+    const isImaginary = scene.diagnostics.signature[component - 1] < 0;
+    const percent = Number((100 * inpca.share(scene, component)).toPrecision(2));
+    const title = `${component} · ${isImaginary ? "imaginary" : "real"} · ${percent} %`.replace("-", "−");
+    const color = isImaginary ? { color: style.timeLike } : {};
+    return { range, title: { text: title, font: { size: TITLE_SIZE, ...color } }, ...color, tickfont: { size: TICK_SIZE }, nticks: TICKS };
+  };
+
+  /* ------------------------------------------------------------------ camera */
+
+  /** The camera of a preset (a key of inpca.VIEWS): the whole box with its labels, as large as the picture allows. */
+  inpca.viewOf = (picture, size, view) => {
+    const { from, up } = inpca.VIEWS[view];
+    return fitted(aspectOf(picture), size, from, up);
+  };
+
+  /**
+   * Look along a direction so that the box fills what its labels leave of the picture. Distance and centre depend on each
+   * other through perspective; taking them in turn settles within a pixel after a few rounds.
+   */
+  const fitted = (aspect, size, direction, up) => {
+    const outward = unit(direction);
+    const right = unit(cross(up, outward));
+    const upward = cross(outward, right);
+    const halves = [aspect.x / 2, aspect.y / 2, aspect.z / 2];
+    const corners = Array.from({ length: 8 }, (_, corner) => halves.map((half, axis) => (corner & (1 << axis) ? half : -half)));
+    const around = (side, length) => Math.min(AROUND[side], MOST_AROUND * length);
+    const [left, top] = [around("left", size.width), around("top", size.height)];
+    const width = Math.max(1, size.width - left - around("right", size.width));
+    const height = Math.max(1, size.height - top - around("bottom", size.height));
+    const focal = (FOCAL_LENGTH * Math.max(1, size.height)) / 2;
+    const middle = { x: left + width / 2 - size.width / 2, y: size.height / 2 - top - height / 2 };
+    let distance = 2 * Math.hypot(...halves) + 1;
+    let center = [0, 0, 0];
+    for (let round = 0; round < 24; round += 1) {
+      const seen = corners.map((corner) => {
+        const relative = corner.map((value, axis) => value - center[axis]);
+        const depth = Math.max(0.05, distance - dot(relative, outward));
+        return { x: (focal * dot(relative, right)) / depth, y: (focal * dot(relative, upward)) / depth };
+      });
+      const ends = (axis) => [Math.min(...seen.map((point) => point[axis])), Math.max(...seen.map((point) => point[axis]))];
+      const [[west, east], [south, north]] = [ends("x"), ends("y")];
+      const pan = (pixels) => (pixels * distance) / focal;
+      const [aside, above] = [pan((west + east) / 2 - middle.x), pan((south + north) / 2 - middle.y)];
+      center = center.map((value, axis) => value + aside * right[axis] + above * upward[axis]);
+      distance *= Math.max((east - west) / width, (north - south) / height) ** 0.7;
+    }
+    const vector = ([x, y, z]) => ({ x, y, z });
+    return { eye: vector(center.map((value, axis) => value + distance * outward[axis])), center: vector(center), up: vector(up) };
+  };
+
+  const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+  const cross = (a, b) => [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+  const unit = (a) => a.map((value) => value / Math.hypot(...a));
+})();
