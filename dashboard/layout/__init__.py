@@ -7,8 +7,9 @@ from dash import dcc, html
 
 from dashboard import text, theme
 from dashboard.ids import Page, Status
+from dashboard.layout.filter_rail import filter_rail
 from dashboard.layout.header import header
-from dashboard.layout.rails import filter_rail, panel_rail
+from dashboard.layout.rails import panel_rail
 from dashboard.layout.stage import stage
 from dashboard.layout.table import run_table
 

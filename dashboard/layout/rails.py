@@ -1,31 +1,11 @@
-"""The rails: filters on the left, diagnostics on the right."""
+"""The right rail: diagnostics."""
 
 from __future__ import annotations
 
 from dash import html
 
 from dashboard import text
-from dashboard.ids import Filters, Panels
-from dashboard.layout.parts import link_button
-
-
-def filter_rail() -> html.Aside:
-    """The left rail, empty until a study is open."""
-    return html.Aside(
-        [
-            html.Div(
-                [
-                    html.H2("Filters"),
-                    link_button("clear", Filters.CLEAR),
-                ],
-                className="rail-title",
-            ),
-            html.Div(id=Filters.PANEL, className="filters"),
-            html.Div(id=Filters.PROBLEMS, className="problems"),
-        ],
-        className="rail left",
-        **{"aria-label": "Filters"},
-    )
+from dashboard.ids import Panels
 
 
 def panel_rail() -> html.Aside:
