@@ -12,6 +12,7 @@ import os
 import re
 import threading
 import uuid
+from collections.abc import Sequence
 
 from engine.cache import BlobCache, prepare_cache_folder
 from engine.catalogue import Catalogue
@@ -25,7 +26,8 @@ from engine.errors import (
 )
 from engine.jobs import Job, Jobs
 from engine.recent import Recent
-from engine.scene_builder import SceneBuilder, scene_key
+from engine.scene_builder import POSITIONS, SceneBuilder, scene_key
+from engine.scene_measures import RunDistances, SceneMeasures, SceneShepard, Spectrum
 from engine.scenes import SceneCache
 from engine.selection import answerable
 from engine.store import Study
@@ -75,6 +77,7 @@ class Explorer:
         # are led there: once the run is repaired, the same question has its own scene.
         self._aliases: Recent[str] = Recent(ALIASES)
         self._builder: SceneBuilder | None = None
+        self._measures: SceneMeasures | None = None
         self._making_builder = threading.Lock()
 
     @property
@@ -203,6 +206,30 @@ class Explorer:
             return 0.0
         return self._seconds(spec, study)
 
+    def spectrum(self, key: str) -> Spectrum:
+        """More components of a scene than it has coordinates for; blocks until they are solved for.
+
+        Raises:
+            SceneNotReadyError: as :meth:`scene`, or its runs have changed since.
+            CacheError, MemoryBudgetError: its distances cannot be read.
+        """
+        measures, scene, study = self._closer(key)
+        return measures.spectrum(scene, study)
+
+    def shepard(self, key: str, components: Sequence[int]) -> SceneShepard:
+        """Distances against embedded distances in some components of a scene, counted from one; blocks.
+
+        Raises:
+            InvalidSpecError: the scene has no such component; else as :meth:`spectrum`.
+        """
+        measures, scene, study = self._closer(key)
+        return measures.shepard(scene, study, components)
+
+    def run_distances(self, key: str) -> RunDistances:
+        """Mean distances between the runs of a scene; blocks. Raises as :meth:`spectrum`."""
+        measures, scene, study = self._closer(key)
+        return measures.run_distances(scene, study)
+
     def warm_up(self) -> None:
         """Find the device, import what computes and compile the kernels, in the worker and without waiting."""
         self._jobs.submit("warm-up", self._warm_up, "the explorer itself")
@@ -211,6 +238,17 @@ class Explorer:
         """Cancel what runs, end the worker and let go of the cache."""
         self._jobs.close()
         self._blobs.close()
+
+    def _closer(self, key: str) -> tuple[SceneMeasures, Scene, Study]:
+        """A scene, what measures it, and the study, which must still be what the scene was made from."""
+        scene = self.scene(key)
+        study = self.study(scene.spec.study_id)
+        is_there = all(run_id in study.run_folders for run_id in scene.spec.run_ids)
+        if not is_there or scene_key(scene.spec, study) != (self._aliases.get(key) or key):
+            raise SceneNotReadyError("The runs have changed on disk since they were embedded: embed them again.")
+        self._scene_builder()
+        assert self._measures is not None
+        return self._measures, scene, study
 
     def _kept(self, key: str) -> Scene | None:
         if not _KEY.fullmatch(key):
@@ -257,6 +295,7 @@ class Explorer:
                 from engine.distances import DistanceStore
 
                 distances = DistanceStore(self.cache_folder / "distances", self._device, self._memory)
+                self._measures = SceneMeasures(distances, POSITIONS)
                 self._builder = SceneBuilder(distances, self._blobs, self._costs, describe_device(self._device))
             return self._builder
 
