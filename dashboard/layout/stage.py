@@ -105,8 +105,10 @@ def _camera_menu() -> dmc.Menu:
             dmc.MenuDropdown(
                 [
                     dmc.MenuItem("Fit the picture", id=Picture.RESET_CAMERA),
-                    dmc.MenuItem("Isometric", id="view-isometric"),
-                    *[dmc.MenuItem(f"Along {letter}", id=f"view-{letter}") for letter in AXIS_NAMES],
+                    dmc.MenuItem("Isometric", id=Picture.LOOK_ISOMETRIC),
+                    dmc.MenuItem("Along x", id=Picture.LOOK_X),
+                    dmc.MenuItem("Along y", id=Picture.LOOK_Y),
+                    dmc.MenuItem("Along z", id=Picture.LOOK_Z),
                     dmc.MenuDivider(),
                     dmc.MenuItem("Turn slowly", id=Picture.TURN),
                 ]
