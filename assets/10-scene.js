@@ -15,8 +15,8 @@
     return prefix + path;
   };
 
-  /** ArrayBuffer -> {key, run_ids, diagnostics, panels, ..., arrays: {coordinates, run, checkpoint, "model:epoch", ...}}. */
-  inpca.decodeScene = (buffer) => {
+  /** ArrayBuffer -> the header's fields, and its arrays by name. */
+  inpca.decodeArrays = (buffer) => {
     const view = new DataView(buffer);
     const magic = String.fromCharCode(...new Uint8Array(buffer, 0, 4));
     if (magic !== MAGIC) throw new Error("The server sent something that is not an embedding.");
@@ -28,7 +28,13 @@
       const length = shape.reduce((product, size) => product * size, 1);
       arrays[name] = new DTYPES[dtype](buffer, start + offset, length);
     }
-    return { ...header, arrays, spans: runSpans(arrays.run, header.run_ids.length) };
+    return { ...header, arrays };
+  };
+
+  /** ArrayBuffer -> {key, run_ids, diagnostics, panels, ..., arrays: {coordinates, run, checkpoint, "model:epoch", ...}}. */
+  inpca.decodeScene = (buffer) => {
+    const scene = inpca.decodeArrays(buffer);
+    return { ...scene, spans: runSpans(scene.arrays.run, scene.run_ids.length) };
   };
 
   /** First model and number of models of each run; the models of a run lie together, in order of training. */

@@ -79,11 +79,34 @@ class Time(StrEnum):
 
 
 class Panels(StrEnum):
-    """The right rail; one name per panel of the scene's payload."""
+    """Figures about an embedding's components; one name per panel of the scene's payload."""
 
     SPECTRUM = "spectrum"
     EXPLAINED_STRESS = "explained-stress"
     EXPLAINED_VARIANCE = "explained-variance"
+    EXPLAINED_DISTANCE = "explained-distance"
+
+
+class DistancePanels(StrEnum):
+    """Panels about the distances that were embedded, asked for when they are looked at."""
+
+    SHEPARD = "shepard"
+    RUN_DISTANCES = "run-distances"
+
+
+class PanelRail(StrEnum):
+    """The right rail, beside its panels."""
+
+    TABS = "panel-tabs"
+    COMPONENTS_TAB = "tab-components"
+    COMPONENTS = "panels-components"
+    DISTANCES_TAB = "tab-distances"
+    DISTANCES = "panels-distances"
+    SPECTRUM_HINT = "spectrum-hint"
+    SHEPARD_COMPONENTS = "shepard-components"
+    WORST = "worst"
+    WORST_PAIRS = "worst-pairs"
+    RUN_ORDER = "run-order"
 
 
 class Table(StrEnum):

@@ -38,6 +38,7 @@ def encode_scene(scene: Scene) -> bytes:
             "is_preview": False,
             "diagnostics": {
                 **_curves(embedding, embedding.explained_variance),
+                "explained_distance": embedding.explained_distance.tolist(),
                 "residual": _finite(embedding.residual),
             },
             "panels": {name: make(embedding) for name, make in PANEL_FIGURES.items()},
@@ -79,7 +80,7 @@ def _encode(scene: Scene | PreviewScene, rest: dict[str, Any]) -> bytes:
         "seconds": scene.seconds,
         **rest,
     }
-    return _frame(header, arrays)
+    return encode_arrays(header, arrays)
 
 
 def _model_arrays(models: pd.DataFrame, run_ids: list[str]) -> dict[str, np.ndarray]:
@@ -106,7 +107,8 @@ def _finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _frame(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> bytes:
+def encode_arrays(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> bytes:
+    """A header with arrays behind it, laid out as above."""
     offset, blocks, listing = 0, [], {}
     for name, array in arrays.items():
         block = np.ascontiguousarray(array).tobytes()

@@ -62,6 +62,7 @@ def _view(view: ViewState) -> dict[str, Any]:
         "scale": view.scale,
         "clock": view.clock,
         "moment": view.moment,
+        "tab": view.tab,
     }
 
 

@@ -22,15 +22,60 @@ STAGES = {
 PANELS = {
     "spectrum": (
         "Signed spectrum",
-        "|λ| of W = -LDL/2, largest first. Blue: real axes. Red, hatched: imaginary axes (λ < 0).",
+        (
+            "W = −½ L D L holds the inner products that the distances D imply between centred models (L takes the "
+            "means out). A bar is |λ| of one eigenvalue of W, largest first, on a logarithmic scale.",
+            "Blue: λ > 0, a real axis. Red and hatched: λ < 0, an imaginary axis, along which being apart makes two "
+            "models closer. None is dropped.",
+            "x, y, z mark the components that are drawn. Strong bars came with coordinates and can be put on an axis: "
+            "click one, or use the menus over the picture. Pale bars were solved for this spectrum only.",
+        ),
     ),
     "explained-stress": (
         "Explained stress",
-        "1 - ‖W - Wₖ‖ / ‖W‖ with the first k components; the full norm is the denominator.",
+        (
+            "χₖ = 1 − ‖W − Wₖ‖ / ‖W‖ = 1 − √(1 − Σᵢ≤ₖ λᵢ² / ‖W‖²), where Wₖ is W rebuilt from its first k components "
+            "and ‖·‖ the root of the sum of squares.",
+            "The denominator is the whole ‖W‖, from row sums of D and the sum of its squares, not from the components "
+            "that were solved for. It never falls with k and does not see the sign of λ.",
+        ),
     ),
     "explained-variance": (
         "Explained variance",
-        "Signed Σλ / tr W (may pass 1); distance 1 - ‖D - Dₖ‖ / ‖D‖; absolute Σ|λ| / Σ|λ|, up to 400 checkpoints.",
+        (
+            "Signed (solid): Σᵢ≤ₖ λᵢ / tr W, which is also 1 − Σ(D − Dₖ) / ΣD. tr W is the sum of all eigenvalues, "
+            "half the number of checkpoints times the mean of D. Where components are imaginary it may pass 1 and "
+            "fall again.",
+            "Absolute (dashed): Σᵢ≤ₖ |λᵢ| / Σᵢ |λᵢ|. Its denominator takes the whole spectrum, so it is drawn only "
+            "where that was solved for: up to some 400 checkpoints.",
+        ),
+    ),
+    "explained-distance": (
+        "Explained distance",
+        (
+            "1 − ‖D − Dₖ‖ / ‖D‖ over all pairs of checkpoints. Dₖ is what the first k components make of a distance: "
+            "Σᵢ≤ₖ sᵢ (xᵢ − yᵢ)², with s = −1 on imaginary axes.",
+            "The denominator is the whole ‖D‖. It may fall with k where a component is imaginary.",
+        ),
+    ),
+    "shepard": (
+        "Shepard diagram",
+        (
+            "A point is a pair of checkpoints: across, their distance D; up, what the chosen components make of it, "
+            "D̂ = Σᵢ sᵢ (xᵢ − yᵢ)² with s = −1 on imaginary axes. On the line the picture is right; below it draws "
+            "them too close. With all components there are, every pair lies on the line.",
+            "The points are drawn evenly over the range of D, always the same ones. Everything in words is of all "
+            "pairs compared: the number in the title, 1 − ‖D − D̂‖ / ‖D‖, and the worst pairs, those with the largest "
+            "|D̂ − D| that two runs have, one pair of checkpoints for each pair of runs.",
+        ),
+    ),
+    "run-distances": (
+        "Distances between runs",
+        (
+            "A cell is the mean of D over all pairs of a checkpoint of one run and a checkpoint of another, at "
+            "whatever steps these are. On the diagonal it is the mean over pairs of different checkpoints of one run.",
+            "The strips show the colour of the runs; a run coloured along its training has the colour of its end.",
+        ),
     ),
 }
 

@@ -20,6 +20,7 @@ CAMERA_NUMBERS = 9
 REFERENCE_MODES = ("project", "fit", "hide")
 SCALES = ("equal", "stretched")
 CLOCKS = ("progress", "epoch", "step")
+PANEL_TABS = ("components", "distances")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class ViewState:
         axes: the three components drawn, counted from one.
         color_by: ``"run:<column>"`` or ``"model:<column>"``; empty means the first differing hyperparameter.
         dark: dark theme, light theme, or None for what the browser prefers.
+        tab: which panels the right rail shows: ``"components"`` or ``"distances"``.
         camera: eye, centre and up vector, nine numbers, or empty for the default view.
         unread: what of the link could not be read and has its default, in words; no part of the view itself.
         scale: ``"equal"`` on all axes, or ``"stretched"`` so that all are equally long.
@@ -56,6 +58,7 @@ class ViewState:
     axes: tuple[int, int, int] = (1, 2, 3)
     color_by: str = ""
     dark: bool | None = None
+    tab: str = "components"
     camera: tuple[float, ...] = ()
     unread: tuple[str, ...] = field(default=(), compare=False)
     scale: str = "equal"
@@ -160,6 +163,7 @@ _FIELDS: dict[str, tuple[str, Callable[[str], object]]] = {
     "ax": ("axes", _parse_axes),
     "c": ("color_by", _parse_color),
     "th": ("dark", {"dark": True, "light": False}.__getitem__),
+    "tab": ("tab", {name: name for name in PANEL_TABS}.__getitem__),
     "cam": ("camera", _parse_camera),
     "scale": ("scale", {name: name for name in SCALES}.__getitem__),
     "clk": ("clock", {name: name for name in CLOCKS}.__getitem__),

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.inpca import minkowski_distances
+from engine.kernels.threads import one_blas_thread
 from engine.values import FloatArray
 
 STRATA = 20
@@ -63,7 +64,7 @@ def shepard_diagram(
     signature: NDArray[np.int8],
     models: Ints,
     n_sampled: int = 2000,
-    n_worst: int = 8,
+    n_worst: int = 6,
 ) -> ShepardDiagram:
     """Compare all distances with what coordinates make of them; the same every time.
 
@@ -75,10 +76,12 @@ def shepard_diagram(
         n_sampled: how many pairs to draw at most.
         n_worst: how many of the worst pairs of runs to name at most.
     """
-    embedded = minkowski_distances(coordinates, signature)
-    i, j = np.triu_indices(len(distances), 1)
-    found, shown = np.asarray(distances[i, j], dtype=np.float64), embedded[i, j]
-    norm = float(np.linalg.norm(found))
+    with one_blas_thread():
+        embedded = minkowski_distances(coordinates, signature)
+        i, j = np.triu_indices(len(distances), 1)
+        found, shown = np.asarray(distances[i, j], dtype=np.float64), embedded[i, j]
+        norm = float(np.linalg.norm(found))
+        explained = 1.0 - float(np.linalg.norm(found - shown)) / norm if norm else 1.0
     chosen = _sample(found, n_sampled)
     worst = _worst(np.abs(embedded - distances), models, n_worst)
     return ShepardDiagram(
@@ -86,21 +89,22 @@ def shepard_diagram(
         worst=Pairs(*worst, np.asarray(distances[worst], dtype=np.float64), embedded[worst]),
         n_pairs=len(found),
         n_negative=int((shown < 0).sum()),
-        explained=1.0 - float(np.linalg.norm(found - shown)) / norm if norm else 1.0,
+        explained=explained,
     )
 
 
 def _sample(distances: NDArray[np.float64], n_sampled: int) -> Ints:
     """Which pairs to draw: from each stratum the same number, as far as it has them."""
     random = np.random.default_rng(SEED)
-    edges = np.linspace(0.0, float(distances.max(initial=0.0)), STRATA + 1)[1:-1]
-    # Shuffled before sorting, so that the first of a stratum are any of it.
-    order = random.permutation(len(distances))
-    order = order[np.argsort(np.searchsorted(edges, distances[order]).astype(np.uint8), kind="stable")]
-    sizes = np.bincount(np.searchsorted(edges, distances), minlength=STRATA)
-    taken = _share_out(n_sampled, sizes)
-    starts = np.cumsum(sizes) - sizes
-    return np.concatenate([order[start : start + count] for start, count in zip(starts, taken, strict=True)])
+    scale = STRATA / (float(distances.max(initial=0.0)) or 1.0)
+    strata = np.minimum(scale * distances, STRATA - 1).astype(np.uint8)
+    taken = _share_out(n_sampled, np.bincount(strata, minlength=STRATA))
+    return np.concatenate(
+        [
+            random.choice(np.flatnonzero(strata == stratum), count, replace=False, shuffle=False)
+            for stratum, count in enumerate(taken.tolist())
+        ]
+    )
 
 
 def _share_out(total: int, sizes: Ints) -> Ints:

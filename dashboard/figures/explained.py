@@ -1,4 +1,4 @@
-"""Explained stress, variance and distance against the number of components."""
+"""Explained stress, variance and distance against the number of components: three numbers, a panel each."""
 
 from __future__ import annotations
 
@@ -8,38 +8,56 @@ from typing import Any
 import numpy as np
 
 from dashboard import theme
-from dashboard.figures.frame import Figure, panel_layout
-from engine.values import Embedding, FloatArray
+from dashboard.figures.frame import MARK_COLOR, Components, Figure, panel_layout
+from engine.values import FloatArray
 
-DISTANCE_COLOR = "#228833"
 ABSOLUTE_COLOR = "#CCBB44"
+DRAWN = 3
+"""How many components a picture shows at once: marked on every curve, and named in the panel's title."""
 
 
-def explained_stress_figure(embedding: Embedding) -> Figure:
+def explained_stress_figure(components: Components) -> Figure:
     """chi_k = 1 - ||W - W_k||_F / ||W||_F against k."""
-    return _figure([_curve(embedding.explained_stress, "stress", theme.SPACE_LIKE, "solid", "circle")])
+    return _figure(components, [_curve(components.explained_stress, "stress", theme.SPACE_LIKE, "solid", "circle")])
 
 
-def explained_variance_figure(embedding: Embedding) -> Figure:
-    """Signed and (where the whole spectrum is known) absolute variance ratio, and explained distance, against k."""
-    curves = [_curve(embedding.explained_variance, "signed", theme.SPACE_LIKE, "solid", "circle")]
-    if np.isfinite(embedding.explained_variance_absolute).all():
-        curves.append(_curve(embedding.explained_variance_absolute, "absolute", ABSOLUTE_COLOR, "dash", "square"))
-    curves.append(_curve(embedding.explained_distance, "distance", DISTANCE_COLOR, "dot", "diamond"))
-    return _figure(curves)
+def explained_variance_figure(components: Components) -> Figure:
+    """Signed and, where the whole spectrum is known, absolute variance ratio against k."""
+    curves = [_curve(components.explained_variance, "signed", theme.SPACE_LIKE, "solid", "circle")]
+    if np.isfinite(components.explained_variance_absolute).all():
+        curves.append(_curve(components.explained_variance_absolute, "absolute", ABSOLUTE_COLOR, "dash", "square"))
+    return _figure(components, curves)
 
 
-def _figure(curves: list[dict[str, Any]]) -> Figure:
+def explained_distance_figure(components: Components) -> Figure:
+    """1 - ||D - D_k||_F / ||D||_F against k."""
+    return _figure(components, [_curve(components.explained_distance, "distance", theme.SPACE_LIKE, "solid", "circle")])
+
+
+def _figure(components: Components, curves: list[dict[str, Any]]) -> Figure:
     values = [value for curve in curves for value in curve["y"] if value is not None]
     lowest = math.floor(10 * (min(values, default=0.0) - 0.02)) / 10
-    highest = max(values, default=1.0)
-    y_axis = {
-        "range": [lowest, max(1.0, highest) + 0.02 * (max(1.0, highest) - lowest)],
-        "tickformat": ".2~f",
-        "nticks": 6,
+    highest = max(1.0, max(values, default=1.0))
+    y_axis = {"range": [lowest, highest + 0.04 * (highest - lowest)], "tickformat": ".2~f", "nticks": 6}
+    layout = panel_layout(components, "components k", "bottom", y_axis)
+    marks = _mark_drawn() if components.n_components > DRAWN else {}
+    return {"data": curves, "layout": {**layout, **marks, "showlegend": len(curves) > 1, "hovermode": "closest"}}
+
+
+def _mark_drawn() -> dict[str, Any]:
+    at = {"yref": "paper", "y0": 0, "y1": 1, "x0": DRAWN, "x1": DRAWN}
+    line = {"color": MARK_COLOR, "width": 1, "dash": "dot"}
+    label = {
+        "text": f"k = {DRAWN}",
+        "font": {"size": 9, "color": MARK_COLOR},
+        "x": DRAWN,
+        "y": 0,
+        "yref": "paper",
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "showarrow": False,
     }
-    layout = panel_layout(len(curves[0]["y"]), "components k", "bottom", y_axis)
-    return {"data": curves, "layout": {**layout, "showlegend": len(curves) > 1}}
+    return {"shapes": [{"type": "line", **at, "layer": "below", "line": line}], "annotations": [label]}
 
 
 def _curve(values: FloatArray, name: str, color: str, dash: str, symbol: str) -> dict[str, Any]:
@@ -49,7 +67,7 @@ def _curve(values: FloatArray, name: str, color: str, dash: str, symbol: str) ->
         "y": [float(value) if math.isfinite(value) else None for value in values],
         "mode": "lines+markers",
         "name": name,
-        "line": {"color": color, "dash": dash, "width": 2},
-        "marker": {"color": color, "symbol": symbol, "size": 5},
+        "line": {"color": color, "dash": dash, "width": 1.5},
+        "marker": {"color": color, "symbol": symbol, "size": 4},
         "hovertemplate": f"k = %{{x}}<br>{name} %{{y:.4f}}<extra></extra>",
     }

@@ -10,7 +10,7 @@ from dashboard.ids import Page, Status
 from dashboard.layout.filter_rail import filter_rail
 from dashboard.layout.header import header
 from dashboard.layout.help_sheet import help_sheet
-from dashboard.layout.rails import panel_rail
+from dashboard.layout.panel_rail import panel_rail
 from dashboard.layout.stage import stage
 from dashboard.layout.table import run_table
 

@@ -8,9 +8,10 @@ import pytest
 
 from dashboard import figures
 from dashboard.figures import PANEL_FIGURES
-from dashboard.ids import Panels
+from dashboard.ids import DistancePanels, Panels
 from dashboard.text import PANELS
 from engine import Embedding, embed, pairwise_distances
+from engine.shepard import shepard_diagram
 from tests.families import coins
 
 
@@ -33,7 +34,8 @@ def explained_variance_figure(embedding: Embedding) -> go.Figure:
 
 
 def test_every_panel_has_a_figure_words_and_a_place() -> None:
-    assert set(PANEL_FIGURES) == set(PANELS) == {str(panel) for panel in Panels}
+    assert set(PANEL_FIGURES) == {str(panel) for panel in Panels}
+    assert set(PANELS) == {str(panel) for panel in [*Panels, *DistancePanels]}
 
 
 def test_spectrum_shows_each_component_once_with_its_sign(embedding: Embedding) -> None:
@@ -63,9 +65,43 @@ def test_explained_stress_is_drawn_as_computed(embedding: Embedding) -> None:
 
 def test_explained_variance_names_each_of_its_definitions(embedding: Embedding) -> None:
     traces = {trace.name: trace.y for trace in explained_variance_figure(embedding).data}
-    assert set(traces) == {"signed", "absolute", "distance"}
+    assert set(traces) == {"signed", "absolute"}
     np.testing.assert_array_equal(traces["signed"], embedding.explained_variance)
-    np.testing.assert_array_equal(traces["distance"], embedding.explained_distance)
+    np.testing.assert_array_equal(traces["absolute"], embedding.explained_variance_absolute)
+
+
+def test_explained_distance_has_a_panel_of_its_own(embedding: Embedding) -> None:
+    (trace,) = go.Figure(figures.explained_distance_figure(embedding)).data
+    np.testing.assert_array_equal(trace.y, embedding.explained_distance)
+
+
+@pytest.mark.parametrize("name", ["explained-stress", "explained-variance", "explained-distance"])
+def test_every_curve_marks_three_components(embedding: Embedding, name: str) -> None:
+    (line,) = go.Figure(PANEL_FIGURES[name](embedding)).layout.shapes
+    assert (line.x0, line.x1) == (3, 3)
+
+
+def test_an_axis_has_room_for_the_components_that_are_still_to_come(embedding: Embedding) -> None:
+    low, high = spectrum_figure(embedding).layout.xaxis.range
+    assert low < 1
+    assert 10 < high < 11, "eleven coins have at most ten components"
+
+
+def test_the_shepard_diagram_parts_pairs_within_a_run_from_pairs_across() -> None:
+    distances = pairwise_distances(coins()).values
+    embedding, runs = embed(distances, n_components=2), np.array(["a"] * 6 + ["b"] * 5)
+    diagram = shepard_diagram(distances, embedding.coordinates, embedding.signature, np.array([6, 5]))
+    figure = go.Figure(figures.shepard_figure(diagram, runs, "nats"))
+    line, across, within = figure.data
+    assert list(line.x) == list(line.y)
+    for trace, is_within in ((across, False), (within, True)):
+        pairs = np.array(trace.customdata)
+        rows, columns = diagram.sample.rows[pairs], diagram.sample.columns[pairs]
+        assert (runs[rows] == runs[columns]).tolist() == [is_within] * len(pairs)
+        np.testing.assert_allclose(trace.x, diagram.sample.distances[pairs], rtol=1e-4)
+        np.testing.assert_allclose(trace.y, diagram.sample.embedded[pairs], rtol=1e-4)
+    assert len(across.x) + len(within.x) == diagram.n_pairs == 55
+    assert "nats" in figure.layout.xaxis.title.text
 
 
 def test_an_axis_always_holds_its_whole_curve(embedding: Embedding) -> None:

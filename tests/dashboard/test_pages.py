@@ -64,6 +64,7 @@ def test_a_study_opens_with_its_runs_filters_and_colours(explorer: Explorer) -> 
     assert [entry["name"] for entry in payload["filters"]][:3] == ["architecture", "learning_rate", "seed"]
     assert "momentum" not in [entry["name"] for entry in payload["filters"]]
     assert opened["color"] == "run:architecture"
+    assert payload["view"]["tab"] == "components"
     json.dumps(payload, allow_nan=False)
 
 

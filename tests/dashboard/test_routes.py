@@ -88,7 +88,7 @@ def test_a_scene_holds_the_engine_s_numbers(client: FlaskClient, explorer: Explo
     assert header["diagnostics"]["explained_stress"] == scene.embedding.explained_stress.tolist()
     assert [header["run_ids"][run] for run in arrays["run"]] == list(scene.models["run_id"])
     np.testing.assert_allclose(arrays["model:epoch"], scene.models["epoch"])
-    assert set(header["panels"]) == {"spectrum", "explained-stress", "explained-variance"}
+    assert set(header["panels"]) == {"spectrum", "explained-stress", "explained-variance", "explained-distance"}
 
 
 def test_a_scene_s_address_never_changes_its_content(client: FlaskClient, question: dict[str, Any]) -> None:

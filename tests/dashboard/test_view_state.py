@@ -24,7 +24,7 @@ def test_an_empty_link_is_the_default_view() -> None:
 def test_a_link_with_everything_is_read_whole() -> None:
     query = (
         "?v=1&d=digits&split=test&f=architecture%3ACNN%2CViT%3Bseed%3A0&r=test_error%3A0.01..0.2"
-        "&runs=run-1%2Crun-2&mask=abc.AQ%3D%3D&ref=fit&ax=2%2C1%2C5&c=model%3Aprogress&th=dark"
+        "&tab=distances&runs=run-1%2Crun-2&mask=abc.AQ%3D%3D&ref=fit&ax=2%2C1%2C5&c=model%3Aprogress&th=dark"
         "&cam=1%2C2%2C3%2C0%2C0%2C0%2C0%2C0%2C1"
     )
     assert ViewState.from_query(query) == ViewState(
@@ -38,6 +38,7 @@ def test_a_link_with_everything_is_read_whole() -> None:
         axes=(2, 1, 5),
         color_by="model:progress",
         dark=True,
+        tab="distances",
         camera=(1.0, 2.0, 3.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0),
     )
 
@@ -55,6 +56,7 @@ def test_a_link_with_everything_is_read_whole() -> None:
         "?cam=" + "inf," * 8 + "1",
         "?ref=delete",
         "?th=neon",
+        "?tab=secret",
         "?c=<script>",
         "?v=99&split=test",
         "?" + "a" * 20_000,

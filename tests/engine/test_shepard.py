@@ -76,9 +76,10 @@ def test_the_worst_pairs_are_the_worst_of_their_runs_and_none_is_worse(distances
 def test_the_sample_is_even_over_distance_without_repetition_and_always_the_same(distances, embedding):
     sample = diagram_of(distances, embedding, (1, 2, 3), n_sampled=200).sample
     assert len(set(zip(sample.rows, sample.columns, strict=True))) == 200
-    edges = np.linspace(0.0, distances.max(), STRATA + 1)[1:-1]
-    there = np.bincount(np.searchsorted(edges, distances[np.triu_indices(len(distances), 1)]), minlength=STRATA)
-    drawn = np.bincount(np.searchsorted(edges, sample.distances), minlength=STRATA)
+    there, drawn = (
+        np.bincount(np.minimum(STRATA * values / distances.max(), STRATA - 1).astype(int), minlength=STRATA)
+        for values in (distances[np.triu_indices(len(distances), 1)], sample.distances)
+    )
     scarce = drawn == there
     assert drawn[~scarce].max() - drawn[~scarce].min() <= 1
     assert there[scarce].max(initial=0) <= drawn[~scarce].min()

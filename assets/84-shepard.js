@@ -1,0 +1,189 @@
+/* The Shepard diagram: distance against embedded distance, and the pairs that are worst. */
+(() => {
+  "use strict";
+  const inpca = window.inpca;
+  const { state, byId } = inpca;
+
+  let shown = null;
+
+  const element = () => byId("shepard");
+  const hint = () => document.querySelector('[data-hint="shepard"]');
+  const percent = (share) => `${Number((100 * share).toPrecision(2))} %`;
+
+  /** Numbers of the components to compare with, of those that came with the scene. */
+  const wanted = (scene) => {
+    const first = (n) => Array.from({ length: Math.min(n, scene.n_components) }, (_, index) => index + 1);
+    const choice = byId("shepard-components").value;
+    if (choice === "axes") return state.axes.filter((component) => component <= scene.n_components).sort((a, b) => a - b);
+    return first(choice === "all" ? scene.n_components : Number(choice));
+  };
+
+  const ask = async (scene) => {
+    const components = wanted(scene);
+    if (components.length === 0) return;
+    const name = `${scene.key}/${components.join()}`;
+    if (shown?.name === name && element()._fullLayout) return;
+    inpca.setWaiting(element(), true);
+    try {
+      const answer = await inpca.askAbout(scene, `shepard/${components.join()}`, (response) => response.json());
+      if (state.scene !== scene || wanted(scene).join() !== components.join()) return;
+      shown = { name, scene, answer };
+      draw();
+    } catch (error) {
+      if (state.scene !== scene) return;
+      inpca.showHint(hint(), [error.message], { label: "try again", action: () => ask(scene) });
+    }
+    inpca.setWaiting(element(), false);
+  };
+
+  const runOf = (model) => shown.scene.run_ids[shown.scene.arrays.run[model]];
+
+  const draw = () => {
+    const { figure, explained, components } = shown.answer;
+    const highlight = {
+      type: "scatter",
+      mode: "markers",
+      ...highlighted(),
+      marker: { symbol: "circle-open", size: 7, line: { width: 1 }, color: state.style.surfaces[state.theme].ink },
+      hoverinfo: "skip",
+      showlegend: false,
+    };
+    const dressed = { data: [...figure.data, highlight], layout: figure.layout };
+    const listeners = { plotly_hover: onPoint, plotly_unhover: onLeave, plotly_click: onClick };
+    if (!inpca.drawChart(element(), dressed, state.style.templates[state.theme], listeners)) return;
+    inpca.setMerit("shepard", `of ${nameOf(components)}: ${explained.toFixed(3)}`);
+    describe();
+    listWorst();
+  };
+
+  const nameOf = (components) => {
+    const isFirst = components.every((component, index) => component === index + 1);
+    return isFirst && components.length > 1 ? `1 to ${components.length}` : components.join(", ");
+  };
+
+  const describe = () => {
+    const { n_pairs: nPairs, n_negative: nNegative, n_runs: nRuns } = shown.answer;
+    const all = shown.scene.run_ids.length;
+    const compared = nRuns === all ? `All ${inpca.format(nPairs)} pairs compared` : `${inpca.format(nPairs)} pairs compared, of ${nRuns} of ${all} runs`;
+    const drawn = shown.answer.sample.rows.length;
+    const sampled = drawn < nPairs ? `${inpca.format(drawn)} of them drawn` : "and drawn";
+    const negative = nNegative ? `; ${percent(nNegative / nPairs)} come out below zero` : "";
+    inpca.showHint(hint(), [`${compared}, ${sampled}${negative}.`]);
+  };
+
+  /* ------------------------------------------------------------------ runs under the pointer, and picked ones */
+
+  /** Points of the pairs that have a run under the pointer, or else a picked one, as a member. */
+  const highlighted = () => {
+    const isWanted = (runId) => (state.hovered ? runId === state.hovered : state.picked.has(runId));
+    const { sample, figure } = shown.answer;
+    const x = [];
+    const y = [];
+    if (!state.hovered && state.picked.size === 0) return { x, y };
+    const runs = shown.scene.run_ids.map(isWanted);
+    const isMember = (model) => runs[shown.scene.arrays.run[model]];
+    for (const trace of figure.data.filter(({ customdata }) => customdata)) {
+      trace.customdata.forEach((pair, index) => {
+        if (!isMember(sample.rows[pair]) && !isMember(sample.columns[pair])) return;
+        x.push(trace.x[index]);
+        y.push(trace.y[index]);
+      });
+    }
+    return { x, y };
+  };
+
+  let isDue = false;
+
+  const markSoon = () => {
+    if (!shown || isDue || !element()._fullLayout || !inpca.isVisible(element())) return;
+    isDue = true;
+    requestAnimationFrame(() => {
+      isDue = false;
+      if (!shown || !element()._fullLayout) return;
+      const { x, y } = highlighted();
+      Plotly.restyle(element(), { x: [x], y: [y] }, [element().data.length - 1]);
+      markPicked();
+    });
+  };
+
+  const pairOf = (event) => {
+    const { sample } = shown.answer;
+    const pair = event.points[0].customdata;
+    return [sample.rows[pair], sample.columns[pair]];
+  };
+
+  const make = (tag, text, className = "") => Object.assign(document.createElement(tag), { textContent: text, className });
+
+  const checkpointOf = (model) => `#${shown.scene.arrays.checkpoint[model] + 1}`;
+
+  const nameModel = (model) => [make("bdi", runOf(model)), ` ${checkpointOf(model)}`];
+
+  const onPoint = (event) => {
+    const [row, column] = pairOf(event);
+    const { x, y } = event.points[0];
+    inpca.showHint(hint(), [...nameModel(row), " and ", ...nameModel(column), `: D ${inpca.format(x)}, D̂ ${inpca.format(y)}`]);
+    inpca.pointAt(runOf(row), "shepard");
+  };
+
+  const onLeave = () => {
+    describe();
+    inpca.pointAt(null, "shepard");
+  };
+
+  const onClick = (event) => inpca.togglePicked([...new Set(pairOf(event).map(runOf))]);
+
+  /* ------------------------------------------------------------------ the worst pairs */
+
+  const listWorst = () => {
+    const { worst } = shown.answer;
+    byId("worst").hidden = worst.rows.length === 0;
+    byId("worst-pairs").replaceChildren(...worst.rows.map((row, index) => worstPair(row, worst.columns[index], index)));
+    markPicked();
+  };
+
+  const worstPair = (row, column, index) => {
+    const { distances, embedded } = shown.answer.worst;
+    const runs = [...new Set([runOf(row), runOf(column)])];
+    const button = make("button", "", "worst-pair");
+    button.type = "button";
+    button.dataset.runs = JSON.stringify(runs);
+    button.title = `${runOf(row)} and ${runOf(column)}: click to pick ${runs.length > 1 ? "both runs" : "the run"}`;
+    const line = (model, text) => [make("bdi", runOf(model)), make("span", checkpointOf(model)), make("span", text)];
+    button.append(...line(row, `D ${inpca.format(distances[index])}`), ...line(column, `D̂ ${inpca.format(embedded[index])}`));
+    button.addEventListener("click", () => inpca.togglePicked(runs));
+    for (const [event, runId] of [["mouseenter", runs[0]], ["focus", runs[0]], ["mouseleave", null], ["blur", null]]) {
+      button.addEventListener(event, () => inpca.pointAt(runId, "shepard"));
+    }
+    const item = document.createElement("li");
+    item.append(button);
+    return item;
+  };
+
+  const markPicked = () => {
+    for (const button of document.querySelectorAll(".worst-pair")) {
+      button.setAttribute("aria-pressed", String(JSON.parse(button.dataset.runs).every((runId) => state.picked.has(runId))));
+    }
+  };
+
+  const clear = () => {
+    shown = null;
+    inpca.clearChart(element());
+    inpca.setMerit("shepard", "");
+    hint().replaceChildren();
+    byId("worst").hidden = true;
+  };
+
+  let axesCompared = "";
+
+  inpca.addLook({ element, ask });
+  inpca.on("forget", clear);
+  inpca.on("hover", markSoon);
+  inpca.on("pins", markSoon);
+  inpca.on("theme", () => shown && draw());
+  inpca.on("draw", ({ axes }) => {
+    if (axes.join() === axesCompared) return;
+    axesCompared = axes.join();
+    inpca.lookSoon();
+  });
+  document.addEventListener("change", (event) => event.target.id === "shepard-components" && inpca.lookSoon());
+})();

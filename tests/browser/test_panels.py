@@ -1,0 +1,178 @@
+"""The right rail in a real browser: tabs, spectrum, Shepard diagram, heat map."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.conftest import Visit
+from tests.small_study import N_CHECKPOINTS, N_RUNS
+
+pytestmark = pytest.mark.browser
+
+LETTERS = "document.getElementById('spectrum').data.at(-1)"
+N_PAIRS = N_RUNS * N_CHECKPOINTS * (N_RUNS * N_CHECKPOINTS - 1) // 2
+
+
+def open_distances(tab: Visit) -> None:
+    tab.open("?tab=distances").wait_for_scene()
+    tab.page.wait_for_selector(".worst-pair")
+    tab.page.wait_for_selector(".heat-cells canvas")
+
+
+def bar(tab: Visit, component: int) -> tuple[float, float]:
+    """Where the bar of a component lies on the page, just above the axis."""
+    return tuple(
+        tab.page.evaluate(
+            """k => {
+                const element = document.getElementById('spectrum');
+                const { xaxis, yaxis } = element._fullLayout;
+                const box = element.getBoundingClientRect();
+                return [box.x + xaxis._offset + xaxis.l2p(k), box.y + yaxis._offset + yaxis._length - 3];
+            }""",
+            component,
+        )
+    )
+
+
+def further(tab: Visit) -> None:
+    tab.page.wait_for_function("() => inpca.state.scene?.furtherPanels")
+    tab.page.wait_for_timeout(200)
+
+
+def test_fifty_components_follow_the_picture(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    further(tab)
+    assert tab.page.evaluate("document.getElementById('explained-distance').data[0].x.length") == 50
+    assert tab.page.evaluate("inpca.state.scene.n_components") == 20
+    assert tab.page.inner_text('[data-merit="spectrum"]').split(" imaginary")[0].endswith("of 50")
+    assert "1 to 20" in tab.page.inner_text("#spectrum-hint")
+
+
+def test_a_click_on_a_bar_puts_it_on_the_next_axis_and_marks_it(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    further(tab)
+    assert tab.page.evaluate(f"{LETTERS}.x") == [1, 2, 3]
+    for component, expected in ((7, "7,2,3"), (9, "7,9,3"), (7, "9,7,3")):
+        if expected == "9,7,3":  # The third in turn is z; put it back to y's component by way of the menu instead.
+            tab.page.evaluate("dash_clientside.set_props('axis-y', {value: '7'})")
+        else:
+            tab.page.mouse.click(*bar(tab, component))
+        tab.page.wait_for_function("expected => inpca.state.axes.join() === expected", arg=expected)
+    tab.page.wait_for_timeout(200)
+    assert tab.page.evaluate(f"{LETTERS}.x") == [9, 7, 3]
+    assert tab.page.evaluate(f"{LETTERS}.text") == ["<b>x</b>", "<b>y</b>", "<b>z</b>"]
+    tab.page.mouse.click(*bar(tab, 31))
+    tab.page.wait_for_timeout(300)
+    assert tab.page.evaluate("inpca.state.axes") == [9, 7, 3], "component 31 has no coordinates"
+
+
+def test_tabs_are_walked_with_the_arrow_keys_and_kept_in_the_address(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    tab.page.focus("#tab-components")
+    tab.page.keyboard.press("ArrowRight")
+    assert tab.page.evaluate("document.activeElement.id") == "tab-distances"
+    assert tab.page.get_attribute("#tab-distances", "aria-selected") == "true"
+    assert tab.page.is_visible("#shepard")
+    assert tab.page.is_hidden("#spectrum")
+    tab.page.wait_for_timeout(500)
+    assert "tab=distances" in tab.page.url
+    tab.page.reload()
+    tab.wait_for_scene()
+    assert tab.page.is_visible("#shepard")
+    tab.page.focus("#tab-distances")
+    tab.page.keyboard.press("ArrowRight")
+    assert tab.page.is_visible("#spectrum .main-svg >> nth=0"), "charts are drawn when they come into sight"
+
+
+def test_distances_are_asked_for_only_where_somebody_looks(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    further(tab)
+    asked = [request.url.rsplit("/", 1)[1] for request in tab.traffic.requests if "api/scenes/" in request.url]
+    assert "components" in asked
+    assert not [name for name in asked if "run-distances" in name or name == "1,2,3"]
+
+
+def test_a_definition_opens_from_the_keyboard_and_the_chart_makes_room(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    button = tab.page.locator(".explained-stress-panel .what-is")
+    button.focus()
+    tab.page.keyboard.press("Enter")
+    assert button.get_attribute("aria-expanded") == "true"
+    assert "whole ‖W‖" in tab.page.inner_text(".explained-stress-panel .definition")
+    tab.page.wait_for_timeout(300)
+    heights = "[...document.querySelectorAll('#panels-components .panel-figure')].map(e => [e.clientHeight, e._fullLayout.height])"
+    for room, drawn in tab.page.evaluate(heights):
+        assert room == drawn
+    tab.page.keyboard.press("Enter")
+    assert tab.page.is_hidden(".explained-stress-panel .definition")
+
+
+def test_the_shepard_diagram_follows_the_axes_and_names_the_worst_pairs(tab: Visit) -> None:
+    open_distances(tab)
+    assert f"All {N_PAIRS:,} pairs compared" in tab.page.inner_text('[data-hint="shepard"]')
+    merit = tab.page.inner_text('[data-merit="shepard"]')
+    distance = tab.page.evaluate("inpca.state.scene.diagnostics.explained_distance[2]")
+    assert merit == f"of 1 to 3: {distance:.3f}", "over all pairs it is the explained distance"
+    tab.page.evaluate("dash_clientside.set_props('axis-x', {value: '8'})")
+    tab.page.wait_for_function(
+        "() => document.querySelector('[data-merit=shepard]').textContent.startsWith('of 2, 3, 8')"
+    )
+    tab.page.select_option("#shepard-components", "10")
+    tab.page.wait_for_function(
+        "() => document.querySelector('[data-merit=shepard]').textContent.startsWith('of 1 to 10')"
+    )
+    tab.page.locator(".worst-pair").first.click()
+    tab.page.wait_for_function("() => inpca.state.picked.size >= 1")
+    names = tab.page.locator(".worst-pair").first.locator("bdi").all_inner_texts()
+    assert set(tab.page.evaluate("[...inpca.state.picked]")) == set(names)
+    tab.page.wait_for_function("() => document.getElementById('shepard').data.at(-1).x.length > 0")
+
+
+def test_a_run_under_the_pointer_is_marked_in_both_panels(tab: Visit) -> None:
+    open_distances(tab)
+    tab.page.locator("#run-table .ag-center-cols-container .ag-row .ag-cell").first.hover()
+    run = tab.page.evaluate("inpca.state.hovered")
+    tab.page.wait_for_function("() => document.getElementById('shepard').data.at(-1).x.length > 0")
+    assert tab.page.locator(".heat-band.row.hovered").count() == 1
+    position = tab.page.evaluate("parseFloat(document.querySelector('.heat-band.row').style.top)") * N_RUNS / 100
+    rows = tab.page.evaluate("inpca.state.scene.run_ids")  # In order of architecture, as the colours are.
+    assert rows[round(position)] == run
+
+
+def test_the_heat_map_is_walked_with_the_arrow_keys_and_picks_both_runs(tab: Visit) -> None:
+    open_distances(tab)
+    tab.page.focus("#run-distances")
+    for key in ("ArrowDown", "ArrowDown", "ArrowRight"):
+        tab.page.keyboard.press(key)
+    first, second = tab.page.evaluate("inpca.state.scene.run_ids.slice(0, 2)")
+    text = tab.page.inner_text('[data-hint="run-distances"]')
+    assert text.startswith(f"{second} and {second}" if first == second else f"{second} within itself")
+    assert tab.page.evaluate("inpca.state.hovered") == second
+    tab.page.keyboard.press("ArrowUp")
+    tab.page.keyboard.press("Enter")
+    tab.page.wait_for_function("() => inpca.state.picked.size === 2")
+    assert set(tab.page.evaluate("[...inpca.state.picked]")) == {first, second}
+
+
+def test_runs_that_are_filtered_out_leave_the_heat_map(tab: Visit) -> None:
+    open_distances(tab)
+    tab.page.locator(".legend-entry").first.click()
+    tab.page.wait_for_function("() => document.querySelector('[data-merit=run-distances]').textContent === '20 runs'")
+    assert tab.page.evaluate("document.querySelector('.heat-cells canvas').width") == 20
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (1920, 1080), (768, 1024)])
+@pytest.mark.parametrize("name", ["components", "distances"])
+def test_everything_in_a_tab_can_be_reached(tab: Visit, size: tuple[int, int], name: str) -> None:
+    tab.page.set_viewport_size({"width": size[0], "height": size[1]})
+    tab.open(f"?tab={name}").wait_for_scene()
+    tab.page.wait_for_timeout(500)
+    assert tab.page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    last = tab.page.locator(f"#panels-{name} .panel").last
+    last.scroll_into_view_if_needed()
+    box = last.bounding_box()
+    assert box is not None
+    rail = tab.page.locator(".rail.right").bounding_box()
+    assert rail is not None
+    assert box["x"] >= rail["x"]
+    assert box["x"] + box["width"] <= rail["x"] + rail["width"] + 1
