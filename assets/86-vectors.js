@@ -13,7 +13,11 @@
 
   const HALF_FIELD_OF_VIEW = Math.tan(Math.PI / 8);
   const NEAREST = 0.01;
-  const DASHES = { dash: [9, 6], dot: [2, 4], dashdot: [9, 4, 2, 4], longdash: [16, 7] };
+  const DASHES = { dash: [5, 4], dot: [1, 4], dashdot: [5, 4, 1, 4], longdash: [10, 5] };
+  // Measured on plotly.js 4.1.1: a line of "width" w is drawn half as wide, and symbols of one "size" differ in size.
+  const LINE_WIDTH = 0.5;
+  const RADII = { diamond: 1.48, square: 0.97, circle: 0.86 };
+  const MARKER_LEAD = 0.01;
   const TICK_DISTANCE = 13;
   const TITLE_DISTANCE = 40;
 
@@ -68,7 +72,7 @@
     const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
     const ticks = [];
     for (let index = Math.ceil(Math.min(low, high) / step); index * step <= Math.max(low, high); index += 1) {
-      ticks.push({ value: index * step, text: (index * step).toFixed(decimals).replace(/^-(?=.*[1-9])/, "−").replace(/^-/, "") });
+      ticks.push({ value: index * step, text: index === 0 ? "0" : (index * step).toFixed(decimals).replace("-", "−") });
     }
     return ticks;
   };
@@ -94,7 +98,7 @@
       for (const { value } of ticks[k]) {
         for (const across of [(k + 1) % 3, (k + 2) % 3]) {
           const ends = [farthest, farthest ^ (1 << across)].map((bits) => view.corner(bits).map((own, axis) => (axis === k ? value : own)));
-          shapes.push({ kind: "line", points: ends.map(flat), color: axes[k].gridcolor, width: 1 });
+          shapes.push({ kind: "line", points: ends.map(flat), color: axes[k].gridcolor, width: 0.75 });
         }
       }
     }
@@ -149,7 +153,7 @@
   /** Pieces of lines, each at its depth; a piece between two colours is halved. */
   const linePieces = ({ line }, spots) => {
     const pieces = [];
-    const add = (a, b, color) => pieces.push({ kind: "line", points: [a, b], color, width: line.width, depth: (a[2] + b[2]) / 2 });
+    const add = (a, b, color) => pieces.push({ kind: "line", points: [a, b], color, width: LINE_WIDTH * line.width, depth: (a[2] + b[2]) / 2 });
     const dashes = DASHES[line.dash];
     let walked = 0;
     for (let index = 1; index < spots.length; index += 1) {
@@ -185,7 +189,7 @@
 
   const OUTLINES = {
     diamond: [0, 1, 2, 3].map((quarter) => [Math.cos((quarter * Math.PI) / 2), Math.sin((quarter * Math.PI) / 2)]),
-    square: [[-0.8, -0.8], [0.8, -0.8], [0.8, 0.8], [-0.8, 0.8]],
+    square: [[-1, -1], [1, -1], [1, 1], [-1, 1]],
     circle: Array.from({ length: 24 }, (_, at) => [Math.cos((at * Math.PI) / 12), Math.sin((at * Math.PI) / 12)]),
   };
 
@@ -193,9 +197,10 @@
     spots.flatMap((spot, index) => {
       const size = (Array.isArray(marker.size) ? marker.size[index] : marker.size) || 0;
       if (!isSeen(spot) || size <= 0) return [];
-      const [symbol, isOpen] = [String(marker.symbol).replace("-open", ""), String(marker.symbol).endsWith("-open")];
-      const outline = OUTLINES[symbol] || OUTLINES.diamond;
-      const points = outline.map(([x, y]) => [spot[0] + x * size * MARKER_RADIUS, spot[1] + y * size * MARKER_RADIUS]);
+      const [name, isOpen] = String(marker.symbol).split("-");
+      const symbol = OUTLINES[name] ? name : "diamond";
+      const radius = size * RADII[symbol];
+      const points = OUTLINES[symbol].map(([x, y]) => [spot[0] + x * radius, spot[1] + y * radius]);
       const color = colorAt(marker.color, index);
       // Drawn before a line that passes through it, a marker would be cut in two by its own trajectory.
       const depth = spot[2] - MARKER_LEAD;
@@ -203,9 +208,6 @@
         ? [{ kind: "line", points: [...points, points[0]], color, width: 1.5, depth }]
         : [{ kind: "area", points, color, depth }];
     });
-
-  const MARKER_RADIUS = 0.75;
-  const MARKER_LEAD = 0.01;
 
   /** Neighbours in depth that go on where the last one ended become one line. */
   const joined = (pieces) => {

@@ -121,8 +121,8 @@
     const side = (x, y, which) => 2 * ((y + (which === 2)) * width + x + (which === 1)) + (which % 2);
     for (let y = 0; y + 1 < height; y += 1) {
       for (let x = 0; x + 1 < width; x += 1) {
-        const corners = [value(x, y), value(x + 1, y), value(x + 1, y + 1), value(x, y + 1)];
-        const kind = corners.reduce((bits, level, corner) => bits | (level >= HALF ? 1 << corner : 0), 0);
+        const isIn = (column, row, corner) => (value(column, row) >= HALF ? corner : 0);
+        const kind = isIn(x, y, 1) | isIn(x + 1, y, 2) | isIn(x + 1, y + 1, 4) | isIn(x, y + 1, 8);
         for (const [from, to] of STEPS[kind]) next.set(side(x, y, from), side(x, y, to));
       }
     }

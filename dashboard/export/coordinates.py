@@ -55,7 +55,7 @@ def _distinct(names: list[str], n_taken: int) -> list[str]:
 
 
 def _cell(value: Any) -> str:
-    if value is None or value is pd.NA or value != value:  # noqa: PLR0124  NaN alone differs from itself
+    if value is None or value is pd.NA or value != value:
         return ""
     return _text(value) if isinstance(value, str) else repr(value)
 
