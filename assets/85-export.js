@@ -38,13 +38,17 @@
     return [now.getFullYear(), now.getMonth() + 1, now.getDate()].map((part) => String(part).padStart(2, "0")).join("-");
   };
 
+  const runsInWords = (shown, embedded, total) => {
+    if (shown < embedded) return `${shown} shown of ${embedded} embedded runs`;
+    return shown === total ? `all ${total} runs` : `${shown} of ${total} runs`;
+  };
+
   /** Title and one line under it: what anybody who meets the file alone needs to know. */
   inpca.captionOf = ({ scene, colouring, isShown }) => {
     const shown = scene.run_ids.filter((_, run) => isShown(run)).length;
-    const runs = shown === scene.run_ids.length ? `${shown}` : `${shown} of ${scene.run_ids.length}`;
     const parts = [
       `InPCA of ${inpca.format(scene.n_models)} checkpoints, ${scene.split} data`,
-      `${runs} of ${state.study.run_ids.length} runs`.replace("of " + scene.run_ids.length + " of", "shown of"),
+      runsInWords(shown, scene.run_ids.length, state.study.run_ids.length),
       ...filtersInWords(),
       `coloured by ${colouring.label}`,
       inpca.today(),

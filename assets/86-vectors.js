@@ -18,8 +18,8 @@
   const LINE_WIDTH = 0.5;
   const RADII = { diamond: 1.48, square: 0.97, circle: 0.86 };
   const MARKER_LEAD = 0.01;
-  const TICK_DISTANCE = 13;
-  const TITLE_DISTANCE = 40;
+  const AIR = 7;
+  const DIGIT_WIDTH = 0.62;
 
   /* ------------------------------------------------------------------ camera */
 
@@ -98,7 +98,7 @@
       for (const { value } of ticks[k]) {
         for (const across of [(k + 1) % 3, (k + 2) % 3]) {
           const ends = [farthest, farthest ^ (1 << across)].map((bits) => view.corner(bits).map((own, axis) => (axis === k ? value : own)));
-          shapes.push({ kind: "line", points: ends.map(flat), color: axes[k].gridcolor, width: 0.75 });
+          shapes.push({ kind: "line", points: ends.map(flat), color: axes[k].gridcolor, width: 0.5 });
         }
       }
     }
@@ -138,10 +138,15 @@
     const spot = (point, distance) => ({ x: point[0] + distance * outward[0], y: point[1] + distance * outward[1] });
     const color = axis.tickfont?.color || axis.color;
     const size = axis.tickfont?.size || 10;
-    const numbers = ticks.map(({ value, text }) => ({ kind: "text", ...spot(at(value), TICK_DISTANCE), text, size, color, anchor: "middle" }));
+    // How far a number reaches outward: across beside an upright edge, up and down below a level one.
+    const reach = (text) => Math.abs(outward[0]) * DIGIT_WIDTH * size * text.length + Math.abs(outward[1]) * size;
+    const numbers = ticks.map(({ value, text }) => {
+      return { kind: "text", ...spot(at(value), AIR + reach(text) / 2), text, size, color, anchor: "middle" };
+    });
+    const farthest = Math.max(0, ...ticks.map(({ text }) => reach(text)));
     const upright = along > Math.PI / 2 ? along - Math.PI : along <= -Math.PI / 2 ? along + Math.PI : along;
     const title = { text: axis.title?.text || "", size: axis.title?.font?.size || 12, color: axis.title?.font?.color || axis.color };
-    return [...numbers, { kind: "text", ...spot(middle, TITLE_DISTANCE), ...title, anchor: "middle", angle: upright }];
+    return [...numbers, { kind: "text", ...spot(middle, 2 * AIR + farthest + title.size / 2), ...title, anchor: "middle", angle: upright }];
   };
 
   /* ------------------------------------------------------------------ traces */

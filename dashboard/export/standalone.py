@@ -38,7 +38,7 @@ def standalone_page() -> str:
 <body>
 <header>
 <div><h1 id="title"></h1><p id="subtitle"></p></div>
-<button id="recipe" type="button" title="Save what it takes to have the same numbers again">recipe</button>
+<button id="recipe" type="button" title="Save what it takes to have the same numbers again">Save recipe</button>
 </header>
 <main>
 <div id="picture" role="figure" tabindex="0"></div>

@@ -100,7 +100,7 @@ def test_the_standalone_page_rotates_offline_as_it_was_seen(tab: Visit, browser:
         assert page.evaluate(drawn) == x
         assert page.inner_text("#legend").split("\n")[0] == "architecture"
         assert page.locator("#legend .entry").count() == 2
-        assert "20 shown of 30 runs" in page.inner_text("#subtitle")
+        assert "20 shown of 30 embedded runs" in page.inner_text("#subtitle")
         assert page.evaluate("document.documentElement.dataset.theme") == "dark"
         assert page.locator("[data-title*='hare']").count() == 0
         recipe = page.evaluate("JSON.parse(document.getElementById('recipe-data').textContent)")
