@@ -19,19 +19,23 @@
 
   /* ------------------------------------------------------------------ what is taken away */
 
-  /** The picture as it is seen now, in the theme that is asked for, without what the pointer is over. */
+  /**
+   * The picture as it is seen now, in the theme that is asked for, without what the pointer is over. A view that fits the
+   * screen has no camera of its own, so that it fits a picture of any other shape as well.
+   */
   inpca.seenPicture = (theme = state.theme) => ({
     ...inpca.pictureOf(state.scene, state.colouring, state.isShown),
     hovered: null,
     theme,
-    camera: inpca.picture.camera() ?? state.camera,
+    camera: inpca.picture.isFitted() ? null : inpca.picture.camera(),
   });
 
-  const filtersInWords = () =>
-    state.constraints.map((entry) => {
-      const { label } = inpca.column(state.study, entry.name);
-      return entry.chosen ? `${label}: ${[...entry.chosen].join(", ")}` : `${label} ${inpca.format(entry.low)} to ${inpca.format(entry.high)}`;
-    });
+  const filterInWords = (constraint) => {
+    if (constraint.kind === "search") return `search: ${constraint.text}`;
+    const { label } = inpca.column(state.study, constraint.name);
+    if (constraint.kind === "levels") return `${label}: ${[...constraint.chosen].join(", ")}`;
+    return `${label} ${inpca.format(constraint.low)} to ${inpca.format(constraint.high)}`;
+  };
 
   inpca.today = () => {
     const now = new Date();
@@ -49,7 +53,7 @@
     const parts = [
       `InPCA of ${inpca.format(scene.n_models)} checkpoints, ${scene.split} data`,
       runsInWords(shown, scene.run_ids.length, state.study.run_ids.length),
-      ...filtersInWords(),
+      ...state.constraints.map(filterInWords),
       `coloured by ${colouring.label}`,
       inpca.today(),
     ];
@@ -127,7 +131,7 @@
     const picture = inpca.seenPicture(theme);
     const surface = picture.style.surfaces[theme];
     const frame = { left: 0, top: CAPTION_HEIGHT, width, height: height - CAPTION_HEIGHT };
-    const layout = structuredClone(inpca.pictureLayout(picture, frame, "export"));
+    const layout = structuredClone(inpca.pictureLayout(picture, frame));
     layout.paper_bgcolor = "rgba(0,0,0,0)";
     for (const axis of isTransparent ? ["xaxis", "yaxis", "zaxis"] : []) layout.scene[axis].showbackground = false;
     const caption = inpca.captionOf(picture);
@@ -177,6 +181,8 @@
     const line = byId("export-status");
     line.textContent = text;
     line.classList.toggle("error", isError);
+    // By a key, without the menu: where the page always says how it is getting on.
+    if (text && !byId("export-panel").matches(":popover-open")) byId("status-line").textContent = text;
   };
 
   /** Runs one taking-away at a time, and says how it went. */
@@ -184,6 +190,7 @@
     const panel = byId("export-panel");
     if (panel.hasAttribute("data-working")) return;
     if (!state.scene) return say("There is no embedding yet.", true);
+    if (state.scene.is_preview) return say("This is a preview: its embedding is being computed.", true);
     panel.toggleAttribute("data-working", true);
     say("Working …");
     try {
@@ -239,6 +246,7 @@
     } catch {
       const box = document.createElement("input");
       Object.assign(box, { readOnly: true, value: link, ariaLabel: "Link to this view" });
+      byId("export-panel").showPopover();
       say("Copy this link: ");
       byId("export-status").append(box);
       box.select();
@@ -264,15 +272,15 @@
       const sides = size.value.split("x");
       if (sides.length === 2) boxes.forEach((box, index) => (box.value = sides[index]));
     });
+    panel.addEventListener("beforetoggle", () => say(""));
     panel.addEventListener("toggle", ({ newState }) => {
       const isOpen = newState === "open";
       button.setAttribute("aria-expanded", String(isOpen));
       if (!isOpen) return;
-      say("");
       const { right, bottom } = button.getBoundingClientRect();
       panel.style.top = `${bottom + 6}px`;
       panel.style.left = `${Math.max(8, Math.min(right, innerWidth - 8) - panel.offsetWidth)}px`;
-      panel.querySelector("button, select").focus();
+      if (!panel.contains(document.activeElement)) panel.querySelector("button, select").focus();
     });
   };
 

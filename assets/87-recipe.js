@@ -13,7 +13,7 @@
   const VERSION = 1;
   const SIZE_LIMIT = 4e6;
   const LONGEST_ADDRESS = 4000;
-  const RUN_KEYS = ["v", "d", "split", "ref", "f", "r", "runs", "mask", "th", "at"];
+  const RUN_KEYS = ["v", "d", "split", "ref", "f", "r", "q", "runs", "mask", "th", "at"];
 
   /** A recipe on its way to the screen: {recipe, name}; name is that of the question, once it is asked. */
   let followed = null;
@@ -74,7 +74,6 @@
   inpca.followRecipe = (recipe) => {
     followed = { recipe, name: null };
     Object.assign(state, { camera: null, constraints: [] });
-    inpca.picture?.forgetCamera();
     document.getElementById("export-panel").hidePopover();
     inpca.setProps("location", { search: addressOf(recipe) });
   };
@@ -112,6 +111,7 @@
     const there = Object.keys(recipe.runs).filter((runId) => inpca.row(study, runId) !== undefined);
     if (there.length === 0) return giveUp("None of the recipe's runs is in this study any more.", "All runs are shown.");
     state.kept = new Set(there);
+    inpca.picture.lookFrom(state.camera ?? "default");
   });
 
   inpca.on("select", () => {
@@ -119,11 +119,11 @@
     followed.name = followed.name ?? inpca.wantedName();
     // Whoever goes on to another selection has left the recipe.
     if (followed.name !== inpca.wantedName()) followed = null;
-    else if (state.scene && followed.name === state.embeddedName) compare(state.scene);
+    else if (state.scene && !state.scene.is_preview && followed.name === state.embeddedName) compare(state.scene);
   });
 
   inpca.on("scene", (scene) => {
-    if (followed && followed.name === state.embeddedName) compare(scene);
+    if (!scene.is_preview && followed && followed.name === state.embeddedName) compare(scene);
   });
 
   const compare = async (scene) => {

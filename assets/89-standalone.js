@@ -49,7 +49,7 @@
     const { scene, style, theme } = picture;
     const element = inpca.picture.element;
     const traces = inpca.pictureTraces(picture);
-    const layout = inpca.pictureLayout(picture, { width: element.clientWidth, height: element.clientHeight }, "standalone");
+    const layout = inpca.pictureLayout(picture, { width: element.clientWidth, height: element.clientHeight });
     const { title, subtitle } = inpca.captionOf(picture);
     const versions = Object.entries(recipe.versions).filter(([name]) => name !== "scene").map((entry) => entry.join(" "));
     const along = ALONG.filter((name) => scene.arrays[`model:${name}`]);
@@ -58,7 +58,8 @@
       subtitle: `${subtitle} · InPCA Explorer with ${versions.join(", ")}`,
       theme,
       traces: traces.map(({ trace }) => packed(trace)),
-      models: traces.map(({ models }) => (models ? encoded(models) : null)),
+      // A head between two checkpoints is the one it comes from.
+      models: traces.map(({ models }) => (models ? encoded(Int32Array.from(models, Math.floor)) : null)),
       layout: { ...layout, paper_bgcolor: style.surfaces[theme].paper },
       legend: legendOf(picture),
       runs: scene.run_ids.map((runId) => ({ name: runId, facts: factsOf(runId) })),

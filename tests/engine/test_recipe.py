@@ -103,6 +103,13 @@ def test_eigenvalues_that_differ_in_their_last_digits_are_the_same_numbers(explo
     assert comparison.eigenvalue_difference == pytest.approx(1e-9, rel=1e-3)
 
 
+def test_more_components_have_the_same_first_ones(explorer: Explorer) -> None:
+    few, many = recipe_for(explorer, n_components=2), recipe_for(explorer, n_components=5)
+    assert compare_recipes(few, many).is_same
+    assert compare_recipes(many, few).is_same
+    assert not compare_recipes(few, replace(many, eigenvalues=many.eigenvalues[1:])).is_same
+
+
 def test_there_is_no_recipe_of_data_that_are_gone(explorer: Explorer, studies: Path) -> None:
     key = explorer.embed(EmbeddingSpec("demo", "train", RUNS[:2])).key
     shutil.rmtree(studies / "demo" / "runs" / "b")
