@@ -28,6 +28,28 @@ class Header(StrEnum):
     THEME = "theme-toggle"
 
 
+class Export(StrEnum):
+    """The menu of what can be taken away; assets/85-export.js adds the boxes of width and height."""
+
+    BUTTON = "export-button"
+    PANEL = "export-panel"
+    SIZE = "export-size"
+    CUSTOM = "export-custom"
+    ZOOM = "export-zoom"
+    THEME = "export-theme"
+    BACKGROUND = "export-background"
+    PNG = "export-png"
+    SVG = "export-svg"
+    PDF = "export-pdf"
+    HTML = "export-html"
+    LINK = "copy-link"
+    ROWS = "export-rows"
+    CSV = "export-csv"
+    RECIPE = "export-recipe"
+    OPEN_RECIPE = "open-recipe"
+    STATUS = "export-status"
+
+
 class Filters(StrEnum):
     """The left rail."""
 

@@ -101,6 +101,27 @@ CLOCKS = {
 }
 SPEEDS = (0.5, 1, 2, 4)
 
+EXPORTS = {
+    "Picture": "As it is seen now, with title and legend. SVG and PDF are vectors throughout; text stays text in the "
+    "SVG and is outlines in the PDF.",
+    "Live view": "One file that rotates offline, with the runs' names and the recipe in it; or this page's address.",
+    "Numbers": "One row per checkpoint: step, metrics, all components in full precision and the engine's signs, "
+    "hyperparameters.",
+    "Recipe": "Selection, question, digests, versions and eigenvalues. Opening one embeds the same runs and compares.",
+}
+
+PICTURE_SIZES = {
+    "1600x1200": "1600 × 1200",
+    "1920x1080": "1920 × 1080",
+    "3840x2160": "3840 × 2160",
+    "custom": "other",
+}
+LETTERING = {"1": "small", "1.5": "medium", "2": "large", "3": "very large"}
+"""CSS pixel -> pixels of the file: how large text and lines are beside the picture."""
+PICTURE_THEMES = {"screen": "as on screen", "light": "light", "dark": "dark"}
+PICTURE_BACKGROUNDS = {"filled": "filled", "transparent": "transparent"}
+COORDINATE_ROWS = {"shown": "shown runs", "all": "all embedded runs"}
+
 COLUMN_LABELS = {
     "run_id": "run",
     "n_checkpoints": "checkpoints",

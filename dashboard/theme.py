@@ -25,8 +25,22 @@ TIME_LIKE = "#D1495B"
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif'
 
 _SURFACES = {
-    False: {"ink": "#1f2933", "muted": "#5b6673", "grid": "#dfe4ea", "wall": "#fbfcfd", "reference": "#111827"},
-    True: {"ink": "#e6e9ee", "muted": "#a3adba", "grid": "#3a4250", "wall": "#1c2129", "reference": "#f3f4f6"},
+    False: {
+        "paper": "#ffffff",
+        "ink": "#1f2933",
+        "muted": "#5b6673",
+        "grid": "#dfe4ea",
+        "wall": "#fbfcfd",
+        "reference": "#111827",
+    },
+    True: {
+        "paper": "#1a1f26",
+        "ink": "#e6e9ee",
+        "muted": "#a3adba",
+        "grid": "#3a4250",
+        "wall": "#1c2129",
+        "reference": "#f3f4f6",
+    },
 }
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from engine.geodesics import geodesic, progress
     from engine.inpca import embed, minkowski_distances, project
     from engine.prediction import predict
+    from engine.recipe import Comparison, Recipe, compare_recipes, parse_recipe
     from engine.recorder import Recorder
     from engine.store import Study, list_studies, open_study
     from engine.values import Distances, Embedding, EmbeddingSpec, Predictions, Scene
@@ -60,11 +61,16 @@ _HOMES = {
     "Explorer": "explorer",
     "EmbeddingSpec": "values",
     "Scene": "values",
+    "Recipe": "recipe",
+    "parse_recipe": "recipe",
+    "compare_recipes": "recipe",
+    "Comparison": "recipe",
 }
 
 __all__ = [
     "DIVERGENCES",
     "CacheError",
+    "Comparison",
     "DeviceError",
     "DistanceStore",
     "Distances",
@@ -77,6 +83,7 @@ __all__ = [
     "JobCancelled",
     "MemoryBudgetError",
     "Predictions",
+    "Recipe",
     "Recorder",
     "RunError",
     "RunFormatError",
@@ -88,12 +95,14 @@ __all__ = [
     "StudyError",
     "StudyFormatError",
     "StudyNotFoundError",
+    "compare_recipes",
     "embed",
     "geodesic",
     "list_studies",
     "minkowski_distances",
     "open_study",
     "pairwise_distances",
+    "parse_recipe",
     "predict",
     "progress",
     "project",

@@ -26,6 +26,7 @@ from engine.errors import (
 )
 from engine.jobs import Job, Jobs
 from engine.recent import Recent
+from engine.recipe import Recipe, recipe_of
 from engine.scene_builder import POSITIONS, SceneBuilder, scene_key
 from engine.scene_measures import RunDistances, SceneMeasures, SceneShepard, Spectrum
 from engine.scenes import SceneCache
@@ -174,6 +175,22 @@ class Explorer:
         if scene is None:
             raise SceneNotReadyError(f"No scene is kept under the key {key[:80]!r}: request its embedding again.")
         return scene
+
+    def recipe(self, key: str) -> Recipe:
+        """What it takes to have the numbers of a scene again: see :mod:`engine.recipe`.
+
+        Raises:
+            SceneNotReadyError: no scene of this key, or its study has changed since, so that the digests are gone.
+        """
+        scene = self.scene(key)
+        study = self.study(scene.spec.study_id)
+        try:
+            current = scene_key(answerable(scene.spec, study), study)
+        except EngineError:
+            current = ""
+        if current not in (key, self._aliases.get(key)):
+            raise SceneNotReadyError(f"The study {study.study_id} has changed since this was embedded: embed it again.")
+        return recipe_of(scene, study)
 
     def embed(self, spec: EmbeddingSpec) -> Scene:
         """The scene, computed now or taken from the cache; blocks until it is there.

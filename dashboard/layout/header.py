@@ -7,6 +7,7 @@ from dash import html
 
 from dashboard import text
 from dashboard.ids import Header
+from dashboard.layout.export import export_button, export_panel
 from dashboard.layout.parts import link_button
 
 
@@ -38,6 +39,8 @@ def header() -> html.Header:
             dmc.Button("Re-embed", id=Header.EMBED, size="compact-xs", variant="light", disabled=True),
             dmc.Switch(id=Header.AUTOMATIC, label="automatic", size="xs", checked=True),
             html.Div(className="spacer"),
+            export_button(),
+            export_panel(),
             html.Div(
                 [_rail_toggle("filters", "Filters"), _rail_toggle("panels", "Panels"), _rail_toggle("table", "Runs")],
                 className="rail-toggles",

@@ -11,6 +11,7 @@ import flask
 import plotly.offline
 
 from dashboard.routes.border import guarded, immutable
+from dashboard.routes.exports import add_export_routes
 from dashboard.routes.panels import add_panel_routes
 from dashboard.routes.scenes import add_scene_routes
 from engine.explorer import Explorer
@@ -39,6 +40,7 @@ def register_routes(server: flask.Flask, explorer: Explorer, prefix: str) -> Non
 
     add_scene_routes(route, explorer)
     add_panel_routes(route, explorer)
+    add_export_routes(route, explorer)
 
 
 @cache

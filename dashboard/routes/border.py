@@ -45,6 +45,12 @@ class Question:
             raise InvalidSpecError(f"{name} must be a finite number.")
         return float(value)
 
+    def document(self, name: str) -> dict[str, Any]:
+        value = self._body.get(name)
+        if not isinstance(value, dict):
+            raise InvalidSpecError(f"{name} must be a JSON object.")
+        return value
+
     def spec(self, study: Study) -> EmbeddingSpec:
         if self.text("fingerprint") != study.fingerprint:
             raise StaleStudyError(f"Study {study.study_id} has changed on disk: reload the page to see its runs.")

@@ -1,0 +1,337 @@
+"""What is taken away is what was on screen: files that stand alone, and numbers that come back."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import struct
+import xml.etree.ElementTree as ElementTree
+import zlib
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from engine import Recorder
+from tests.browser.conftest import Served, Visit, serve, visit
+from tests.recording import LABELS, record_step
+from tests.small_study import N_CHECKPOINTS, N_RUNS
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = "</script><img src=x onerror=\"window.hacked='yes'\">&$&"
+ARABIC = "شبكة عصبية"
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A study whose title and levels are markup, formulas and Arabic."""
+    folder = tmp_path_factory.mktemp("hostile")
+    for index, architecture in enumerate((HOSTILE, ARABIC, "=1+1", "P₀ λ −")):
+        hyperparameters = {"architecture": architecture, "seed": index}
+        title = f"{HOSTILE} title"
+        with Recorder(
+            folder / "studies" / "odd",
+            hyperparameters=hyperparameters,
+            labels=LABELS,
+            run_id=f"run-{index}",
+            title=title,
+        ) as recorder:
+            for step in range(4):
+                record_step(recorder, step)
+    yield from serve(folder / "studies", folder / "cache")
+
+
+def take(tab: Visit, button: str, folder: Path) -> Path:
+    """Press a button of the Export menu; the file that came."""
+    if not tab.page.is_visible("#export-panel"):
+        tab.page.click("#export-button")
+    with tab.page.expect_download(timeout=60_000) as download:
+        tab.page.click(f"#{button}")
+    target = folder / download.value.suggested_filename
+    download.value.save_as(target)
+    expect(tab.page.locator("#export-status")).to_contain_text("Saved")
+    return target
+
+
+def open_file(browser: Browser, path: Path) -> Iterator[tuple[Page, list[str]]]:
+    """A file in a browser that is offline; with what it asked for and what went wrong."""
+    context = browser.new_context(offline=True, viewport={"width": 900, "height": 600})
+    page = context.new_page()
+    trouble: list[str] = []
+    page.on("request", lambda request: trouble.append(request.url) if request.url.startswith("http") else None)
+    page.on("pageerror", lambda error: trouble.append(str(error)))
+    page.on("console", lambda message: trouble.append(message.text) if message.type == "error" else None)
+    page.goto(path.as_uri())
+    page.wait_for_selector("html[data-state=drawn]", timeout=60_000)
+    page.wait_for_timeout(400)
+    yield page, trouble
+    context.close()
+
+
+def png_size(path: Path) -> tuple[int, int]:
+    return struct.unpack(">II", path.read_bytes()[16:24])
+
+
+def pdf_content(path: Path) -> str:
+    stream = re.search(rb"stream\n(.*)\nendstream", path.read_bytes(), flags=re.DOTALL)
+    assert stream is not None
+    return zlib.decompress(stream[1]).decode()
+
+
+def test_the_standalone_page_rotates_offline_as_it_was_seen(tab: Visit, browser: Browser, tmp_path: Path) -> None:
+    tab.open("?c=run:architecture&th=dark").wait_for_scene()
+    tab.rotate(90)
+    tab.page.locator(".legend-entry").first.click()
+    camera = tab.camera()
+    x = tab.page.evaluate("Array.from(inpca.pictureTraces(inpca.seenPicture())[0].trace.x).filter(v => v === v)")
+    path = take(tab, "export-html", tmp_path)
+    assert path.name == f"small-train-{date.today().isoformat()}-view.html"
+    assert path.stat().st_size < 2_300_000
+    for page, trouble in open_file(browser, path):
+        kept = page.evaluate("JSON.parse(JSON.stringify(document.getElementById('picture')._fullLayout.scene.camera))")
+        assert [kept[part][axis] for part in ("eye", "center", "up") for axis in "xyz"] == pytest.approx(
+            camera, abs=1e-6
+        )
+        drawn = "Array.from(document.getElementById('picture')._fullData[0].x).filter(v => v === v)"
+        assert page.evaluate(drawn) == x
+        assert page.inner_text("#legend").split("\n")[0] == "architecture"
+        assert page.locator("#legend .entry").count() == 2
+        assert "20 shown of 30 embedded runs" in page.inner_text("#subtitle")
+        assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+        assert page.locator("[data-title*='hare']").count() == 0
+        recipe = page.evaluate("JSON.parse(document.getElementById('recipe-data').textContent)")
+        assert recipe["format"] == "inpca-explorer recipe"
+        page.mouse.move(450, 350)
+        page.mouse.down()
+        page.mouse.move(560, 380, steps=5)
+        page.mouse.up()
+        page.wait_for_timeout(400)
+        moved = page.evaluate("document.getElementById('picture')._fullLayout.scene._scene.getCamera().eye.x")
+        assert moved != pytest.approx(camera[0], abs=1e-3)
+        assert trouble == []
+
+
+def test_names_are_inert_wherever_they_are_taken(browser: Browser, hostile: Served, tmp_path: Path) -> None:
+    for tab in visit(browser, hostile.url):
+        tab.open("?c=run:architecture").wait_for_scene()
+        # No folder can be called so, but a file from elsewhere may say it.
+        tab.page.evaluate(
+            "name => { const {study, scene} = inpca.state; study.rows.set(name, 0); scene.run_ids[0] = name; }", HOSTILE
+        )
+        for page, trouble in open_file(browser, take(tab, "export-html", tmp_path)):
+            assert page.evaluate("window.hacked") is None
+            assert page.locator("img").count() == 0
+            assert HOSTILE in page.inner_text("#legend")
+            assert HOSTILE in page.inner_text("h1")
+            assert page.evaluate("JSON.parse(document.getElementById('view-data').textContent).runs[0].name") == HOSTILE
+            assert trouble == []
+        svg = ElementTree.fromstring(take(tab, "export-svg", tmp_path).read_text())
+        texts = [element.text for element in svg.iter("{http://www.w3.org/2000/svg}text")]
+        assert {ARABIC, "=1+1", "P₀ λ −"} <= set(texts)
+        assert sum((text or "").startswith("</script><img") for text in texts) == 2
+        assert {element.tag.rpartition("}")[2] for element in svg.iter()} == {
+            "svg",
+            "title",
+            "rect",
+            "g",
+            "path",
+            "text",
+        }
+        assert tab.traffic.errors == []
+
+
+def test_a_png_has_the_chosen_size_and_background(tab: Visit, tmp_path: Path) -> None:
+    tab.open().wait_for_scene()
+    tab.page.click("#export-button")
+    tab.page.fill("#export-width", "800")
+    tab.page.fill("#export-height", "500")
+    assert tab.page.input_value("#export-size") == "custom"
+    pixel = """async data => {
+        const image = new Image(); image.src = 'data:image/png;base64,' + data; await image.decode();
+        const canvas = document.createElement('canvas'); [canvas.width, canvas.height] = [image.width, image.height];
+        const context = canvas.getContext('2d'); context.drawImage(image, 0, 0);
+        const all = context.getImageData(0, 0, canvas.width, canvas.height).data;
+        const colors = new Set();
+        for (let at = 0; at < all.length; at += 4) colors.add(all.slice(at, at + 3).join());
+        return [...all.slice(0, 4), colors.size];
+    }"""
+    for theme, background, corner in (
+        ("light", "filled", [255, 255, 255, 255]),
+        ("dark", "filled", [26, 31, 38, 255]),
+        ("dark", "transparent", [0, 0, 0, 0]),
+    ):
+        tab.page.select_option("#export-theme", theme)
+        tab.page.select_option("#export-background", background)
+        path = take(tab, "export-png", tmp_path)
+        assert png_size(path) == (800, 500)
+        *seen, n_colors = tab.page.evaluate(pixel, base64.b64encode(path.read_bytes()).decode())
+        assert seen == corner
+        assert n_colors > 100
+    tab.page.select_option("#export-size", "3840x2160")
+    assert tab.page.input_value("#export-width") == "3840"
+    tab.page.fill("#export-width", "100000")
+    tab.page.click("#export-png")
+    expect(tab.page.locator("#export-status")).to_contain_text("whole numbers")
+
+
+def test_vectors_lie_where_plotly_draws(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    tab.rotate(-70)
+    apart = tab.page.evaluate(
+        """() => {
+            const {glplot, fullSceneLayout, dataScale} = document.getElementById('picture')._fullLayout.scene._scene;
+            const {model, view, projection} = glplot.cameraParams;
+            const [width, height] = [glplot.canvas.clientWidth, glplot.canvas.clientHeight];
+            const four = [0, 1, 2, 3];
+            const times = (matrix, v) => four.map(i => four.reduce((sum, j) => sum + matrix[4 * j + i] * v[j], 0));
+            const picture = inpca.seenPicture();
+            const layout = inpca.pictureLayout(picture, {width, height}, 'x');
+            const mine = inpca.makeView(layout.scene, {left: 0, top: 0, width, height});
+            let worst = 0, seen = 0;
+            for (const {trace} of inpca.pictureTraces(picture)) {
+                for (let at = 0; at < trace.x.length; at += 5) {
+                    const point = [trace.x[at], trace.y[at], trace.z[at]];
+                    if (point[0] !== point[0]) continue;
+                    const scaled = [...point.map((v, k) => v * dataScale[k]), 1];
+                    const clip = times(projection, times(view, times(model, scaled)));
+                    const spot = [(clip[0] / clip[3] + 1) * width / 2, (1 - clip[1] / clip[3]) * height / 2];
+                    const [x, y] = mine.project(point);
+                    worst = Math.max(worst, Math.hypot(x - spot[0], y - spot[1]));
+                    seen += 1;
+                }
+            }
+            return [worst, seen];
+        }"""
+    )
+    assert apart[0] < 0.05
+    assert apart[1] > 50
+
+
+def test_vector_files_are_vectors_and_hold_every_trajectory(tab: Visit, tmp_path: Path) -> None:
+    tab.open("?c=run:architecture").wait_for_scene()
+    svg = take(tab, "export-svg", tmp_path).read_text()
+    assert "<image" not in svg
+    root = ElementTree.fromstring(svg)
+    space = "{http://www.w3.org/2000/svg}"
+    texts = [element.text or "" for element in root.iter(f"{space}text")]
+    assert {"P₀ ignorance", "P* truth", "architecture", "CNN", "ViT", "fully connected", "Small study"} <= set(texts)
+    assert sum("real" in text or "imaginary" in text for text in texts) == 3
+    strokes = [element for element in root.iter(f"{space}path") if element.get("stroke-width") == "1.5"]
+    pieces = sum((element.get("d") or "").count("L") for element in strokes)
+    assert pieces == N_RUNS * (N_CHECKPOINTS - 1)
+    pdf = take(tab, "export-pdf", tmp_path)
+    raw = pdf.read_bytes()
+    assert b"/Image" not in raw
+    assert b"/Font" not in raw
+    start = int(re.search(rb"startxref\n(\d+)", raw)[1])  # type: ignore[index]
+    assert raw[start : start + 4] == b"xref"
+    for number, offset in enumerate(re.findall(rb"(\d{10}) 00000 n", raw), start=1):
+        assert raw[int(offset) :].startswith(b"%d 0 obj" % number)
+    content = pdf_content(pdf)
+    assert len(re.findall(r" RG 1\.5 w\n", content)) == len(strokes)
+
+
+def test_outlines_of_text_cover_what_the_text_covers(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    worst = tab.page.evaluate(
+        """texts => Math.max(...texts.map(text => {
+            const shape = {kind: 'text', x: 120, y: 40, text, size: 28, color: '#000', anchor: 'middle'};
+            const ink = draw => {
+                const canvas = document.createElement('canvas'); [canvas.width, canvas.height] = [960, 320];
+                const context = canvas.getContext('2d'); context.scale(4, 4); draw(context);
+                return context.getImageData(0, 0, 960, 320).data.filter((_, at) => at % 4 === 3);
+            };
+            const wanted = ink(context => inpca.paintShapes(context, [shape]));
+            const got = ink(context => {
+                const path = new Path2D();
+                for (const loop of inpca.textOutlines(shape)) {
+                    loop.forEach(([x, y], at) => at ? path.lineTo(x, y) : path.moveTo(x, y));
+                    path.closePath();
+                }
+                context.fill(path, 'nonzero');
+            });
+            const total = wanted.reduce((sum, value) => sum + value, 0);
+            if (total < 80000) throw new Error('nothing was written');
+            return wanted.reduce((sum, value, at) => sum + Math.abs(value - got[at]), 0) / total;
+        }))""",
+        ["P₀ λ −0.8", "ignorance", ARABIC, "8 % ö"],
+    )
+    assert worst < 0.12
+
+
+def test_a_recipe_leads_back_to_the_same_numbers(tab: Visit, tmp_path: Path) -> None:
+    key = tab.open("?f=architecture:CNN&split=test&ax=2,3,4&c=run:seed").wait_for_scene()
+    path = take(tab, "export-recipe", tmp_path)
+    tab.page.goto("about:blank")
+    tab.open().wait_for_scene()
+
+    def follow(path: Path) -> str:
+        if not tab.page.is_visible("#export-panel"):
+            tab.page.click("#export-button")
+        with tab.page.expect_file_chooser() as chooser:
+            tab.page.click("#open-recipe")
+        chooser.value.set_files(path)
+        tab.page.wait_for_function(
+            "() => (!document.getElementById('notice').hidden && document.querySelector('#notice button'))"
+            " || document.querySelector('#export-status.error')",
+            timeout=30_000,
+        )
+        return (
+            tab.page.inner_text("#notice") if tab.page.is_visible("#notice") else tab.page.inner_text("#export-status")
+        )
+
+    assert "The same numbers as in the recipe" in follow(path)
+    assert tab.scene_key() == key
+    assert tab.counts().startswith("10 shown / 10 embedded")
+    assert tab.page.evaluate("[...inpca.state.axes, inpca.state.colorBy]") == [2, 3, 4, "run:seed"]
+    tab.page.click("#notice button")
+    recipe = json.loads(path.read_text())
+    changed = tmp_path / "changed.json"
+    run_id = next(iter(recipe["runs"]))
+    changed.write_text(json.dumps({**recipe, "runs": {**recipe["runs"], run_id: "0" * 16, "gone": "1"}}))
+    words = follow(changed)
+    assert "Not the recipe's numbers" in words
+    assert f"Recorded differently since the recipe was written: {run_id}" in words
+    assert "gone" in words
+    tab.page.click("#notice button")
+    for content, complaint in (
+        ("{", "no JSON"),
+        ("[]", "no recipe"),
+        (json.dumps({**recipe, "runs": []}), "runs must be"),
+        (json.dumps({**recipe, "eigenvalues": ["1"]}), "eigenvalues must be"),
+        (json.dumps({**recipe, "version": 9}), "version"),
+    ):
+        changed.write_text(content)
+        tab.page.evaluate("inpca.sayInExport('')")
+        assert complaint in follow(changed)
+    changed.write_text(json.dumps({**recipe, "study": "elsewhere"}))
+    tab.page.evaluate("inpca.sayInExport('')")
+    assert "The recipe's study elsewhere is not here" in follow(changed)
+
+
+def test_coordinates_and_the_link_are_those_of_what_is_shown(tab: Visit, tmp_path: Path) -> None:
+    tab.open("?c=run:architecture").wait_for_scene()
+    tab.page.locator(".legend-entry").first.click()
+    assert len(take(tab, "export-csv", tmp_path).read_text().splitlines()) == 1 + 20 * N_CHECKPOINTS
+    tab.page.select_option("#export-rows", "all")
+    assert len(take(tab, "export-csv", tmp_path).read_text().splitlines()) == 1 + N_RUNS * N_CHECKPOINTS
+    tab.page.evaluate("() => { navigator.clipboard.writeText = async () => { throw new Error('not allowed'); }; }")
+    tab.page.click("#copy-link")
+    link = tab.page.input_value("#export-status input")
+    assert link == tab.url + tab.page.evaluate("inpca.query()")
+
+
+def test_the_menu_is_there_for_the_keyboard(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    tab.page.focus("#export-button")
+    tab.page.keyboard.press("Enter")
+    assert tab.page.is_visible("#export-panel")
+    assert tab.page.get_attribute("#export-button", "aria-expanded") == "true"
+    assert tab.page.evaluate("document.getElementById('export-panel').contains(document.activeElement)")
+    tab.page.keyboard.press("Escape")
+    assert tab.page.is_hidden("#export-panel")
+    assert tab.page.evaluate("document.activeElement.id") == "export-button"
