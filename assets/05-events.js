@@ -7,9 +7,11 @@
  * "scene"  (scene, previous)  a new embedding was accepted, before it is drawn
  * "draw"   (picture)          the picture was asked to show this
  * "drawn"  (picture)          it shows it
- * "camera" (camera)            the main picture is seen from elsewhere, by whatever means; up to once a frame
+ * "camera" (camera)           the main picture is seen from elsewhere, by whatever means; up to once a frame
  * "hover"  ({runId, model, source, box})  the run under the pointer, anywhere on the page; runId null where there is none
  * "pins"   ()                 other runs are picked
+ * "view"   (view)             "3d", "pairs" or "compare"
+ * "lost"   (picture)          the browser took a 3D picture's WebGL context away
  * "theme"  (theme)            light or dark
  */
 (() => {

@@ -21,28 +21,33 @@
   };
 
   /**
-   * A colouring of a scene.
+   * A colouring of a scene; with another scene alongside, one that serves both.
    * levels:  {kind, label, entries: [{name, color}], entryOfRun(run)}
    * numbers: {kind, label, low, high, isLogarithmic, colorOfModel(model), scale}
    */
-  inpca.colouring = (study, scene, colorBy, style) => {
+  inpca.colouring = (study, scene, colorBy, style, alongside = null) => {
+    const scenes = alongside ? [scene, alongside] : [scene];
     const [kind, ...rest] = colorBy.split(":");
     const name = rest.join(":");
     const column = kind === "run" ? inpca.column(study, name) : undefined;
-    if (column && column.levels) return levelColouring(study, scene, column, style);
+    if (column && column.levels) return levelColouring(study, scenes, column, style);
     if (column && column.numbers) {
-      const ofRun = scene.run_ids.map((runId) => column.numbers[inpca.row(study, runId)] ?? NaN);
-      return numberColouring(column.label, Float32Array.from(scene.arrays.run, (run) => ofRun[run]), style);
+      const values = ({ run_ids, arrays }) => {
+        const ofRun = run_ids.map((runId) => column.numbers[inpca.row(study, runId)] ?? NaN);
+        return Float32Array.from(arrays.run, (run) => ofRun[run]);
+      };
+      return numberColouring(column.label, scenes.map(values), style);
     }
-    const along = scene.arrays[`model:${name}`] || scene.arrays["model:epoch"];
-    return numberColouring(style.labels[name] || name.replaceAll("_", " "), along, style);
+    const along = ({ arrays }) => arrays[`model:${name}`] || arrays["model:epoch"];
+    return numberColouring(style.labels[name] || name.replaceAll("_", " "), scenes.map(along), style);
   };
 
-  const levelColouring = (study, scene, column, style) => {
+  const levelColouring = (study, scenes, column, style) => {
     const colors = levelColors(column, style);
-    const ofRun = scene.run_ids.map((runId) => colors[column.level[inpca.row(study, runId)]]);
+    const [ofRun, ...ofOthers] = scenes.map(({ run_ids }) => run_ids.map((runId) => colors[column.level[inpca.row(study, runId)]]));
+    const present = new Set([ofRun, ...ofOthers].flat());
     const entries = colors.filter(
-      (entry, level) => ofRun.includes(entry) && colors.findIndex((other) => other.name === entry.name) === level,
+      (entry, level) => present.has(entry) && colors.findIndex((other) => other.name === entry.name) === level,
     );
     const positions = new Map(entries.map((entry, position) => [entry.name, position]));
     return { kind: "levels", label: column.label, entries, entryOfRun: (run) => positions.get(ofRun[run].name) };
@@ -70,11 +75,13 @@
     );
   };
 
-  const numberColouring = (label, values, style) => {
+  const numberColouring = (label, [values, ...others], style) => {
     let low = Infinity;
     let high = -Infinity;
-    for (const value of values) {
-      if (Number.isFinite(value)) [low, high] = [Math.min(low, value), Math.max(high, value)];
+    for (const one of [values, ...others]) {
+      for (const value of one) {
+        if (Number.isFinite(value)) [low, high] = [Math.min(low, value), Math.max(high, value)];
+      }
     }
     const isLogarithmic = low > 0 && high / low > LOGARITHMIC_RATIO;
     const scaled = (value) => (isLogarithmic ? Math.log(value) : value);

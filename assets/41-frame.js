@@ -46,7 +46,15 @@
   };
 
   /** Lowest and highest value of each axis: given by the picture while it moves, otherwise by the whole scene. */
-  inpca.rangesOf = ({ ranges, scene, axes }) => ranges || axes.map((component) => extent(scene, component));
+  inpca.rangesOf = ({ ranges, scene, alongside, axes }) => ranges || axes.map((component) => frame(scene, alongside, component));
+
+  /** Pictures side by side have one frame: what is equally long in both is equally far apart. */
+  const frame = (scene, alongside, component) => {
+    const own = inpca.extent(scene, component);
+    if (!alongside || !isThere(alongside, component)) return own;
+    const other = inpca.extent(alongside, component);
+    return [Math.min(own[0], other[0]), Math.max(own[1], other[1])];
+  };
 
   /**
    * Lengths of the box's sides. Equal scale on all axes, fixed by the whole scene: hiding runs must not stretch what is
@@ -64,7 +72,7 @@
   const extents = new WeakMap();
 
   /** Lowest and highest coordinate of all models and reference points along one component, with some air. */
-  const extent = (scene, component) => {
+  inpca.extent = (scene, component) => {
     if (!extents.has(scene)) extents.set(scene, new Map());
     const known = extents.get(scene);
     if (!known.has(component)) {
@@ -83,13 +91,18 @@
 
   const isThere = (scene, component) => component >= 1 && component <= scene.n_components;
 
+  inpca.isImaginary = (scene, component) => scene.diagnostics.signature[component - 1] < 0;
+
+  inpca.componentTitle = (scene, component) => {
+    const percent = Number((100 * inpca.share(scene, component)).toPrecision(2));
+    return `${component} · ${inpca.isImaginary(scene, component) ? "imaginary" : "real"} · ${percent} %`.replace("-", "−");
+  };
+
   const axis = (scene, component, ranges, index, style) => {
     const range = ranges[index];
     if (!isThere(scene, component)) return { range, title: { text: `${component} · not in this embedding` }, nticks: 2 };
-    const isImaginary = scene.diagnostics.signature[component - 1] < 0;
-    const percent = Number((100 * inpca.share(scene, component)).toPrecision(2));
-    const title = `${component} · ${isImaginary ? "imaginary" : "real"} · ${percent} %`.replace("-", "−");
-    const color = isImaginary ? { color: style.timeLike } : {};
+    const title = inpca.componentTitle(scene, component);
+    const color = inpca.isImaginary(scene, component) ? { color: style.timeLike } : {};
     return { range, title: { text: title, font: { size: TITLE_SIZE, ...color } }, ...color, tickfont: { size: TICK_SIZE }, nticks: TICKS };
   };
 

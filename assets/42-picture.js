@@ -21,13 +21,16 @@
   /**
    * Attach a picture to an element, once.
    * listeners, all optional: onHover(model or null, box), onClick(model), onDrawn(picture), onTurn(camera) for every change
-   * of the view by whatever means, onCamera(camera) when it has come to rest after the user's own move.
+   * of the view by whatever means, onCamera(camera) when it has come to rest after the user's own move, onLost() when the
+   * browser has taken its WebGL context away.
    */
   inpca.makePicture = (element, listeners) => {
     let traces = [];
     let pending = null;
     let shown = null;
     let isDragging = false;
+    let isResting = false;
+    let isLost = false;
     let flushing = null;
     let isWarm = false;
     let lastCost = 0;
@@ -45,19 +48,31 @@
       });
     }
 
+    element.addEventListener(
+      "webglcontextlost",
+      () => {
+        isLost = true;
+        listeners.onLost?.();
+      },
+      true,
+    );
+
     const size = () => ({ width: element.clientWidth, height: element.clientHeight });
 
     /* ---------------------------------------------------------------- drawing */
 
+    /** What there is to draw waits meanwhile. */
+    const isHeld = () => isDragging || isResting || isLost;
+
     /** One drawing at a time, at most one a frame; of those asked for meanwhile only the latest counts. */
     const flush = () => {
-      if (pending && !isDragging) flushing ??= drawPending();
+      if (pending && !isHeld()) flushing ??= drawPending();
       return flushing ?? Promise.resolve();
     };
 
     const drawPending = async () => {
       try {
-        while (pending && !isDragging) {
+        while (pending && !isHeld()) {
           const picture = pending;
           pending = null;
           if (!(await travel(picture))) continue;
@@ -90,6 +105,8 @@
         inpca.pictureLayout({ ...picture, camera: view }, size()),
         { ...CONFIG, plotGlPixelRatio: picture.scene.n_models > DENSE ? 1 : 2 },
       );
+      // Without its context plotly would wait for it for ever, and stumble over the purge that draws again.
+      if (glScene()?.glplot) glScene().glplot.oncontextloss = null;
       if (isFirst) listen();
       if (preset) listeners.onTurn?.(camera());
       inpca.nextFrame().then(() => {
@@ -114,7 +131,7 @@
         if (share >= 1) return true;
         await show(between(inpca.eased(share)));
         await inpca.nextFrame();
-        if (isDragging && shown) pending = pending ?? picture;
+        if (isHeld() && shown) pending = pending ?? picture;
         if (pending || !shown) return false;
         if (lastCost > inpca.motion.slowMs) return true;
       }
@@ -142,7 +159,11 @@
         preset = null;
         listeners.onTurn?.(camera());
       };
-      element.on("plotly_relayouting", onMove);
+      // Plotly tells of a move before its camera has made it.
+      element.on("plotly_relayouting", async () => {
+        await inpca.nextFrame();
+        if (shown) onMove();
+      });
       element.on("plotly_relayout", (change) => {
         if (Object.keys(change).some((key) => key.startsWith("scene.camera"))) {
           onMove();
@@ -232,6 +253,19 @@
         return isDragging ? Promise.resolve() : flush();
       },
       isDragging: () => isDragging,
+      /** Out of sight: keep what there is to draw until it is wanted. */
+      rest: (flag) => {
+        isResting = flag;
+        return flush();
+      },
+      /** Draw again from nothing, in a new WebGL context. */
+      renew: () => {
+        pending = { ...(pending ?? shown), camera: preset ? null : camera() };
+        shown = null;
+        isLost = false;
+        Plotly.purge(element);
+        return flush();
+      },
       clear: () => {
         stopTurning?.();
         pending = null;

@@ -17,8 +17,9 @@
   inpca.make = make;
 
   /** kind: empty, hint or error; button: {label, action} or nothing. */
-  inpca.showNotice = (kind, title, advice, button) => {
-    const notice = byId("notice");
+  inpca.showNotice = (kind, title, advice, button) => inpca.showNoticeIn(byId("notice"), kind, title, advice, button);
+
+  inpca.showNoticeIn = (notice, kind, title, advice, button) => {
     notice.className = `notice ${kind}`;
     notice.replaceChildren(make("strong", "", title));
     if (advice) notice.append(make("p", "", advice));

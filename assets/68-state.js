@@ -18,7 +18,10 @@
     theme: "light",
     chosenTheme: "",
     colorBy: "model:progress",
+    view: "3d",
     axes: [1, 2, 3],
+    pairedComponents: 4,
+    comparison: null,
     camera: null,
     scale: "equal",
     clock: "progress",
@@ -29,6 +32,7 @@
     hovered: null,
     // The embedding on screen, and what follows from it.
     scene: null,
+    alongside: null,
     embeddedName: "",
     colouring: null,
     passes: () => false,

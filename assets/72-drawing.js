@@ -9,9 +9,9 @@
 
   /** Which runs of the scene are drawn: those that pass the filters and are not hidden by the legend. */
   inpca.decideShown = () => {
-    const { scene, study, style, hidden } = state;
+    const { scene, study, style, hidden, alongside } = state;
     if (!scene) return;
-    const colouring = inpca.colouring(study, scene, state.colorBy, style);
+    const colouring = inpca.colouring(study, scene, state.colorBy, style, alongside);
     const isHidden = (run) => colouring.kind === "levels" && hidden.has(colouring.entries[colouring.entryOfRun(run)].name);
     state.passes = (run) => state.mask[inpca.row(study, scene.run_ids[run])] === 1;
     state.isShown = (run) => state.passes(run) && !isHidden(run);
@@ -20,9 +20,9 @@
 
   /** The picture of an embedding under the present view: everything that 40-traces.js needs, and nothing else. */
   inpca.pictureOf = (scene, colouring, isShown) => {
-    const { axes, picked, hovered, style, theme, camera, scale, moment } = state;
+    const { alongside, axes, picked, hovered, style, theme, camera, scale, moment } = state;
     const showReferences = state.references !== "hide";
-    return { scene, colouring, isShown, axes, picked, hovered, style, theme, camera, scale, moment, showReferences };
+    return { scene, alongside, colouring, isShown, axes, picked, hovered, style, theme, camera, scale, moment, showReferences };
   };
 
   inpca.describePicture = () => {
@@ -108,6 +108,7 @@
       onTurn,
       onCamera: inpca.writeAddress,
       onDrawn: (picture) => inpca.emit("drawn", picture),
+      onLost: () => inpca.emit("lost", inpca.picture),
     });
   };
 

@@ -100,6 +100,30 @@ class Time(StrEnum):
     LOOP = "time-loop"
 
 
+class Views(StrEnum):
+    """The centre's other views: the switch between them, the 2D pairs, and the second of two embeddings."""
+
+    PICTURE = "view-3d"
+    PAIRS = "view-pairs"
+    COMPARE = "view-compare"
+    N_PAIRED = "paired-components"
+    PAIR_GRID = "pairs"
+    COMPARISON = "comparison"
+    FIRST_HEAD = "first-head"
+    SECOND_HEAD = "second-head"
+    SECOND_SPLIT = "second-split"
+    SECOND_SELECTION = "second-selection"
+    KEEP_SELECTION = "keep-selection"
+    SECOND = "second"
+    SECOND_PICTURE = "second-picture"
+    SECOND_NOTICE = "second-notice"
+    SECOND_PROGRESS = "second-progress"
+    SECOND_PROGRESS_STAGE = "second-progress-stage"
+    SECOND_PROGRESS_BAR = "second-progress-bar"
+    SECOND_CANCEL = "second-cancel"
+    GRAPHICS_NOTICE = "graphics-notice"
+
+
 class Panels(StrEnum):
     """Figures about an embedding's components; one name per panel of the scene's payload."""
 

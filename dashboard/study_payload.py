@@ -43,6 +43,7 @@ def study_payload(study: Study, view: ViewState, opening_seconds: float) -> dict
         "title": study.title,
         "fingerprint": study.fingerprint,
         "run_ids": list(study.runs.index),
+        "splits": list(study.splits),
         "columns": [_column(study, name) for name in study.runs.columns],
         "differing": list(study.differing),
         "filters": [_filter(entry) for entry in study_filters(study)],
@@ -57,6 +58,9 @@ def _view(view: ViewState) -> dict[str, Any]:
     return {
         "search": view.search,
         "picked": list(view.picked),
+        "mode": view.mode,
+        "paired": view.paired,
+        "comparison": view.comparison,
         "camera": list(view.camera),
         "dark": view.dark,
         "scale": view.scale,

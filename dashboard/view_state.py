@@ -7,6 +7,7 @@ defaults. The only writer is the browser (assets/60-address.js), since most chan
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qs, unquote
@@ -17,6 +18,9 @@ MAXIMUM_QUERY_LENGTH = 16_000
 MAXIMUM_SEARCH_LENGTH = 400
 MAXIMUM_COMPONENT = 100
 CAMERA_NUMBERS = 9
+MODES = ("3d", "pairs", "compare")
+PAIRED_COMPONENTS = range(2, 8)
+"""Seven components make 21 panels: the most that can be read on a laptop's screen."""
 REFERENCE_MODES = ("project", "fit", "hide")
 SCALES = ("equal", "stretched")
 CLOCKS = ("progress", "epoch", "step")
@@ -36,6 +40,9 @@ class ViewState:
         picked: run ids the selection is narrowed to; empty means no narrowing.
         picked_mask: the same for many runs: the beginning of the study's fingerprint, a dot, and a bit per run.
         references: how P0, P* and the geodesic are drawn: ``"project"``, ``"fit"`` (into the embedding) or ``"hide"``.
+        mode: how the embedding is shown: ``"3d"``, ``"pairs"`` of components, or ``"compare"`` with another embedding.
+        paired: the pairs are those of the first so many components.
+        comparison: the other embedding: ``"split:<name>"``, or ``"sel:"`` and a selection written as in `picked_mask`.
         axes: the three components drawn, counted from one.
         color_by: ``"run:<column>"`` or ``"model:<column>"``; empty means the first differing hyperparameter.
         dark: dark theme, light theme, or None for what the browser prefers.
@@ -55,6 +62,9 @@ class ViewState:
     picked: tuple[str, ...] = ()
     picked_mask: str = ""
     references: str = "project"
+    mode: str = "3d"
+    paired: int = 4
+    comparison: str = ""
     axes: tuple[int, int, int] = (1, 2, 3)
     color_by: str = ""
     dark: bool | None = None
@@ -124,6 +134,18 @@ def _parse_picked(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(unquote(run_id) for run_id in text.split(",") if run_id))
 
 
+def _parse_paired(text: str) -> int:
+    if int(text) not in PAIRED_COMPONENTS:
+        raise ValueError(text)
+    return int(text)
+
+
+def _parse_comparison(text: str) -> str:
+    if not _COMPARISON.fullmatch(text):
+        raise ValueError(text)
+    return text
+
+
 def _parse_axes(text: str) -> tuple[int, int, int]:
     axes = [int(part) for part in text.split(",")]
     if len(axes) != 3 or len(set(axes)) != 3 or not all(1 <= axis <= MAXIMUM_COMPONENT for axis in axes):
@@ -151,6 +173,8 @@ def _parse_moment(text: str) -> float:
     return moment
 
 
+_COMPARISON = re.compile(r"split:(train|test)|sel:[0-9a-f]+\.[A-Za-z0-9+/]+={0,2}")
+
 _FIELDS: dict[str, tuple[str, Callable[[str], object]]] = {
     "d": ("study", str),
     "split": ("split", _parse_split),
@@ -160,6 +184,9 @@ _FIELDS: dict[str, tuple[str, Callable[[str], object]]] = {
     "runs": ("picked", _parse_picked),
     "mask": ("picked_mask", str),
     "ref": ("references", {name: name for name in REFERENCE_MODES}.__getitem__),
+    "m": ("mode", {name: name for name in MODES}.__getitem__),
+    "pc": ("paired", _parse_paired),
+    "cmp": ("comparison", _parse_comparison),
     "ax": ("axes", _parse_axes),
     "c": ("color_by", _parse_color),
     "th": ("dark", {"dark": True, "light": False}.__getitem__),

@@ -9,6 +9,7 @@ from dashboard import text
 from dashboard.ids import Picture
 from dashboard.layout.parts import link_button
 from dashboard.layout.time import time_bar
+from dashboard.layout.views import comparison_bar, graphics_notice, pair_grid, second_pane, view_switch
 
 AXIS_NAMES = ("x", "y", "z")
 
@@ -41,6 +42,7 @@ def stage() -> html.Section:
                             {"value": "hide", "label": "hide"},
                         ],
                     ),
+                    view_switch(),
                     dmc.SegmentedControl(
                         id=Picture.SCALE,
                         size="xs",
@@ -54,9 +56,13 @@ def stage() -> html.Section:
                 role="toolbar",
                 **{"aria-label": "Picture"},
             ),
+            graphics_notice(),
+            comparison_bar(),
             html.Div(
                 [
                     html.Div(id=Picture.SCENE, className="scene", role="figure", tabIndex="0"),
+                    pair_grid(),
+                    second_pane(),
                     html.Div(id=Picture.LEGEND, className="legend", role="group", **{"aria-label": "Legend"}),
                     html.Div(text.STRETCHED, id=Picture.SCALE_BADGE, className="scale-badge", hidden=True),
                     html.Div(id=Picture.DETAIL, className="detail", hidden=True),

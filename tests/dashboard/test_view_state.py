@@ -24,7 +24,8 @@ def test_an_empty_link_is_the_default_view() -> None:
 def test_a_link_with_everything_is_read_whole() -> None:
     query = (
         "?v=1&d=digits&split=test&f=architecture%3ACNN%2CViT%3Bseed%3A0&r=test_error%3A0.01..0.2"
-        "&tab=distances&runs=run-1%2Crun-2&mask=abc.AQ%3D%3D&ref=fit&ax=2%2C1%2C5&c=model%3Aprogress&th=dark"
+        "&tab=distances&runs=run-1%2Crun-2&mask=abc.AQ%3D%3D&ref=fit&m=compare&pc=7&cmp=sel%3Aabc.AQ%3D%3D"
+        "&ax=2%2C1%2C5&c=model%3Aprogress&th=dark"
         "&cam=1%2C2%2C3%2C0%2C0%2C0%2C0%2C0%2C1"
     )
     assert ViewState.from_query(query) == ViewState(
@@ -35,6 +36,9 @@ def test_a_link_with_everything_is_read_whole() -> None:
         picked=("run-1", "run-2"),
         picked_mask="abc.AQ==",
         references="fit",
+        mode="compare",
+        paired=7,
+        comparison="sel:abc.AQ==",
         axes=(2, 1, 5),
         color_by="model:progress",
         dark=True,
@@ -55,6 +59,12 @@ def test_a_link_with_everything_is_read_whole() -> None:
         "?cam=1,2",
         "?cam=" + "inf," * 8 + "1",
         "?ref=delete",
+        "?m=4d",
+        "?pc=1",
+        "?pc=8",
+        "?pc=two",
+        "?cmp=split:validation",
+        "?cmp=sel:abc.<script>",
         "?th=neon",
         "?tab=secret",
         "?c=<script>",

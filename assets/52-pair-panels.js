@@ -1,0 +1,142 @@
+/*
+ * Panels of pairs: where they lie, and what is painted in them beside the runs. Pure, but for the canvas painted on.
+ *
+ * A panel has one scale for both its axes, said by a bar; panels have different scales, or the later ones would be dots.
+ */
+(() => {
+  "use strict";
+  const inpca = (window.inpca = window.inpca || {});
+
+  const MARGIN = { left: 26, right: 12, top: 10, bottom: 26 };
+  const GAP = 7;
+  const INSET = 6;
+  const SHARE_OF_SCALE_BAR = 0.3;
+  const NAMES_REFERENCES_FROM = 130;
+
+  /* ------------------------------------------------------------------ where things are */
+
+  /** Panels of the lower triangle of pairs among the first k components, in an area of the given size. */
+  inpca.pairPanels = (k, { width, height }) => {
+    const cellWidth = (width - MARGIN.left - MARGIN.right + GAP) / (k - 1) - GAP;
+    const cellHeight = (height - MARGIN.top - MARGIN.bottom + GAP) / (k - 1) - GAP;
+    const panels = [];
+    for (let row = 2; row <= k; row += 1) {
+      for (let column = 1; column < row; column += 1) {
+        const left = MARGIN.left + (column - 1) * (cellWidth + GAP);
+        const top = MARGIN.top + (row - 2) * (cellHeight + GAP);
+        panels.push({ column, row, left, top, width: Math.max(1, cellWidth), height: Math.max(1, cellHeight) });
+      }
+    }
+    return panels;
+  };
+
+  /** Where a panel puts a value of its two components: one scale, the middle of the scene's extent in its middle. */
+  inpca.panelProjection = (scene, panel) => {
+    const [low, high] = inpca.extent(scene, panel.column);
+    const [bottom, top] = inpca.extent(scene, panel.row);
+    const scale = Math.min((panel.width - 2 * INSET) / (high - low), (panel.height - 2 * INSET) / (top - bottom));
+    const middleX = panel.left + panel.width / 2 - (scale * (low + high)) / 2;
+    const middleY = panel.top + panel.height / 2 + (scale * (bottom + top)) / 2;
+    return { scale, x: (value) => middleX + scale * value, y: (value) => middleY - scale * value };
+  };
+
+  /** Places of a table of coordinates in a panel: functions of the row, which may lie between two (46-time.js). */
+  inpca.panelPlaces = (values, nComponents, panel, { x, y }) => {
+    const value = (row, component) => {
+      const before = Math.floor(row);
+      const at = before * nComponents + component - 1;
+      return row === before ? values[at] : values[at] + (row - before) * (values[at + nComponents] - values[at]);
+    };
+    return { x: (row) => x(value(row, panel.column)), y: (row) => y(value(row, panel.row)) };
+  };
+
+  /* ------------------------------------------------------------------ painting */
+
+  inpca.inPanel = (context, { left, top, width, height }, paint) => {
+    context.save();
+    context.beginPath();
+    context.rect(left, top, width, height);
+    context.clip();
+    paint();
+    context.restore();
+  };
+
+  inpca.paintPanelFrame = (context, { style, theme }, panel, { scale, x, y }, font) => {
+    const { wall, grid, muted } = style.surfaces[theme];
+    const { left, top, width, height } = panel;
+    context.fillStyle = wall;
+    context.fillRect(left, top, width, height);
+    Object.assign(context, { strokeStyle: grid, lineWidth: 1 });
+    context.beginPath();
+    context.moveTo(left, Math.round(y(0)) + 0.5);
+    context.lineTo(left + width, Math.round(y(0)) + 0.5);
+    context.moveTo(Math.round(x(0)) + 0.5, top);
+    context.lineTo(Math.round(x(0)) + 0.5, top + height);
+    context.stroke();
+    const length = roundNumber((SHARE_OF_SCALE_BAR * width) / scale);
+    const [from, base] = [left + INSET, top + height - INSET];
+    Object.assign(context, { strokeStyle: muted, fillStyle: muted, font: `10px ${font}`, textAlign: "left", textBaseline: "bottom" });
+    context.beginPath();
+    context.moveTo(from, base);
+    context.lineTo(from + scale * length, base);
+    context.stroke();
+    context.fillText(inpca.format(length), from, base - 2);
+  };
+
+  /** Largest of 1, 2 and 5 times a power of ten that is no larger. */
+  const roundNumber = (value) => {
+    const power = 10 ** Math.floor(Math.log10(value));
+    return ([5, 2, 1].find((digit) => digit * power <= value) || 1) * power;
+  };
+
+  inpca.paintPanelReferences = (context, { scene, style, theme }, panel, map, font) => {
+    const last = (scene.arrays.reference_positions || []).length - 1;
+    if (last < 0) return;
+    const { x, y } = inpca.panelPlaces(scene.arrays.reference_coordinates, scene.n_components, panel, map);
+    const { reference: color, wall } = style.surfaces[theme];
+    Object.assign(context, { strokeStyle: color, fillStyle: color, lineWidth: 1.5 });
+    context.setLineDash([5, 4]);
+    context.beginPath();
+    for (let point = 0; point <= last; point += 1) context.lineTo(x(point), y(point));
+    context.stroke();
+    context.setLineDash([]);
+    context.beginPath();
+    for (const point of [0, last]) inpca.diamond(context, x(point), y(point), 4);
+    context.fill();
+    if (panel.width < NAMES_REFERENCES_FROM) return;
+    Object.assign(context, { font: `11px ${font}`, textAlign: "center", lineWidth: 3, strokeStyle: wall });
+    for (const [name, point] of [["P₀", 0], ["P*", last]]) {
+      const isHigh = y(point) - panel.top < 22;
+      context.textBaseline = isHigh ? "top" : "bottom";
+      const at = y(point) + (isHigh ? 7 : -6);
+      context.strokeText(name, x(point), at);
+      context.fillText(name, x(point), at);
+    }
+  };
+
+  inpca.paintPanelOutline = (context, { style, theme }, { left, top, width, height }) => {
+    Object.assign(context, { strokeStyle: style.surfaces[theme].grid, lineWidth: 1 });
+    context.strokeRect(Math.round(left) + 0.5, Math.round(top) + 0.5, Math.round(width) - 1, Math.round(height) - 1);
+  };
+
+  /** Titles of the columns under the last row, of the rows beside the first column. */
+  inpca.paintPairTitles = (context, { scene, style, theme }, panels, k, font) => {
+    Object.assign(context, { font: `11px ${font}`, textAlign: "center", textBaseline: "middle" });
+    const write = (component, x, y, room, angle) => {
+      context.save();
+      context.translate(x, y);
+      context.rotate(angle);
+      context.fillStyle = inpca.isImaginary(scene, component) ? style.timeLike : style.surfaces[theme].muted;
+      // Where the whole title has no room, its ends do, and red says imaginary.
+      const whole = inpca.componentTitle(scene, component);
+      const parts = whole.split(" · ");
+      const fitting = [whole, `${parts[0]} · ${parts[2]}`, parts[0]].find((text) => context.measureText(text).width <= room);
+      context.fillText(fitting ?? parts[0], 0, 0);
+      context.restore();
+    };
+    for (const { column, row, left, top, width, height } of panels) {
+      if (row === k) write(column, left + width / 2, top + height + MARGIN.bottom / 2, width, 0);
+      if (column === 1) write(row, MARGIN.left / 2, top + height / 2, height, -Math.PI / 2);
+    }
+  };
+})();

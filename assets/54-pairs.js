@@ -1,0 +1,147 @@
+/*
+ * The pairs: every two of the first few components as a 2D panel, all of them on one canvas in an element of the page.
+ *
+ * One canvas, because 21 panels of 5,000 vertices would be 21 slow SVGs, and plotly's scattergl needs unsafe-eval.
+ */
+(() => {
+  "use strict";
+  const inpca = (window.inpca = window.inpca || {});
+
+  /** Attach a grid of pairs to an element, once. listeners: onHover(model or null, box), onClick(model). */
+  inpca.makePairs = (host, listeners) => {
+    const canvas = document.createElement("canvas");
+    const base = document.createElement("canvas");
+    canvas.setAttribute("role", "img");
+    host.append(canvas);
+    let picture = null;
+    let marked = { run: -1, model: -1 };
+    let k = 2;
+    let panels = [];
+    let strokes = null;
+    let indices = new Map();
+    let frame = 0;
+    let pointed = -1;
+
+    const size = () => ({ width: host.clientWidth - (k === 2 ? listeners.reserved() : 0), height: host.clientHeight });
+
+    /** Everything but what is pointed at, in a canvas of its own: pointing costs a copy and one run. */
+    const paintBase = () => {
+      const ratio = window.devicePixelRatio || 1;
+      for (const each of [canvas, base]) {
+        each.width = Math.round(host.clientWidth * ratio);
+        each.height = Math.round(host.clientHeight * ratio);
+      }
+      panels = inpca.pairPanels(k, size());
+      indices = new Map();
+      strokes = inpca.strokesOf(inpca.pictureTraces({ ...picture, hovered: null }));
+      const context = base.getContext("2d");
+      context.scale(ratio, ratio);
+      const font = getComputedStyle(host).fontFamily;
+      for (const panel of panels) {
+        inpca.inPanel(context, panel, () => {
+          const map = inpca.panelProjection(picture.scene, panel);
+          inpca.paintPanelFrame(context, picture, panel, map, font);
+          inpca.paintStrokes(context, strokes, modelPlaces(panel));
+          if (picture.showReferences) inpca.paintPanelReferences(context, picture, panel, map, font);
+        });
+        inpca.paintPanelOutline(context, picture, panel);
+      }
+      inpca.paintPairTitles(context, picture, panels, k, font);
+    };
+
+    const modelPlaces = (panel) => {
+      const { scene } = picture;
+      return inpca.panelPlaces(scene.arrays.coordinates, scene.n_components, panel, inpca.panelProjection(scene, panel));
+    };
+
+    const paintMarked = () => {
+      const context = canvas.getContext("2d");
+      const ratio = window.devicePixelRatio || 1;
+      context.setTransform(1, 0, 0, 1, 0, 0);
+      context.clearRect(0, 0, canvas.width, canvas.height);
+      context.drawImage(base, 0, 0);
+      if (marked.run < 0) return;
+      context.scale(ratio, ratio);
+      const { wall, ink } = picture.style.surfaces[picture.theme];
+      const alone = { ...picture, isShown: (run) => run === marked.run, picked: new Set(), hovered: null };
+      const { lines, dots } = inpca.strokesOf(inpca.pictureTraces(alone));
+      const halo = lines.map((line) => ({ ...line, color: wall, width: 14 }));
+      const strong = lines.map((line) => ({ ...line, width: 7 }));
+      for (const panel of panels) {
+        inpca.inPanel(context, panel, () => {
+          const at = modelPlaces(panel);
+          inpca.paintStrokes(context, { lines: [...halo, ...strong], dots }, at);
+          if (marked.model < 0) return;
+          context.beginPath();
+          context.arc(at.x(marked.model), at.y(marked.model), 5, 0, 2 * Math.PI);
+          Object.assign(context, { strokeStyle: ink, lineWidth: 1.5 });
+          context.stroke();
+        });
+      }
+    };
+
+    let isBaseStale = false;
+    const paint = () => {
+      frame = 0;
+      if (!picture || host.clientWidth === 0) return;
+      if (isBaseStale) paintBase();
+      isBaseStale = false;
+      paintMarked();
+    };
+
+    const paintSoon = (withBase) => {
+      isBaseStale = isBaseStale || withBase;
+      frame = frame || requestAnimationFrame(paint);
+    };
+
+    const modelAt = (x, y) => {
+      const panel = panels.find((one) => x >= one.left && x <= one.left + one.width && y >= one.top && y <= one.top + one.height);
+      if (!panel || !strokes) return -1;
+      if (!indices.has(panel)) {
+        const at = modelPlaces(panel);
+        indices.set(panel, inpca.nearestIndex(strokes, at.x, at.y));
+      }
+      return indices.get(panel)(x, y);
+    };
+
+    const point = (model, event) => {
+      canvas.style.cursor = model >= 0 ? "pointer" : "";
+      if (model === pointed) return;
+      pointed = model;
+      if (model < 0) listeners.onHover(null);
+      else listeners.onHover(model, { x0: event.clientX, x1: event.clientX, y0: event.clientY, y1: event.clientY });
+    };
+
+    canvas.addEventListener("pointermove", (event) => point(modelAt(event.offsetX, event.offsetY), event));
+    canvas.addEventListener("pointerleave", (event) => point(-1, event));
+    canvas.addEventListener("click", (event) => {
+      const model = modelAt(event.offsetX, event.offsetY);
+      if (model >= 0) listeners.onClick(model);
+    });
+    new ResizeObserver(() => paintSoon(true)).observe(host);
+
+    return {
+      canvas,
+      /** Draw a picture as the pairs among its first n components; fewer where the embedding has fewer. */
+      draw: (shown, n) => {
+        picture = shown;
+        k = Math.max(2, Math.min(n, shown.scene.n_components));
+        marked = { run: shown.scene.run_ids.indexOf(shown.hovered), model: -1 };
+        pointed = -1;
+        paintSoon(true);
+      },
+      /** Point at a run (and one of its checkpoints), or at nothing. */
+      mark: (run, model = -1) => {
+        marked = { run: run >= 0 && picture?.isShown(run) ? run : -1, model };
+        paintSoon(false);
+      },
+      clear: () => {
+        picture = null;
+        for (const each of [canvas, base]) each.width = 0;
+      },
+      panels: () => panels,
+      /** Where a model is drawn in a panel, in pixels of the canvas. */
+      placeOf: (panel, model) => [modelPlaces(panel).x(model), modelPlaces(panel).y(model)],
+    };
+  };
+})();

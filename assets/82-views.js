@@ -1,0 +1,107 @@
+/* The stage's three views: the 3D picture, pairs of components, and two embeddings side by side. */
+(() => {
+  "use strict";
+  const inpca = (window.inpca = window.inpca || {});
+  const { state } = inpca;
+  const { byId } = inpca;
+
+  const BUTTONS = { "3d": "view-3d", pairs: "view-pairs", compare: "view-compare" };
+  let pairs = null;
+  let latest = null;
+
+  /** Show one of the views; without WebGL there is one. */
+  inpca.look = (view) => {
+    state.view = inpca.webglProblem() ? "pairs" : view;
+    apply();
+    inpca.draw();
+    inpca.writeAddress();
+  };
+
+  const apply = () => {
+    const { view } = state;
+    byId("page").dataset.view = view;
+    byId("pairs").hidden = view !== "pairs";
+    for (const [name, id] of Object.entries(BUTTONS)) byId(id).setAttribute("aria-pressed", String(name === view));
+    byId("paired-components").value = String(state.pairedComponents);
+    inpca.emit("view", view);
+    window.dispatchEvent(new Event("resize"));
+    inpca.picture.rest(view === "pairs");
+  };
+
+  /* ------------------------------------------------------------------ pairs */
+
+  const onHover = (model, box) => {
+    const { scene } = latest;
+    const runId = model === null ? null : scene.run_ids[scene.arrays.run[model]];
+    inpca.emit("hover", { runId, model, source: "pairs", box });
+    if (model === null) inpca.hideDetail();
+    else inpca.showDetail(scene, state.study, state.style, model, box);
+  };
+
+  const onClick = (model) => inpca.togglePin?.(latest.scene.run_ids[latest.scene.arrays.run[model]]);
+
+  const legendWidth = () => byId("legend").offsetWidth + 12;
+
+  const drawPairs = () => {
+    if (state.view !== "pairs" || !latest) return;
+    pairs = pairs || inpca.makePairs(byId("pairs"), { onHover, onClick, reserved: legendWidth });
+    pairs.draw(latest, state.pairedComponents);
+    const { scene } = latest;
+    const n = Math.min(state.pairedComponents, scene.n_components);
+    pairs.canvas.setAttribute(
+      "aria-label",
+      `${(n * (n - 1)) / 2} 2D projections, every pair of the first ${n} components: ${inpca.describePicture()} ` +
+        "The run table lists the same runs.",
+    );
+  };
+
+  inpca.pairs = () => pairs;
+
+  inpca.on("draw", (picture) => {
+    latest = picture;
+    drawPairs();
+  });
+
+  inpca.on("hover", ({ runId, model, source }) => {
+    if (state.view !== "pairs" || !pairs || !latest) return;
+    const isHere = model !== null && model !== undefined && source !== "second";
+    pairs.mark(runId === null ? -1 : latest.scene.run_ids.indexOf(runId), isHere ? model : -1);
+  });
+
+  inpca.on("forget", () => {
+    latest = null;
+    pairs?.clear();
+  });
+
+  /* ------------------------------------------------------------------ address and buttons */
+
+  const isFromLink = (study) => (new URLSearchParams(location.search).get("d") ?? study.study) === study.study;
+
+  inpca.on("study", (study) => {
+    // Another study from the picker is looked at in the same way; a link says how it wants to be looked at.
+    if (study.view && isFromLink(study)) Object.assign(state, { view: study.view.mode, pairedComponents: study.view.paired });
+    const problem = inpca.webglProblem();
+    if (problem) state.view = "pairs";
+    for (const view of ["3d", "compare"]) {
+      byId(BUTTONS[view]).disabled = Boolean(problem);
+      if (problem) byId(BUTTONS[view]).title = problem;
+    }
+    apply();
+  });
+
+  inpca.addressFields.push(["m", ({ view }) => (view === "3d" || inpca.webglProblem() ? "" : view)]);
+  inpca.addressFields.push(["pc", ({ view, pairedComponents }) => (view === "pairs" && pairedComponents !== 4 ? String(pairedComponents) : "")]);
+
+  Object.assign(inpca.actions, {
+    "view-3d": () => inpca.look("3d"),
+    "view-pairs": () => inpca.look("pairs"),
+    "view-compare": () => inpca.look("compare"),
+  });
+
+  document.addEventListener("change", (event) => {
+    if (event.target.id !== "paired-components") return;
+    state.pairedComponents = Number(event.target.value);
+    drawPairs();
+    inpca.writeAddress();
+  });
+})();

@@ -1,0 +1,272 @@
+/*
+ * Two embeddings side by side: one camera, one frame, one colouring, one highlight.
+ *
+ * The second picture answers the first one's question with something changed: the split, or the selection. It follows
+ * the embedding on the left, not the filters, so that both always show what their heads say.
+ */
+(() => {
+  "use strict";
+  const inpca = (window.inpca = window.inpca || {});
+  const { state } = inpca;
+  const { byId } = inpca;
+
+  const PATIENT_SECONDS = 15.0;
+  const WITHOUT_LIMIT = 1e9;
+  const PROGRESS_DELAY_MS = 300;
+  const RESUME_MS = 400;
+
+  const asker = inpca.makeAsker();
+  let picture = null;
+  let raw = null;
+  let scene = null;
+  let answered = "";
+  let resumption = null;
+
+  const isOn = () => state.view === "compare";
+
+  /* ------------------------------------------------------------------ what the second picture shows */
+
+  const otherSplit = () => state.study.splits.find((split) => split !== (state.scene?.split ?? state.split));
+
+  const maskOf = (runIds) => {
+    const present = new Set(runIds);
+    return inpca.encodeMask(state.study.run_ids.map((id) => (present.has(id) ? 1 : 0)));
+  };
+
+  /** What is changed in the left picture's question; null where there is nothing to compare with. */
+  const changes = () => {
+    const { comparison } = state;
+    if (comparison?.kind === "selection") return comparison.mask ? { mask: comparison.mask } : null;
+    return otherSplit() ? { split: otherSplit() } : null;
+  };
+
+  const question = () => {
+    const { study, fingerprint } = state.study;
+    const { split, run_ids, fit_references } = state.scene;
+    const changed = changes();
+    return changed && { study, fingerprint, split, mask: maskOf(run_ids), fit_references, ...changed };
+  };
+
+  const choose = (comparison) => {
+    state.comparison = comparison;
+    ask();
+    inpca.writeAddress();
+  };
+
+  const keepSelection = () => {
+    if (state.scene) choose({ kind: "selection", mask: maskOf(state.scene.run_ids) });
+  };
+
+  /* ------------------------------------------------------------------ asking */
+
+  const ask = (limit = state.automatic ? PATIENT_SECONDS : 0) => {
+    clearTimeout(resumption);
+    if (!isOn() || !state.scene) return;
+    describe();
+    const wanted = question();
+    if (!wanted) return explain();
+    const name = JSON.stringify(wanted);
+    if (name === answered) {
+      asker.withdraw();
+      setIdle();
+      return show();
+    }
+    byId("second-notice").hidden = true;
+    asker.ask(name, wanted, limit, {
+      onStatus,
+      onScene: (found) => accept(found, name),
+      onExpensive,
+      onRefused: (error) => tell("error", "This embedding could not be made.", error.message, "try again"),
+      onLost: () => tell("error", "The connection to the server was lost.", "Trying again every two seconds."),
+    });
+  };
+
+  const accept = (found, name) => {
+    [raw, answered] = [found, name];
+    setIdle();
+    align();
+    show();
+    byId("announcer").textContent = `Second picture: ${facts(scene)}`;
+  };
+
+  /** Of another split the checkpoints correspond one to one; of another selection, those of the runs that both have. */
+  const align = () => {
+    scene = inpca.orient(raw, state.scene);
+    state.alongside = scene;
+  };
+
+  const onStatus = (status, milliseconds) => {
+    if (milliseconds < PROGRESS_DELAY_MS) return;
+    byId("second-progress").hidden = false;
+    byId("second-progress-stage").textContent = state.style.stages[status.stage || status.state] || "Working";
+    byId("second-progress-bar").value = status.fraction;
+  };
+
+  const setIdle = () => {
+    byId("second-progress").hidden = true;
+    byId("second-notice").hidden = true;
+  };
+
+  const onExpensive = (seconds) =>
+    tell("hint", `This embedding takes about ${seconds >= 10 ? Math.round(seconds) : Number(seconds.toPrecision(1))} s.`, "", "embed it");
+
+  const tell = (kind, title, advice, label) => {
+    setIdle();
+    const button = label && { label, action: () => ask(WITHOUT_LIMIT) };
+    inpca.showNoticeIn(byId("second-notice"), kind, title, advice, button);
+  };
+
+  const explain = () => {
+    asker.withdraw();
+    setIdle();
+    if (state.comparison?.kind === "selection") tell("hint", "The selection in this link is of another state of the study.", "Keep the left one to compare with it.");
+    else tell("hint", "This study has one split only.", "Keep the left selection, then filter, to compare two selections.");
+  };
+
+  /** The engine does one thing at a time: what is wanted on the left goes first. */
+  const standBack = () => {
+    asker.withdraw();
+    byId("second-progress").hidden = true;
+    clearTimeout(resumption);
+    resumption = setTimeout(() => (inpca.asker.askedName() ? standBack() : ask()), RESUME_MS);
+  };
+
+  /* ------------------------------------------------------------------ showing */
+
+  const show = () => {
+    if (!isOn() || !scene) return;
+    state.alongside = scene;
+    describe();
+    inpca.draw();
+  };
+
+  /** After the left picture, with its camera: wherever that was turned, and however it was chosen. */
+  const drawSecond = () => {
+    if (!isOn() || !scene || !state.scene) return;
+    const { study, style, hidden, mask, comparison } = state;
+    const colouring = inpca.colouring(study, scene, state.colorBy, style, state.scene);
+    const isHidden = (run) => colouring.kind === "levels" && hidden.has(colouring.entries[colouring.entryOfRun(run)].name);
+    const isSelected = (run) => comparison?.kind === "selection" || mask[inpca.row(study, scene.run_ids[run])] === 1;
+    follow(picture, inpca.picture.camera());
+    picture.draw({
+      ...inpca.pictureOf(scene, colouring, (run) => isSelected(run) && !isHidden(run)),
+      alongside: state.scene,
+      camera: inpca.picture.camera(),
+    });
+    byId("second-picture").setAttribute("aria-label", `Second 3D InPCA embedding, ${facts(scene)}`);
+  };
+
+  const facts = ({ split, run_ids, diagnostics }) => {
+    const k = Math.min(3, diagnostics.explained_stress.length);
+    return `${split} · ${run_ids.length} runs · top-${k} stress ${diagnostics.explained_stress[k - 1].toFixed(3)}`;
+  };
+
+  const describe = () => {
+    const isSelection = state.comparison?.kind === "selection";
+    byId("first-head").textContent = state.scene ? facts(state.scene) : "";
+    byId("second-head").textContent = scene ? facts(scene) : "";
+    byId("second-split").textContent = otherSplit() ? `${otherSplit()} split` : "other split";
+    byId("second-split").disabled = !otherSplit();
+    byId("second-split").setAttribute("aria-pressed", String(!isSelection));
+    byId("second-selection").setAttribute("aria-pressed", String(isSelection));
+    byId("keep-selection").hidden = !isSelection;
+  };
+
+  /* ------------------------------------------------------------------ one camera, one highlight */
+
+  const onHover = (model, box) => {
+    const runId = model === null ? null : scene.run_ids[scene.arrays.run[model]];
+    inpca.emit("hover", { runId, model: null, source: "second", box });
+    if (model === null) inpca.hideDetail();
+    else inpca.showDetail(scene, state.study, state.style, model, box);
+  };
+
+  /** One picture takes up the other's view; each tells of every change of its own, this one included. */
+  let isFollowing = false;
+  const follow = (follower, camera) => {
+    if (isFollowing || !camera) return;
+    isFollowing = true;
+    follower.setCamera(camera);
+    isFollowing = false;
+  };
+
+  const attach = () => {
+    picture = picture || inpca.makePicture(byId("second-picture"), {
+      onHover,
+      onClick: (model) => inpca.togglePin?.(scene.run_ids[scene.arrays.run[model]]),
+      onTurn: (camera) => follow(inpca.picture, camera),
+      onCamera: inpca.writeAddress,
+      onLost: () => inpca.emit("lost", picture),
+    });
+  };
+
+  inpca.secondPicture = () => picture;
+
+  inpca.on("camera", (camera) => isOn() && picture && follow(picture, camera));
+  inpca.on("drawn", drawSecond);
+
+  /* ------------------------------------------------------------------ following the page */
+
+  inpca.on("view", () => {
+    for (const id of ["comparison", "second"]) byId(id).hidden = !isOn();
+    if (isOn()) {
+      attach();
+      state.comparison = state.comparison || (otherSplit() ? { kind: "split" } : null);
+      if (scene && state.scene) align();
+      describe();
+      ask();
+    } else {
+      asker.withdraw();
+      clearTimeout(resumption);
+      state.alongside = null;
+    }
+    picture?.rest(!isOn());
+  });
+
+  inpca.on("scene", () => {
+    if (!isOn()) return;
+    if (raw) align();
+    ask();
+  });
+
+  inpca.on("select", () => {
+    if (!isOn() || !state.scene) return;
+    if (inpca.wantedName() !== state.embeddedName) standBack();
+  });
+
+  inpca.on("forget", () => {
+    asker.withdraw();
+    clearTimeout(resumption);
+    [raw, scene, answered] = [null, null, ""];
+    state.alongside = null;
+    if (state.comparison?.kind === "selection") state.comparison = null;
+    picture?.clear();
+    setIdle();
+  });
+
+  inpca.on("study", ({ view, fingerprint }) => {
+    if (!view?.comparison) return;
+    const [kind, ...rest] = view.comparison.split(":");
+    const [prefix, mask] = rest.join(":").split(".");
+    const isCurrent = kind === "sel" && fingerprint.startsWith(prefix);
+    state.comparison = kind === "split" ? { kind: "split" } : { kind: "selection", mask: isCurrent ? mask : "" };
+  });
+
+  const written = ({ view, comparison, study }) => {
+    if (view !== "compare" || !comparison) return "";
+    if (comparison.kind === "split") return otherSplit() ? `split:${otherSplit()}` : "";
+    return comparison.mask ? `sel:${study.fingerprint.slice(0, 12)}.${comparison.mask}` : "";
+  };
+
+  inpca.addressFields.push(["cmp", written]);
+
+  Object.assign(inpca.actions, {
+    "second-split": () => choose({ kind: "split" }),
+    "second-selection": () => state.comparison?.kind !== "selection" && keepSelection(),
+    "keep-selection": keepSelection,
+    "second-cancel": () => {
+      asker.withdraw();
+      tell("hint", "Cancelled.", "", "embed again");
+    },
+  });
+})();

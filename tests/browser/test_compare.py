@@ -1,0 +1,309 @@
+"""Pairs of components, two embeddings side by side, and a browser without WebGL."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Route
+
+from tests.browser.conftest import Visit
+from tests.small_study import N_RUNS
+
+pytestmark = pytest.mark.browser
+
+SECOND_KEY = "document.getElementById('second-head').textContent"
+CAMERAS = """[inpca.picture, inpca.secondPicture()].map(({camera}) =>
+    ['eye', 'center', 'up'].flatMap(part => ['x', 'y', 'z'].map(axis => camera()[part][axis])))"""
+
+
+def wait_for_second(tab: Visit, beginning: str) -> None:
+    tab.page.wait_for_function(f"text => {SECOND_KEY}.startsWith(text)", arg=beginning, timeout=60_000)
+    tab.page.wait_for_function("() => document.getElementById('second-picture')?.data?.length > 3", timeout=60_000)
+    tab.page.wait_for_timeout(400)
+
+
+def wait_for_pairs(tab: Visit) -> None:
+    tab.page.wait_for_function("() => inpca.pairs()?.panels().length > 0")
+    tab.page.wait_for_timeout(200)
+
+
+def place_in_pairs(tab: Visit, panel: int, model: int) -> tuple[float, float]:
+    """Where a model is drawn in a panel, in pixels of the page."""
+    x, y = tab.page.evaluate(
+        """([panel, model]) => {
+            const pairs = inpca.pairs(), box = pairs.canvas.getBoundingClientRect();
+            const [x, y] = pairs.placeOf(pairs.panels()[panel], model);
+            return [box.left + x, box.top + y];
+        }""",
+        [panel, model],
+    )
+    return x, y
+
+
+def keep_pixels(tab: Visit) -> int:
+    """Keep the canvas as it is now, in the page; returns its number, for `n_changed`."""
+    return tab.page.evaluate(
+        """() => {
+            const { canvas } = inpca.pairs();
+            window.snapshots = window.snapshots || [];
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            return window.snapshots.push(data) - 1;
+        }"""
+    )
+
+
+def n_changed(tab: Visit, one: int, other: int) -> int:
+    """How many channels of the pixels differ, but for what rounding in another canvas makes of them."""
+    return tab.page.evaluate(
+        """([one, other]) => {
+            const [first, second] = [window.snapshots[one], window.snapshots[other]];
+            return first.reduce((sum, value, at) => sum + (Math.abs(value - second[at]) > 8 ? 1 : 0), 0);
+        }""",
+        [one, other],
+    )
+
+
+@pytest.mark.parametrize("k", [2, 4, 7])
+def test_pairs_are_the_lower_triangle_at_one_scale_each(tab: Visit, k: int) -> None:
+    tab.open(f"?m=pairs&pc={k}").wait_for_scene()
+    wait_for_pairs(tab)
+    panels = tab.page.evaluate("inpca.pairs().panels()")
+    assert [(one["row"], one["column"]) for one in panels] == [(i, j) for i in range(2, k + 1) for j in range(1, i)]
+    n = tab.page.evaluate("inpca.state.scene.n_components")
+    values = tab.page.evaluate("[...inpca.state.scene.arrays.coordinates]")
+    for index, panel in enumerate(panels):
+        places = [place_in_pairs(tab, index, model) for model in (3, 60, 200)]
+        scales = []
+        for (x0, y0), (x1, y1), (a, b) in [(places[0], places[1], (3, 60)), (places[0], places[2], (3, 200))]:
+            dx = values[b * n + panel["column"] - 1] - values[a * n + panel["column"] - 1]
+            dy = values[b * n + panel["row"] - 1] - values[a * n + panel["row"] - 1]
+            scales += [(x1 - x0) / dx, -(y1 - y0) / dy]
+        assert scales == pytest.approx([scales[0]] * 4, rel=1e-3)
+    assert f"first {k} components" in (tab.page.get_attribute("#pairs canvas", "aria-label") or "")
+
+
+def test_pairs_ask_the_server_nothing_and_follow_colour_hiding_and_theme(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    tab.page.wait_for_timeout(600)
+    tab.traffic.requests.clear()
+    tab.page.click("#view-pairs")
+    wait_for_pairs(tab)
+    assert tab.page.is_hidden("#picture")
+    seen = [keep_pixels(tab)]
+    for change in (
+        lambda: tab.page.select_option("#paired-components", "3"),
+        lambda: tab.page.locator(".legend-entry").first.click(),
+        lambda: tab.page.evaluate("dash_clientside.set_props('color-by', {value: 'model:progress'})"),
+        lambda: tab.page.locator("#references label", has_text="hide").click(),
+        lambda: tab.page.click("#theme-toggle"),
+    ):
+        change()
+        tab.page.wait_for_timeout(400)
+        seen.append(keep_pixels(tab))
+        assert n_changed(tab, *seen[-2:]) > 100
+    assert tab.traffic.requests == []
+    assert "m=pairs" in tab.page.url
+    assert "pc=3" in tab.page.url
+    tab.page.click("#view-3d")
+    tab.page.wait_for_timeout(600)
+    assert tab.drawn_colors() > 30
+    assert "m=pairs" not in tab.page.url
+
+
+def test_pointing_at_a_vertex_in_pairs_names_its_run_and_marks_it_in_every_panel(tab: Visit) -> None:
+    tab.open("?m=pairs").wait_for_scene()
+    wait_for_pairs(tab)
+    last_model = tab.page.evaluate("inpca.state.scene.spans[12].first + inpca.state.scene.spans[12].count - 1")
+    before = keep_pixels(tab)
+    tab.page.evaluate(
+        "inpca.heard = []; inpca.on('hover', ({runId, model, source}) => inpca.heard.push([runId, source]))"
+    )
+    tab.page.mouse.move(*place_in_pairs(tab, 3, last_model), steps=3)
+    tab.page.wait_for_timeout(200)
+    run_id, source = tab.page.evaluate("inpca.heard.at(-1)")
+    assert source == "pairs"
+    assert run_id == tab.page.evaluate("inpca.state.scene.run_ids[12]")
+    assert run_id in tab.page.inner_text("#detail")
+    assert n_changed(tab, before, keep_pixels(tab)) > 100
+    tab.page.mouse.move(5, 300)
+    tab.page.wait_for_timeout(200)
+    assert tab.page.is_hidden("#detail")
+    assert n_changed(tab, before, keep_pixels(tab)) == 0
+
+
+def test_a_run_pointed_at_in_the_table_is_marked_in_the_pairs(tab: Visit) -> None:
+    tab.open("?m=pairs").wait_for_scene()
+    wait_for_pairs(tab)
+    before = keep_pixels(tab)
+    tab.page.locator("#run-table .ag-center-cols-container .ag-row .ag-cell").first.hover()
+    tab.page.wait_for_timeout(400)
+    assert n_changed(tab, before, keep_pixels(tab)) > 100
+
+
+def test_the_other_split_stands_beside_with_one_frame_and_one_camera(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    tab.page.click("#view-compare")
+    wait_for_second(tab, f"test · {N_RUNS} runs")
+    left, right = tab.page.evaluate(
+        """['picture', 'second-picture'].map(id => {
+            const {scene} = document.getElementById(id).layout;
+            return [scene.aspectratio, scene.xaxis.range, scene.yaxis.range, scene.zaxis.range];
+        })"""
+    )
+    assert left == right
+    tab.rotate(40)
+    first, second = tab.page.evaluate(CAMERAS)
+    assert second == pytest.approx(first, abs=1e-6)
+    box = tab.page.locator("#second-picture").bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    tab.page.mouse.move(x, y)
+    tab.page.mouse.down()
+    tab.page.mouse.move(x + 60, y + 10, steps=5)
+    tab.page.wait_for_timeout(200)
+    dragged = tab.page.evaluate(CAMERAS)
+    assert dragged[0] == pytest.approx(dragged[1], abs=1e-6), "the left picture follows while the right one is dragged"
+    assert dragged[0] != pytest.approx(first, abs=0.05)
+    tab.page.mouse.up()
+    tab.page.wait_for_timeout(500)
+    turned = tab.page.evaluate(CAMERAS)
+    assert turned[0] == pytest.approx(turned[1], abs=1e-6)
+    tab.page.click("#theme-toggle")
+    tab.page.wait_for_timeout(900)
+    for camera in tab.page.evaluate(CAMERAS):
+        assert camera == pytest.approx(turned[0], abs=1e-5)
+    assert tab.page.evaluate("document.querySelectorAll('.scene canvas').length") <= 4
+
+
+def test_the_second_embedding_points_the_way_of_the_first(tab: Visit) -> None:
+    tab.open("?m=compare&cmp=split:test").wait_for_scene()
+    wait_for_second(tab, "test")
+    agreement = tab.page.evaluate(
+        """(() => {
+            const [one, other] = [inpca.state.scene, inpca.state.alongside];
+            const at = (scene, model, k) => scene.arrays.coordinates[model * scene.n_components + k];
+            return [0, 1, 2].map(k => {
+                let sum = 0;
+                for (let model = 0; model < one.n_models; model += 1) sum += at(one, model, k) * at(other, model, k);
+                return sum;
+            });
+        })()"""
+    )
+    assert min(agreement) > 0
+
+
+def test_a_kept_selection_stays_on_the_right_and_in_the_address(tab: Visit) -> None:
+    key = tab.open("?m=compare&f=architecture:CNN").wait_for_scene()
+    wait_for_second(tab, "test · 10 runs")
+    tab.page.click("#second-selection")
+    wait_for_second(tab, "train · 10 runs")
+    tab.pill("CNN")
+    tab.wait_for_scene(other_than=key)
+    tab.page.wait_for_timeout(800)
+    assert tab.page.inner_text("#first-head").startswith(f"train · {N_RUNS} runs")
+    assert tab.page.inner_text("#second-head").startswith("train · 10 runs")
+    tab.page.evaluate("dash_clientside.set_props('color-by', {value: 'run:learning_rate'})")
+    tab.page.wait_for_timeout(800)
+    address = tab.page.url
+    assert "cmp=sel%3A" in address
+    tab.page.goto("about:blank")
+    tab.page.goto(address)
+    tab.wait_for_scene()
+    wait_for_second(tab, "train · 10 runs")
+    assert tab.page.evaluate("new Set(inpca.state.alongside.run_ids.map(id => id.split('-')[0])).size") == 1
+
+
+def test_a_link_to_a_selection_of_another_state_says_so_and_leaves_the_first_alone(tab: Visit) -> None:
+    tab.open("?m=compare&cmp=sel:0123456789ab.AAAA").wait_for_scene()
+    tab.page.wait_for_selector("#second-notice:not([hidden])")
+    assert "another state" in tab.page.inner_text("#second-notice")
+    assert tab.page.is_hidden("#notice")
+    tab.page.click("#keep-selection")
+    wait_for_second(tab, f"train · {N_RUNS} runs")
+    assert tab.page.is_hidden("#second-notice")
+
+
+def test_a_second_embedding_that_is_too_expensive_waits_to_be_asked_for(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+
+    def answer(route: Route) -> None:
+        body = route.request.post_data_json
+        if body["split"] == "test" and body["limit"] < 1e6:
+            route.fulfill(json={"state": "expensive", "predicted": 40.0})
+        else:
+            route.continue_()
+
+    tab.page.route("**/api/scenes", answer)
+    tab.page.click("#view-compare")
+    tab.page.wait_for_selector("#second-notice:not([hidden])")
+    assert "40 s" in tab.page.inner_text("#second-notice")
+    assert tab.page.is_hidden("#notice")
+    assert tab.page.is_hidden("#stale-badge")
+    tab.page.locator("#second-notice button").click()
+    wait_for_second(tab, f"test · {N_RUNS} runs")
+
+
+@pytest.fixture
+def blind(tab: Visit) -> Visit:
+    """A browser that gives out no WebGL context."""
+    tab.page.add_init_script(
+        """const getContext = HTMLCanvasElement.prototype.getContext;
+        HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
+            return /webgl/.test(kind) ? null : getContext.call(this, kind, ...rest);
+        };"""
+    )
+    return tab
+
+
+def test_without_webgl_the_pairs_the_table_and_the_panels_work_and_say_why(blind: Visit) -> None:
+    key = blind.open("?m=compare").wait_for_scene()
+    wait_for_pairs(blind)
+    assert "WebGL" in blind.page.inner_text("#graphics-notice")
+    assert "hardware acceleration" in blind.page.inner_text("#graphics-notice")
+    for button in ("#view-3d", "#view-compare"):
+        assert blind.page.is_disabled(button)
+        assert "WebGL" in (blind.page.get_attribute(button, "title") or "")
+    before = keep_pixels(blind)
+    blind.pill("CNN")
+    blind.wait_for_scene(other_than=key)
+    assert blind.counts().startswith("10 shown / 10 embedded")
+    assert n_changed(blind, before, keep_pixels(blind)) > 100
+    assert blind.page.locator(".panel-figure .main-svg").count() >= 3
+    assert blind.page.is_visible("#graphics-notice")
+    blind.page.wait_for_timeout(500)
+    assert "m=" not in blind.page.url.replace("cam=", "")
+
+
+def test_a_lost_graphics_context_is_said_and_can_be_drawn_again(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    tab.rotate(50)
+    camera = tab.camera()
+    tab.page.evaluate(
+        """for (const canvas of document.querySelectorAll('#picture canvas')) {
+            canvas.getContext('webgl')?.getExtension('WEBGL_lose_context').loseContext();
+        }"""
+    )
+    tab.page.wait_for_selector("#graphics-notice:not([hidden])")
+    assert "graphics context" in tab.page.inner_text("#graphics-notice")
+    tab.page.evaluate("inpca.draw()")
+    tab.page.click("#graphics-notice button")
+    tab.page.wait_for_function("() => document.getElementById('picture')._fullLayout?.scene?._scene?.glplot")
+    tab.page.wait_for_timeout(800)
+    assert tab.page.is_hidden("#graphics-notice")
+    assert tab.drawn_colors() > 50
+    assert tab.camera() == pytest.approx(camera, abs=1e-4)
+    tab.rotate(30)
+    assert tab.camera() != pytest.approx(camera, abs=1e-2)
+
+
+@pytest.mark.parametrize("view", ["pairs", "compare"])
+def test_assistive_technology_finds_nothing_serious_in_the_other_views(tab: Visit, view: str) -> None:
+    tab.open(f"?m={view}").wait_for_scene()
+    tab.page.wait_for_timeout(800)
+    found = Axe().run(tab.page).response["violations"]
+    serious = [
+        (entry["id"], [node["html"][:160] for node in entry["nodes"]][:3])
+        for entry in found
+        if entry["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
