@@ -93,15 +93,18 @@
   /** What narrows the study by a list of runs is a constraint like the others, as far as words go. */
   inpca.keptConstraint = (kept) => (kept.size ? [{ kind: "kept", name: null, size: kept.size }] : []);
 
-  /** The constraint whose removal lets most runs back in: what to suggest when nothing is left. */
+  /**
+   * The constraint whose removal lets most runs back in: what to suggest when nothing is left. Runs were picked by hand;
+   * letting them go is the last thing to suggest.
+   */
   inpca.loosestConstraint = (study, constraints, kept) => {
-    const candidates = [...constraints, ...inpca.keptConstraint(kept)].map((constraint) => {
-      const others = constraints.filter((other) => other !== constraint);
-      const stillKept = constraint.kind === "kept" ? new Set() : kept;
-      return { constraint, gain: inpca.count(inpca.passingRuns(study, others, stillKept)) };
-    });
-    const best = candidates.reduce((most, next) => (next.gain > most.gain ? next : most), { gain: 0 });
-    return best.gain > 0 ? best : null;
+    const without = (constraint) => constraints.filter((other) => other !== constraint);
+    const gains = constraints.map((constraint) => inpca.count(inpca.passingRuns(study, without(constraint), kept)));
+    const best = gains.indexOf(Math.max(...gains));
+    if (gains[best] > 0) return { constraint: constraints[best], gain: gains[best] };
+    const [picked] = inpca.keptConstraint(kept);
+    const gain = picked ? inpca.count(inpca.passingRuns(study, constraints, new Set())) : 0;
+    return gain > 0 ? { constraint: picked, gain } : null;
   };
 
   /** A constraint in words: what it is on, what it asks for, and what it is called in a sentence. */

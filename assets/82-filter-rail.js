@@ -81,6 +81,7 @@
     box.replaceChildren(...active.map(chip));
     // Whoever drops one filter after another by keyboard must not be thrown back to the top of the page.
     if (focused >= 0) (box.children[Math.min(focused, active.length - 1)] || byId("search")).focus();
+    // Not from the server: React would go on believing it and keep the button's clicks from Dash.
     byId("clear-filters").disabled = active.length === 0;
   };
 

@@ -21,7 +21,7 @@ def filter_rail() -> html.Aside:
                             html.H2("Filters"),
                             html.Span(className="spacer"),
                             link_button("fold all", Filters.FOLD, hidden=True),
-                            link_button("clear", Filters.CLEAR, disabled=True),
+                            link_button("clear", Filters.CLEAR),
                         ],
                         className="rail-title",
                     ),

@@ -18,6 +18,8 @@ def run_table() -> html.Section:
         "rowHeight": 26,
         "headerHeight": 28,
         "theme": {"function": "themeBalham.withParams({fontFamily: 'inherit', fontSize: 12})"},
+        # Hyperparameters may be called "optimizer.lr": a column's name is a name, not a path.
+        "suppressFieldDotNotation": True,
         "animateRows": False,
         "suppressCellFocus": True,
         "localeText": {"noMatchingRows": "No run passes the filters.", "noRowsToShow": "No runs."},

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Route
 
+from engine import Recorder
 from tests.browser.conftest import Served, Visit, serve, visit
 from tests.small_study import N_RUNS, record_small_study
 
 pytestmark = pytest.mark.browser
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -188,14 +195,251 @@ def test_without_automatic_the_picture_goes_stale_until_it_is_embedded_again(tab
     assert tab.page.is_hidden("#stale-badge")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_assistive_technology_finds_nothing_serious(browser: Browser, served: Served, scheme: str) -> None:
-    for tab in visit(browser, served.url, color_scheme=scheme):
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def app_process(studies: Path, cache: Path, port: int) -> Iterator[None]:
+    """The app as its users start it, ended as a machine that goes down would end it."""
+    command = [sys.executable, "app.py", "--studies", str(studies), "--cache", str(cache), "--port", str(port)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert "http://" in process.stdout.readline()
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_restarted_server_loses_nothing_on_screen(browser: Browser, studies_folder: Path, tmp_path: Path) -> None:
+    port = free_port()
+    for tab in visit(browser, f"http://127.0.0.1:{port}/"):
+        with app_process(studies_folder, tmp_path / "first", port):
+            key = tab.open("?c=run:seed").wait_for_scene()
+            tab.rotate(40)
+        camera = tab.camera()
+        tab.pill("ViT")
+        tab.page.wait_for_selector("#notice.error:not([hidden])")
+        assert "connection" in tab.page.inner_text("#notice")
+        assert tab.scene_key() == key
+        assert tab.drawn_colors() > 50
+        tab.page.evaluate("dash_clientside.set_props('axis-x', {value: '4'})")
+        tab.page.wait_for_function("() => inpca.state.axes.join() === '4,2,3'")
+        with app_process(studies_folder, tmp_path / "second", port):
+            key = tab.wait_for_scene(other_than=key)
+            assert tab.page.is_hidden("#notice")
+            assert tab.counts() == f"10 shown / 10 embedded / {N_RUNS} runs"
+            tab.pill("CNN")
+            tab.wait_for_scene(other_than=key)
+            assert tab.counts() == f"20 shown / 20 embedded / {N_RUNS} runs"
+            assert tab.page.evaluate("[inpca.state.colorBy, ...inpca.state.axes]") == ["run:seed", 4, 2, 3]
+            assert tab.camera() == pytest.approx(camera, abs=1e-6)
+
+
+HOSTILE = (
+    '<img src=x onerror="window.broken=1">',
+    "<b>bold</b><br>$\\frac{1}{2}$",
+    '=HYPERLINK("http://example.org")',
+    "\u202e\u05e9\u05dc\u05d5\u05dd\u0000\u001b[31m",
+    "very long " * 40,
+    "a;b:c,d%2C&e=f#g..h",
+    "__proto__",
+)
+HOSTILE_NAMES = ("<script>window.broken=1</script>", "$x^2$<sub>i</sub>", "optimizer.lr", "x" * 64, "ש=\"'`{}")
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> Iterator[Served]:
+    """A study whose title, classes, hyperparameters and values are all out to break the page."""
+    labels = {"train": np.arange(6) % 2}
+    rng = np.random.default_rng(0)
+    for run, value in enumerate(HOSTILE):
+        hyperparameters = {name: HOSTILE[(run + shift) % len(HOSTILE)] for shift, name in enumerate(HOSTILE_NAMES)}
+        with Recorder(
+            tmp_path / "studies" / "hostile",
+            hyperparameters={"architecture": value, **hyperparameters},
+            labels=labels,
+            class_names=HOSTILE[:2],
+            title=HOSTILE[0],
+            run_id=f"run-{run}",
+        ) as recorder:
+            for step in range(3):
+                recorder.record(step=step, epoch=float(step), train=rng.normal(size=(6, 2)))
+    yield from serve(tmp_path / "studies", tmp_path / "cache")
+
+
+def test_hostile_names_are_drawn_as_text_everywhere(browser: Browser, hostile: Served) -> None:
+    for tab in visit(browser, hostile.url):
         tab.open().wait_for_scene()
-        found = Axe().run(tab.page).response["violations"]
-        serious = [
-            (entry["id"], [node["html"][:160] for node in entry["nodes"]][:3])
-            for entry in found
-            if entry["impact"] in ("serious", "critical")
+        assert tab.page.locator("#filters .pill-name").all_text_contents()[:7] == sorted(HOSTILE)
+        assert set(tab.page.locator("#legend bdi").all_text_contents()) == set(HOSTILE)
+        assert tab.page.locator("#run-table .ag-header-cell-text").all_text_contents()[2:5] == [
+            name.replace("_", " ") for name in HOSTILE_NAMES[:3]
         ]
-        assert serious == []
+        cell = tab.page.locator('#run-table .ag-row[row-id="run-0"] [col-id="optimizer.lr"]')
+        assert cell.text_content() == HOSTILE[2].replace('"', '"')
+        for level in range(len(HOSTILE)):
+            tab.page.locator('[data-filter="architecture"] .mantine-Chip-input').nth(level).click(force=True)
+        tab.page.locator('[data-filter="optimizer.lr"] .mantine-Chip-input').first.click(force=True)
+        tab.page.wait_for_function("() => document.getElementById('active-filters').children.length === 2")
+        tab.page.fill("#search", HOSTILE[1])
+        tab.page.evaluate(
+            "document.getElementById('picture').emit('plotly_hover', {points: [{curveNumber: 0, pointNumber: 1}]})"
+        )
+        assert HOSTILE_NAMES[0] in (tab.page.text_content("#detail") or "")
+        for name in HOSTILE_NAMES:
+            tab.page.evaluate("name => dash_clientside.set_props('color-by', {value: `run:${name}`})", name)
+            tab.page.wait_for_function("name => inpca.state.colorBy === `run:${name}`", arg=name)
+        tab.page.wait_for_timeout(500)
+        address = tab.page.url
+        assert_nothing_came_alive(tab)
+        constraints = tab.page.evaluate(
+            "inpca.state.constraints.map(c => c.kind === 'levels' ? [...c.chosen] : c.text)"
+        )
+        tab.page.goto("about:blank")
+        tab.page.goto(address)
+        tab.page.wait_for_function("() => inpca.state.constraints.length === 3")
+        assert (
+            tab.page.evaluate("inpca.state.constraints.map(c => c.kind === 'levels' ? [...c.chosen] : c.text)")
+            == constraints
+        )
+        assert_nothing_came_alive(tab)
+        assert tab.page.evaluate("document.documentElement.scrollWidth") <= 1280
+
+
+def assert_nothing_came_alive(tab: Visit) -> None:
+    assert tab.page.evaluate("window.broken") is None
+    assert (
+        tab.page.locator("img[src=x], #page b, #page br, #page script, #page sub, #page a[href*=example]").count() == 0
+    )
+    assert tab.traffic.errors == []
+    assert tab.traffic.foreign == []
+
+
+def test_a_link_that_does_not_fit_says_what_was_left_out(tab: Visit) -> None:
+    tab.open(
+        "?v=1&d=small&f=architecture:CNN,Mamba;momentum:0.9&r=learning_rate:5..6&runs=ghost&c=run:batch_size&ax=1,1,2"
+    ).wait_for_scene()
+    note = tab.page.locator("#link-note")
+    text = note.inner_text()
+    for words in ("Mamba", "momentum", "learning rate from 5 to 6", "ghost", "batch_size", "ax=1,1,2"):
+        assert words in text
+    assert tab.counts() == f"10 shown / 10 embedded / {N_RUNS} runs"
+    note.locator("button").click()
+    assert note.is_hidden()
+
+
+def test_a_link_of_another_version_opens_with_a_note(tab: Visit) -> None:
+    tab.open("?v=0&d=small&split=test").wait_for_scene()
+    assert "version '0'" in tab.page.inner_text("#link-note")
+    assert tab.page.evaluate("inpca.state.split") == "train"
+
+
+def test_a_link_that_fits_is_not_commented_on(tab: Visit) -> None:
+    tab.open("?v=1&d=small&f=architecture:CNN&r=learning_rate:0.001..0.01&q=seed&c=model:progress").wait_for_scene()
+    assert tab.page.is_hidden("#link-note")
+
+
+def loaded(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+
+
+def loading(tab: Visit) -> None:
+    tab.page.route("**/api/scenes", lambda route: None)
+    tab.open()
+    tab.page.wait_for_selector("#filters fieldset")
+
+
+def narrowed(tab: Visit) -> None:
+    tab.open("?f=architecture:CNN;seed:1&r=learning_rate:0.001..0.01&q=cnn").wait_for_scene()
+    tab.page.locator(".legend-entry").first.click()
+
+
+def without_runs(tab: Visit) -> None:
+    tab.open("?q=nowhere")
+    tab.page.wait_for_selector("#notice:not([hidden])")
+
+
+def failed(tab: Visit) -> None:
+    tab.page.route("**/api/scenes", lambda route: route.fulfill(status=400, json={"error": "No.", "kind": "Error"}))
+    tab.open()
+    tab.page.wait_for_selector("#notice.error:not([hidden])")
+
+
+def stale(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    tab.page.evaluate("dash_clientside.set_props('automatic', {checked: false})")
+    tab.pill("CNN")
+    tab.page.wait_for_selector("#stale-badge:not([hidden])")
+
+
+def working(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    slow_answers(tab)
+    tab.pill("CNN")
+    tab.page.wait_for_selector("#progress:not([hidden])")
+
+
+def noted(tab: Visit) -> None:
+    tab.open("?v=0").wait_for_scene()
+
+
+def picked(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    tab.page.locator("#run-table .ag-pinned-left-cols-container input[type=checkbox]").first.click()
+
+
+def helped(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    tab.page.click("#help-button")
+
+
+def menu(control: str) -> Callable[[Visit], None]:
+    def opened(tab: Visit) -> None:
+        tab.open().wait_for_scene()
+        tab.page.click(f"#{control}")
+        tab.page.wait_for_selector("[role=option]:visible")
+
+    opened.__name__ = f"menu_{control}"
+    return opened
+
+
+STATES = [loaded, loading, narrowed, without_runs, failed, stale, working, noted, picked, helped]
+STATES += [menu(control) for control in ("study-picker", "color-by", "axis-x")]
+
+
+def serious_findings(tab: Visit) -> list[tuple[str, list[str]]]:
+    tab.page.wait_for_timeout(350)
+    return [
+        (entry["id"], [node["html"][:160] for node in entry["nodes"]][:3])
+        for entry in Axe().run(tab.page).response["violations"]
+        if entry["impact"] in ("serious", "critical")
+    ]
+
+
+def assert_nothing_serious(tab: Visit) -> None:
+    """In the light and in the dark; the state is reached once."""
+    assert serious_findings(tab) == []
+    tab.page.evaluate("inpca.toggleTheme()")
+    tab.page.wait_for_selector("html[data-mantine-color-scheme=dark]", state="attached")
+    assert serious_findings(tab) == []
+
+
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
+def test_assistive_technology_finds_nothing_serious(
+    browser: Browser, served: Served, state: Callable[[Visit], None]
+) -> None:
+    for tab in visit(browser, served.url, color_scheme="light"):
+        state(tab)
+        assert_nothing_serious(tab)
+
+
+def test_nor_does_it_in_an_empty_folder(browser: Browser, empty: Served) -> None:
+    for tab in visit(browser, empty.url, color_scheme="light"):
+        tab.open()
+        tab.page.wait_for_selector("#notice:not([hidden])")
+        assert_nothing_serious(tab)
