@@ -71,9 +71,9 @@ def run_bench(
                 say(growth.name)
                 take(growth_cases.run_growth(growth, device, Path(scratch), discipline))
         if "selections" in wanted:
-            say("selection changes")
-            selected = selection_cases.QUICK if quick else selection_cases.FULL
-            take(selection_cases.run_selections(selected, device, Path(scratch), discipline))
+            for selected in selection_cases.QUICK if quick else selection_cases.FULL:
+                say(f"selection changes in a study of {selected.n_runs} runs")
+                take(selection_cases.run_selections(selected, device, Path(scratch), discipline))
     if goals:
         tables.insert(0, goals_table(goals))
     machine = [*describe_machine(device), ("took", f"{time.monotonic() - began:.0f} s")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -174,6 +175,13 @@ def test_selections_of_almost_everything_change_too():
     assert len(set(first) & set(second)) == 2
 
 
+def test_the_error_of_a_preview_is_of_its_worst_component_whichever_way_that_points():
+    right = np.array([[3.0, 0.0, 1.0, 9.0], [-3.0, 1.0, 0.0, 9.0], [0.0, -1.0, -1.0, 9.0]])
+    found = right * [1.0, -1.0, 1.0, 0.0] + [[0.0, 0.3, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.1, 0.0]]
+    preview, exact = (SimpleNamespace(coordinates=x, n_components=4) for x in (found, right))
+    assert selection_cases.coordinate_error(preview, exact) == pytest.approx(0.3 / np.sqrt(18))
+
+
 def test_numbers_are_written_for_people():
     assert [duration(seconds) for seconds in (12.0, 0.0123, 4.5e-5)] == ["12 s", "12.3 ms", "45 µs"]
     assert [short(value) for value in (1234.5, 12.345, 0.0123)] == ["1234", "12.3", "0.0123"]
@@ -196,7 +204,7 @@ def tiny_shapes(monkeypatch):
     case = distance_cases.DistanceCase(12, 9, 4, 6, (1e9, 0.0, 0.0))
     monkeypatch.setattr(distance_cases, "QUICK", (case,))
     monkeypatch.setattr(growth_cases, "QUICK", (growth_cases.GrowthCase(2, 9, 1e9, 0.0),))
-    monkeypatch.setattr(selection_cases, "QUICK", selection_cases.SelectionCase(4, 9, ((2, 1e9),), 100))
+    monkeypatch.setattr(selection_cases, "QUICK", (selection_cases.SelectionCase(4, 9, ((2, 1e9),), 100, 1e9),))
 
 
 @pytest.mark.usefixtures("tiny_shapes")
@@ -218,9 +226,14 @@ def test_the_quick_benchmark_runs_to_its_end_and_writes_every_column(tmp_path):
         "rel. error",
         "x whole",
         "residual",
+        "coordinates",
+        "estimate",
     ):
         assert f"| {column} " in page
     assert "published, numpy form, from 6 samples" in page
+    (preview,) = (line.split("|") for line in page.splitlines() if "| preview: runs" in line)
+    assert float(preview[10]) < 1e-2
+    assert "| preview of a selection of 80 |" in page
     rows = [line.split("|") for line in page.splitlines() if line.startswith("| engine, from")]
     assert [float(row[9]) < 1e-6 for row in rows] == [True]
 
@@ -241,7 +254,7 @@ def test_the_case_for_a_card_predicts_a_study_from_two_numbers_of_samples(monkey
 
 
 def test_only_what_is_asked_for_is_measured(monkeypatch):
-    monkeypatch.setattr(selection_cases, "QUICK", selection_cases.SelectionCase(3, 9, ((2, None),), 0))
+    monkeypatch.setattr(selection_cases, "QUICK", (selection_cases.SelectionCase(3, 9, ((2, None),), 0),))
     result = CliRunner().invoke(main, ["bench", "--quick", "--only", "selections"])
     assert result.exit_code == 0, result.output
     assert "## Selection change" in result.output
