@@ -300,7 +300,7 @@ class DistanceStore:
         for _ in range(ATTEMPTS):
             absent = file.missing(names, other_names)
             if absent.any():
-                blocks = plan_blocks(rows, columns, absent)
+                blocks = plan_blocks(rows, columns, absent, 4 * study.splits[split].n_samples * study.n_classes)
                 function, prepare = find_divergence(divergence).function, RunModels(device, self._panels).prepare
                 compute_blocks(blocks, function, prepare, file.add, progress, cancelled)
             yield device
