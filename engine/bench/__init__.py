@@ -65,7 +65,9 @@ def run_bench(
         if "card" in wanted:
             for card in card_cases.QUICK if quick else card_cases.FULL:
                 say(f"distances on the card, {card.name}")
-                take(card_cases.run_card(card, device, floor.multiply_adds, discipline))
+                parts, reached = card_cases.run_card(card, device, floor, discipline)
+                tables += parts
+                goals += reached
         if "growth" in wanted:
             for growth in growth_cases.QUICK if quick else growth_cases.FULL:
                 say(growth.name)

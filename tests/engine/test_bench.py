@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from engine.__main__ import main
 from engine.bench import card_cases, distance_cases, growth_cases, models, published, selection_cases, timing
 from engine.bench.accuracy import Oracle, exact_distance
+from engine.bench.floor import Floor
 from engine.bench.report import Goal, Table, duration, goals_table, markdown, seconds_cells, short
 from engine.bench.timing import Candidate, Discipline, Sample, Timing, busy_ticks, measure
 from engine.inpca import embed
@@ -247,10 +248,28 @@ def test_the_case_for_a_card_predicts_a_study_from_two_numbers_of_samples(monkey
 
     monkeypatch.setattr(card_cases, "measure", timed)
     case = card_cases.CardCase(4, 5, 25, 3, (320, 50), 1.0)
-    table, (goal,) = card_cases.run_card(case, "cpu", 1e9, HASTY)
+    (table,), (goal,) = card_cases.run_card(case, "cpu", Floor(1e9, 1e9, None, Table("", (), [])), HASTY)
     # A tenth of a second for a sample more; twice the models, fifty samples.
     assert goal.measured == pytest.approx(0.1 * 4 * 50)
     assert all(float(row[5]) < 1e-6 for row in table.rows)
+
+
+@pytest.mark.parametrize(
+    ("rates", "bound", "share"),
+    [
+        ((1e14, 1e13, 1e14), "tensor", 96.0),
+        ((1e12, 1e13, 1e15), "float32", 200.0),
+        ((1e14, 1e9, 1e15), "memory", 5208.3),
+    ],
+)
+def test_the_roofline_is_the_part_of_the_card_that_takes_longest(rates, bound, share):
+    pytest.importorskip("triton")
+    multiply_adds, copied, tensor_flops = rates
+    floor = Floor(multiply_adds, copied, tensor_flops, Table("", (), []))
+    # Two terms, three products, ten classes padded to sixteen: 96 operations; at 1e14 a second, 0.96 ps of one.
+    table, measured = card_cases.roofline(10, 2, floor, 1e-12)
+    assert measured == pytest.approx(share, rel=1e-3)
+    assert [row[0].startswith(bound) for row in table.rows] == [bool(row[4]) for row in table.rows]
 
 
 def test_only_what_is_asked_for_is_measured(monkeypatch):
