@@ -11,7 +11,16 @@ import torch
 from click.testing import CliRunner
 
 from engine.__main__ import main
-from engine.bench import card_cases, distance_cases, growth_cases, models, published, selection_cases, timing
+from engine.bench import (
+    card_cases,
+    distance_cases,
+    growth_cases,
+    large_cases,
+    models,
+    published,
+    selection_cases,
+    timing,
+)
 from engine.bench.accuracy import Oracle, exact_distance
 from engine.bench.floor import Floor
 from engine.bench.report import Goal, Table, duration, goals_table, markdown, seconds_cells, short
@@ -237,6 +246,15 @@ def test_the_quick_benchmark_runs_to_its_end_and_writes_every_column(tmp_path):
     assert "| preview of a selection of 80 |" in page
     rows = [line.split("|") for line in page.splitlines() if line.startswith("| engine, from")]
     assert [float(row[9]) < 1e-6 for row in rows] == [True]
+
+
+def test_a_large_study_is_measured_in_fresh_processes_and_once_without_room(tmp_path):
+    case = large_cases.LargeCase(5, 9, 2**30, 8192 * 200 + 1000, 1e-3)
+    table, (peak, residual) = large_cases.run_large(case, "cpu", tmp_path)
+    assert [row[4] for row in table.rows] == ["memory", "tiles on disk"]
+    assert not peak.is_met
+    assert residual.is_met
+    assert 2**26 < large_cases.peak_bytes() < 2**40
 
 
 def test_the_case_for_a_card_predicts_a_study_from_two_numbers_of_samples(monkeypatch):
