@@ -1,7 +1,7 @@
 """Which blocks of distances to compute, given the tiles that are missing; computing them; how they become tiles.
 
 Tiles are small (one pair of runs) and models are expensive to prepare, so missing tiles are computed in blocks of up
-to ``BLOCK_MODELS`` on a side.
+to ``BLOCK_MODELS`` on a side, or where one side is short of up to as many pairs.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from engine.values import FloatArray
 
 PREPARED_BYTES = 2**29
 """Panels kept between blocks; beyond, they are read or made again for every stripe."""
+WIDE_BYTES = 2**28
+"""Models on the long side of a block whose other side is short."""
 SMALL_GROUP_MODELS = 64
 """Runs with different missing tiles share a group up to this size: recomputing a few beats many small blocks."""
 
@@ -62,23 +64,40 @@ def _groups(sources: list[Source], absent: NDArray[np.bool_]) -> list[tuple[Grou
 
 
 def plan_blocks(
-    rows: list[Source], columns: list[Source] | None, absent: NDArray[np.bool_]
+    rows: list[Source], columns: list[Source] | None, absent: NDArray[np.bool_], model_bytes: int
 ) -> list[tuple[Group, Group | None]]:
-    """Return the pairs of groups between which any tile is missing; None means the group with itself."""
+    """Return the pairs of groups between which any tile is missing; None means the group with itself.
+
+    Args:
+        rows: the runs of the rows.
+        columns: those of the columns; None means ``rows``.
+        absent: (row, column) which tiles are missing.
+        model_bytes: what a model takes, prepared.
+    """
     row_groups = _groups(rows, absent)
-    if columns is not None:
-        return [
-            (row, column)
-            for row, i in row_groups
-            for column, j in _groups(columns, absent.T)
-            if absent[np.ix_(i, j)].any()
-        ]
-    return [
-        (row, None if k == n else column)
-        for n, (row, i) in enumerate(row_groups)
-        for k, (column, j) in enumerate(row_groups[: n + 1])
-        if absent[np.ix_(i, j)].any()
-    ]
+    column_groups = row_groups if columns is None else _groups(columns, absent.T)
+    blocks: list[tuple[Group, Group | None]] = []
+    for n, (row, i) in enumerate(row_groups):
+        n_rows = sum(source.n_models for source in row)
+        widest = min(BLOCK_MODELS**2 // max(1, n_rows), WIDE_BYTES // model_bytes)
+        wide: list[Source] = []
+        width = 0
+        for k, (column, j) in enumerate(column_groups if columns is not None else column_groups[: n + 1]):
+            if not absent[np.ix_(i, j)].any():
+                continue
+            if columns is None and k == n:
+                blocks.append((row, None))
+                continue
+            # Threads share out one wide block better than several narrow ones, each to its end.
+            count = sum(source.n_models for source in column)
+            if wide and (2 * n_rows > BLOCK_MODELS or width + count > widest):
+                blocks.append((row, tuple(wide)))
+                wide, width = [], 0
+            wide += column
+            width += count
+        if wide:
+            blocks.append((row, tuple(wide)))
+    return blocks
 
 
 def cut_into_tiles(

@@ -25,6 +25,7 @@ from engine.memory import check_budget, memory_budget
 from engine.packed_distances import PackedDistances
 from engine.panels import PanelFolder
 from engine.run_models import RunModels
+from engine.spare import Spare
 from engine.tile_file import TileFile
 from engine.tiled_distances import TiledDistances
 from engine.values import Distances, FloatArray
@@ -57,6 +58,7 @@ class DistanceStore:
         self._memory = memory
         self._files: dict[str, TileFile] = {}
         self._panels = PanelFolder(self._folder / "panels")
+        self._spare = Spare()
 
     def matrix(
         self,
@@ -90,7 +92,7 @@ class DistanceStore:
         """
         sources = self._runs(study, split, run_ids)
         n_models = sum(source.n_models for source in sources)
-        check_budget(4 * n_models**2, memory_budget(self._memory), f"A matrix of {n_models} models")
+        check_budget(4 * n_models**2, self._budget(4 * n_models**2), f"A matrix of {n_models} models")
         for tiles in self._tiles(study, split, divergence, sources, progress, cancelled):
             if (gathered := tiles.gather()) is not None:
                 return gathered
@@ -118,14 +120,17 @@ class DistanceStore:
         """
         sources = self._sources(study, split, run_ids, positions)
         counts = np.array([source.n_models for source in sources])
-        n_models, budget = int(counts.sum()), memory_budget(self._memory)
+        n_models = int(counts.sum())
+        budget = self._budget(SOLVER_BYTES * n_models)
         check_budget(SOLVER_BYTES * n_models, budget, f"An embedding of {n_models} models")
         is_streamed = 2 * n_models**2 + SOLVER_BYTES * n_models > budget
+        if is_streamed:
+            self._spare.clear()
         for tiles in self._tiles(study, split, divergence, sources, progress, cancelled):
             if is_streamed:
                 if tiles.add_up():
                     return tiles
-            elif (packed := tiles.pack(counts)) is not None:
+            elif (packed := tiles.pack(counts, self._spare)) is not None:
                 return packed
         raise self._unreadable()
 
@@ -187,6 +192,13 @@ class DistanceStore:
         counts = np.array([source.n_models for source in sources])
         absent = self._file(study, split, divergence).missing([source.name for source in sources])
         return int((np.outer(counts, counts) * np.tril(absent)).sum())
+
+    def _budget(self, beside: int) -> int:
+        """Bytes that may be taken; what is kept for later goes where it has no room beside so many of them."""
+        budget = memory_budget(self._memory, self._spare.n_bytes)
+        if beside + self._spare.n_bytes > budget:
+            self._spare.clear()
+        return budget
 
     def _file(self, study: Study, split: str, divergence: str) -> TileFile:
         # Names from outside never become paths.
@@ -288,7 +300,7 @@ class DistanceStore:
         for _ in range(ATTEMPTS):
             absent = file.missing(names, other_names)
             if absent.any():
-                blocks = plan_blocks(rows, columns, absent)
+                blocks = plan_blocks(rows, columns, absent, 4 * study.splits[split].n_samples * study.n_classes)
                 function, prepare = find_divergence(divergence).function, RunModels(device, self._panels).prepare
                 compute_blocks(blocks, function, prepare, file.add, progress, cancelled)
             yield device

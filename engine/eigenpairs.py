@@ -1,8 +1,8 @@
 r"""Signed eigenpairs of a centred divergence matrix, largest modulus first.
 
 :math:`W = -\frac12 L D L` is formed only where its whole spectrum is solved for. For the top of a larger one it is
-applied to blocks of vectors instead: a pass over D costs the same for 16 vectors as for one, so a block Krylov space
-gets by with a handful of passes where one vector at a time takes a hundred.
+applied to blocks of vectors instead: a pass over D costs the same for several vectors as for one, so a block Krylov
+space gets by with a handful of passes where one vector at a time takes a hundred.
 
 The passes are in D's own precision. The last one is in float64, and from it come the eigenvalues and the residual:
 where rounding in float32 has kept the vectors from the tolerance, the space is grown further in float64.
@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 
 from engine.kernels.threads import one_blas_thread, run_all, thread_count
 
-VECTORS = 16
-"""Vectors in a block: as many as a pass over D multiplies at once."""
-MOST_GUESSED = 12
-"""Of the first block."""
+GUESSED_SHARE = 0.75
+"""Of the first block, at most."""
 CHANCE = 1e-2
-MOST_BLOCKS = 20
+MOST_VECTORS = 320
+"""In a space, and two more for each component that is wanted."""
 SLAB_ROWS = 2048
 """Fewer rows of a block than this are not worth handing to another thread."""
 TOLERANCE = 5e-7
@@ -48,6 +47,10 @@ class Source(Protocol):
     @property
     def dtype(self) -> np.dtype[Any]: ...
 
+    @property
+    def vectors_per_pass(self) -> int:
+        """How many vectors a pass over the distances multiplies at the least cost for each."""
+
     def multiply(self, vectors: Array, dtype: np.dtype[Any]) -> Array:
         """Return D applied to (model, vector) columns, with products in this precision."""
 
@@ -61,6 +64,9 @@ class DenseSource:
     Args:
         matrix: (model, model) float32 or float64, exactly symmetric.
     """
+
+    vectors_per_pass = 16
+    """As many as keep arithmetic busy while memory hands the matrix over."""
 
     def __init__(self, matrix: NDArray[np.floating[Any]]) -> None:
         self.matrix = np.ascontiguousarray(matrix)
@@ -127,7 +133,7 @@ def top_pairs(source: Source, n_components: int, start: Array | None = None) -> 
             if not quick.grow(first, n_components, QUICK_TOLERANCE):
                 return _restarted_lanczos(source, n_components)
             # Whole groups of vectors: the places up to the next multiple cost nothing.
-            first = quick.vectors(-(-n_components // VECTORS) * VECTORS)
+            first = quick.vectors(-(-n_components // source.vectors_per_pass) * source.vectors_per_pass)
         space = _Space(lambda x: centred_product(source, x), source.n_models, n_components)
         if not space.grow(first, n_components, TOLERANCE):
             return _restarted_lanczos(source, n_components)
@@ -140,14 +146,14 @@ def _start_block(source: Source, start: Array | None) -> Array:
     With the columns comes a trace of chance, for matrices so regular that the columns miss part of the space; and there
     are always some, for guesses that do.
     """
-    n_models = source.n_models
+    n_models, most_guessed = source.n_models, int(GUESSED_SHARE * source.vectors_per_pass)
     random = np.random.default_rng(0)
     guess = np.zeros((n_models, 0)) if start is None else _unit(start)
-    if guess.shape[1] > MOST_GUESSED:
+    if guess.shape[1] > most_guessed:
         # Mixtures of all of them: what a block cannot hold comes out again with the next ones, whereas a space begun
         # with the first few has nothing that leads to the others.
-        guess = _unit(guess @ random.standard_normal((guess.shape[1], MOST_GUESSED)))
-    columns = np.linspace(0, n_models - 1, VECTORS - guess.shape[1]).astype(int).tolist()
+        guess = _unit(guess @ random.standard_normal((guess.shape[1], most_guessed)))
+    columns = np.linspace(0, n_models - 1, source.vectors_per_pass - guess.shape[1]).astype(int).tolist()
     fresh = _unit(source.columns(columns))
     fresh += CHANCE / np.sqrt(n_models) * (random.random(fresh.shape) - 0.5)
     return np.hstack([guess, fresh])
@@ -176,13 +182,13 @@ def leading_pairs(source: Source, n_pairs: int, check: Callable[[], None] | None
         return centred_product(source, vectors, source.dtype)
 
     with one_blas_thread():
-        if source.n_models <= 2 * n_pairs + VECTORS:
+        if source.n_models <= 2 * n_pairs + source.vectors_per_pass:
             matrix = source.columns(range(source.n_models))
             means = matrix.mean(axis=0)
             eigenvalues, vectors = all_pairs(-0.5 * (matrix - means - means[:, None] + means.mean()))
             return eigenvalues[:n_pairs].copy(), vectors[:, :n_pairs].copy()
         space = _Space(product, source.n_models, 0, 2 * n_pairs)
-        space.grow(_start_block(source, None), 2 * n_pairs // VECTORS * VECTORS, 0.0)
+        space.grow(_start_block(source, None), 2 * n_pairs // source.vectors_per_pass * source.vectors_per_pass, 0.0)
         return space.leading(n_pairs)
 
 
@@ -191,7 +197,7 @@ class _Space:
 
     def __init__(self, product: Product, n_models: int, n_components: int, most: int | None = None) -> None:
         self._product = product
-        self._most = min(MOST_BLOCKS * VECTORS + 2 * n_components, n_models // 2) if most is None else most
+        self._most = min(MOST_VECTORS + 2 * n_components, n_models // 2) if most is None else most
         # Columns are added and multiplied block by block: they should be contiguous.
         self._basis = np.empty((n_models, self._most), order="F")
         self._projected = np.zeros((self._most, self._most))

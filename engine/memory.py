@@ -13,9 +13,14 @@ UNKNOWN_BYTES = 2**31
 """Where the system does not say what is free."""
 
 
-def memory_budget(memory: int | None) -> int:
-    """Return the bytes a computation may take: as told, else a share of what is free now."""
-    return int(SHARE * free_bytes()) if memory is None else memory
+def memory_budget(memory: int | None, kept: int = 0) -> int:
+    """Return the bytes a computation may take: as told, else a share of what is free now.
+
+    Args:
+        memory: as told, or None.
+        kept: bytes that are taken, but at the computation's disposal.
+    """
+    return int(SHARE * (free_bytes() + kept)) if memory is None else memory
 
 
 def free_bytes() -> int:

@@ -85,12 +85,17 @@ class PanelFolder:
         self._n_bytes: int | None = None
         self._open: OrderedDict[str, PackedRun] = OrderedDict()
 
-    def read(self, name: str) -> PackedRun | None:
-        """Return the panels of a run, or None where there are none that are whole."""
+    def recall(self, name: str) -> PackedRun | None:
+        """Return the panels of a run that this process has read before, or None."""
         with self._lock:
             if name in self._open:
                 self._open.move_to_end(name)
-                return self._open[name]
+            return self._open.get(name)
+
+    def read(self, name: str) -> PackedRun | None:
+        """Return the panels of a run, or None where there are none that are whole."""
+        if (known := self.recall(name)) is not None:
+            return known
         path = self._path(name)
         if not path.exists():
             return None

@@ -37,7 +37,10 @@ class RunModels:
         from engine.kernels.numba_tile import NumbaKernel, join
         from engine.kernels.threads import run_all
 
-        found: list[PackedRun | None] = run_all([(self._panels.read, (source.name,)) for source in group])
+        found = [self._panels.recall(source.name) for source in group]
+        unknown = [place for place, run in enumerate(found) if run is None]
+        for place, run in zip(unknown, run_all([(self._panels.read, (group[k].name,)) for k in unknown]), strict=True):
+            found[place] = run
         runs = [run or _pack(source) for source, run in zip(group, found, strict=True)]
         new = [(source.name, run) for source, run, old in zip(group, runs, found, strict=True) if old is None]
         run_all([(self._panels.write, item) for item in new])

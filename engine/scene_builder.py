@@ -33,7 +33,7 @@ POSITIONS = np.linspace(0.0, 1.0, 51)
 """Where the geodesic is sampled; the first point is P0, the last P*."""
 PROGRESS_MEMORY = 2**26
 REMEMBERED_KEYS = 2**13
-PREVIEW_STARTS_MODELS = 2000
+PREVIEW_STARTS_MODELS = 4000
 """From here on the passes that a preview saves take longer than the preview."""
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engine.errors import CacheError
 from engine.kernels.threads import run_all, thread_count
 from engine.packed_distances import Blocks, PackedDistances
+from engine.spare import Spare
 from engine.tile_reader import Ints, TileReader
 from engine.values import Distances, DistanceSums
 
@@ -59,6 +60,8 @@ class TiledDistances:
     """
 
     dtype = np.dtype(np.float32)
+    vectors_per_pass = 16
+    """A pass reads the disk, or at least its cache: there should be few."""
     is_streamed = True
 
     def __init__(self, reader: TileReader, n_models: int, divergence: str, n_capped: int, device: str) -> None:
@@ -98,23 +101,27 @@ class TiledDistances:
             return None
         return Distances(out, self.divergence, self.n_capped, self.device, self._sums)
 
-    def pack(self, models: Ints) -> PackedDistances | None:
+    def pack(self, models: Ints, spare: Spare) -> PackedDistances | None:
         """Return one side of the diagonal in memory, or None where tiles turned out damaged.
 
         Args:
             models: (run,) int64, how many models each has.
+            spare: where the memory is from, and where it goes with the distances' end.
         """
         from engine.kernels.gather import place_in_blocks
 
         blocks = Blocks(models)
-        out = np.empty(blocks.size, dtype=np.float32)
+        out = spare.take(blocks.size)
 
         def place(buffer: NDArray[np.float32], starts: Ints, places: Ints) -> None:
             place_in_blocks(buffer, starts, places, blocks.of_model, blocks.table, out)
 
         if not self._pass(place):
+            spare.give(out)
             return None
-        return PackedDistances(out, blocks, self.sums, self.divergence, self.n_capped, self.device)
+        packed = PackedDistances(out, blocks, self.sums, self.divergence, self.n_capped, self.device)
+        spare.give_after(packed, out)
+        return packed
 
     def _pass(self, place: Callable[[NDArray[np.float32], Ints, Ints], None] | None) -> bool:
         from engine.kernels.gather import add_sums

@@ -21,6 +21,7 @@ def warm_up(folder: Path, device: str | None) -> None:
     from engine.divergences import pairwise_distances
     from engine.geodesics import progress
     from engine.inpca import embed, project
+    from engine.spare import Spare
     from engine.tile_file import Tile, TileFile
     from engine.tiled_distances import TiledDistances
 
@@ -37,6 +38,6 @@ def warm_up(folder: Path, device: str | None) -> None:
         found = file.symmetric(list(runs), counts)
         if rectangle is None or found is None:
             return
-        packed = TiledDistances(found[0], len(values), "bhattacharyya", 0, "").pack(counts)
+        packed = TiledDistances(found[0], len(values), "bhattacharyya", 0, "").pack(counts, Spare())
         if packed is not None:
             project(embed(packed, 3), rectangle[0])

@@ -10,7 +10,7 @@ from pathlib import Path
 from engine.devices import choose_device, find_device
 from engine.errors import DeviceError
 
-CASES = ("floor", "distances", "card", "growth", "selections")
+CASES = ("floor", "distances", "card", "growth", "selections", "large")
 """``card`` is measured on a GPU only."""
 
 
@@ -33,7 +33,7 @@ def run_bench(
         DeviceError: the device is not there, or is not the one a case is made for.
     """
     device = choose_device(device or "cpu") or find_device(device)
-    from engine.bench import card_cases, distance_cases, growth_cases, selection_cases
+    from engine.bench import card_cases, distance_cases, growth_cases, large_cases, selection_cases
     from engine.bench.floor import measure_floor
     from engine.bench.machine import describe_machine
     from engine.bench.report import Goal, Table, goals_table, markdown
@@ -65,15 +65,21 @@ def run_bench(
         if "card" in wanted:
             for card in card_cases.QUICK if quick else card_cases.FULL:
                 say(f"distances on the card, {card.name}")
-                take(card_cases.run_card(card, device, floor.multiply_adds, discipline))
+                parts, reached = card_cases.run_card(card, device, floor, discipline)
+                tables += parts
+                goals += reached
         if "growth" in wanted:
             for growth in growth_cases.QUICK if quick else growth_cases.FULL:
                 say(growth.name)
                 take(growth_cases.run_growth(growth, device, Path(scratch), discipline))
         if "selections" in wanted:
-            say("selection changes")
-            selected = selection_cases.QUICK if quick else selection_cases.FULL
-            take(selection_cases.run_selections(selected, device, Path(scratch), discipline))
+            for selected in selection_cases.QUICK if quick else selection_cases.FULL:
+                say(f"selection changes in a study of {selected.n_runs} runs")
+                take(selection_cases.run_selections(selected, device, Path(scratch), discipline))
+        if "large" in wanted:
+            for large in large_cases.QUICK if quick else large_cases.FULL:
+                say(f"{large.name} in a process of its own")
+                take(large_cases.run_large(large, device, Path(scratch)))
     if goals:
         tables.insert(0, goals_table(goals))
     machine = [*describe_machine(device), ("took", f"{time.monotonic() - began:.0f} s")]

@@ -6,6 +6,9 @@ sample, which is the kernel's:
 .. math:: T = \alpha M^2 + \beta M^2 N
 
 Measured at two numbers of samples, both parts are known, and with them the time of any number of models and samples.
+
+The kernel's roofline is the longest of the times that the card's parts need at least for a pair and sample, at the
+rates of the floor: tensor cores for the products, float32 units for the running product, memory for the panels.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.bench.accuracy import Oracle
+from engine.bench.floor import Floor
 from engine.bench.models import CHECKPOINTS
 from engine.bench.report import Goal, Table, duration, error_cells, seconds_cells, short
 from engine.bench.timing import Candidate, Discipline, measure
@@ -26,6 +30,11 @@ from engine.kernels import Kernel, select_kernel
 
 ROUNDS = 3
 JUDGED_RUNS = 3
+PRODUCTS = {1: 1, 2: 3, 3: 6}
+"""Matrix products of an overlap, by the number of 16-bit terms that a root is kept as."""
+PADDED_CLASSES = 16
+"""Tensor cores add up so many classes at a time."""
+LEAST_SHARE = 50.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +61,13 @@ FULL = (CardCase(500, 1000, 10_000, 10, (151_407, 50_000), 120.0),)
 QUICK = (CardCase(10, 100, 1000, 10, (151_407, 50_000)),)
 
 
-def run_card(case: CardCase, device: str, multiply_adds: float, discipline: Discipline) -> tuple[Table, list[Goal]]:
+def run_card(case: CardCase, device: str, floor: Floor, discipline: Discipline) -> tuple[list[Table], list[Goal]]:
     """Measure one case.
 
     Args:
         case: the shape.
         device: a GPU.
-        multiply_adds: operations per second of the floor.
+        floor: its rates.
         discipline: how carefully to measure.
     """
     kernel = select_kernel(case.n_classes, device)
@@ -80,7 +89,7 @@ def run_card(case: CardCase, device: str, multiply_adds: float, discipline: Disc
     n_models, n_samples = case.study
     seconds = (n_models / case.n_models) ** 2 * per_sample * n_samples
     pairs = 0.5 * case.n_models * (case.n_models + 1)
-    share = 2.0 * (case.n_classes + 1) * pairs / per_sample / multiply_adds
+    share = 2.0 * (case.n_classes + 1) * pairs / per_sample / floor.multiply_adds
     note = (
         f"A sample more costs {duration(per_sample)}: {short(pairs / per_sample / 1e12)} million million pairs and "
         f"samples a second, or {100 * share:.3g} % of the floor's multiply-adds (classes plus one each). At that rate "
@@ -91,7 +100,51 @@ def run_card(case: CardCase, device: str, multiply_adds: float, discipline: Disc
     if case.most_seconds is not None:
         what = f"{n_models} x {n_samples} x {case.n_classes}, from {case.name}"
         goals.append(Goal(what, seconds, case.most_seconds, False, "s"))
-    return Table(f"On the card: {case.name}, kernel, models packed", columns, rows, note), goals
+    tables = [Table(f"On the card: {case.name}, kernel, models packed", columns, rows, note)]
+    n_terms = getattr(kernel, "n_terms", None)
+    if n_terms is not None and floor.tensor_flops is not None:
+        table, roofline_share = roofline(case.n_classes, n_terms, floor, per_sample / pairs)
+        tables.append(table)
+        if case.most_seconds is not None:
+            goals.append(Goal(f"{case.name}: kernel's share of its roofline", roofline_share, LEAST_SHARE, True, "%"))
+    return tables, goals
+
+
+def roofline(n_classes: int, n_terms: int, floor: Floor, seconds: float) -> tuple[Table, float]:
+    """Return what each part of the card needs at least for a pair and sample, and the kernel's share in per cent.
+
+    Args:
+        n_classes: of a model.
+        n_terms: 16-bit numbers that a root is kept as.
+        floor: rates of the card, tensor cores among them.
+        seconds: what a pair and sample takes the kernel.
+    """
+    from engine.kernels.triton_program import BLOCK
+    from engine.kernels.triton_tile import NEIGHBOURS
+
+    assert floor.tensor_flops is not None
+    flops = 2.0 * PRODUCTS[n_terms] * -(-n_classes // PADDED_CLASSES) * PADDED_CLASSES
+    # Both panels of a square of tiles are read once for all its pairs.
+    n_bytes = 2.0 * 2.0 * n_terms * n_classes / (NEIGHBOURS * BLOCK)
+    needs = {
+        "tensor cores: products, classes padded": (flops, "flop", floor.tensor_flops),
+        # A multiplication takes the place of a multiply-add.
+        "float32 units: running product": (2.0, "flop", floor.multiply_adds),
+        "memory: panels": (n_bytes, "B", floor.copied),
+    }
+    least = {name: amount / rate for name, (amount, _, rate) in needs.items()}
+    bound = max(least, key=lambda name: least[name])
+    rows = [
+        (name, f"{short(amount)} {unit}", f"{short(1e15 * least[name])} fs", f"{100 * least[name] / seconds:.3g} %",
+         "**this**" if name == bound else "")
+        for name, (amount, unit, _) in needs.items()
+    ]  # fmt: skip
+    note = (
+        f"For a pair and sample, which take the kernel {short(1e15 * seconds)} fs. Moving exponents and bookkeeping "
+        "have no rate of their own in the floor: docs/gpu.md counts their instructions."
+    )
+    columns = ("part of the card", "needed", "least time", "share", "bound that holds")
+    return Table("Roofline of the kernel on the card", columns, rows, note), 100.0 * least[bound] / seconds
 
 
 def _values(kernel: Kernel, panels: Any, _: None) -> NDArray[np.float64]:

@@ -19,6 +19,7 @@ CHAINS = 8
 STEPS = 16
 REPEATS = 20_000
 ROUNDS = 5
+TENSOR_CORES = "tensor cores: matrix product, float16, sums in float32, 8192"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +29,14 @@ class Floor:
     Attributes:
         multiply_adds: float32 operations per second, two per multiply-add: on a CPU out of registers, on a GPU those
             of a large matrix product, which no kernel of float32 arithmetic exceeds.
+        copied: bytes per second of a large copy, read and written.
+        tensor_flops: operations per second of a GPU's tensor cores on float16, sums in float32; None on a CPU.
         table: these and other rates, for people.
     """
 
     multiply_adds: float
+    copied: float
+    tensor_flops: float | None
     table: Table
 
 
@@ -58,17 +63,18 @@ def measure_floor(device: str, quick: bool, discipline: Discipline) -> Floor:
     """Measure the rates of the device."""
     works = _cpu_works(quick) if device == "cpu" else _gpu_works(device)
     timings, _ = measure({name: Candidate(call) for name, (call, _, _) in works.items()}, ROUNDS, discipline)
+    rates = {name: amount / timings[name].median for name, (_, amount, _) in works.items()}
     rows = []
-    for name, (_, amount, unit) in works.items():
-        rows.append((name, f"{short(amount / timings[name].median / 1e9)} {unit}", *seconds_cells(timings[name])))
-    first = next(iter(works))
-    rate = works[first][1] / timings[first].median
+    for name, (_, _, unit) in works.items():
+        rows.append((name, f"{short(rates[name] / 1e9)} {unit}", *seconds_cells(timings[name])))
+    first, *_, copy = rates.values()
     columns = ("what", "rate", "median", "spread", "samples", "others")
-    return Floor(rate, Table("Floor of this machine", columns, rows))
+    return Floor(first, copy, rates.get(TENSOR_CORES), Table("Floor of this machine", columns, rows))
 
 
 Work = tuple[Callable[[Any], object], float, str]
-"""What to call, how much it does, and the unit of a thousand million of that per second."""
+"""What to call, how much it does, and the unit of a thousand million of that per second. Of several, the first are
+float32 multiply-adds and the last is a copy."""
 
 
 def _cpu_works(quick: bool) -> dict[str, Work]:
@@ -102,10 +108,13 @@ def _gpu_works(device: str) -> dict[str, Work]:
     import torch
 
     size, n_bytes = 8192, 2**31
+    # Sums of parts in float16 would be another kind of arithmetic than the kernel's.
+    torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
     works: dict[str, Work] = {}
-    for words, dtype in (("float32", torch.float32), ("float16", torch.float16)):
-        left = torch.ones((size, size), device=device, dtype=dtype)
-        works[f"matrix product, {words}, {size}"] = (_finished(device, left.__matmul__, left), 2.0 * size**3, "Gflop/s")
+    for name, dtype in ((f"matrix product, float32, {size}", torch.float32), (TENSOR_CORES, torch.float16)):
+        # Zeros and ones would draw less power, and run at a higher clock, than numbers do.
+        left = torch.rand((size, size), device=device).to(dtype)
+        works[name] = (_finished(device, left.__matmul__, left), 2.0 * size**3, "Gflop/s")
     source = torch.ones(n_bytes // 4, device=device)
     target = torch.empty_like(source)
     works[f"copy of {n_bytes >> 20} MB, read and written"] = (

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from engine.bench.accuracy import Errors, Oracle
 from engine.bench.models import CHECKPOINTS, SPLIT, log_probabilities, record_runs
 from engine.bench.report import Goal, Table, duration, error_cells, seconds_cells, short
@@ -24,7 +22,8 @@ WHOLE, STRIPE, GATHER = "whole matrix", "new run, with all gathered", "nothing n
 COMPARISONS = ((WHOLE_KERNEL, None), (STRIPE_KERNEL, WHOLE_KERNEL), (WHOLE, None), (STRIPE, WHOLE), (GATHER, WHOLE))
 NOTE = (
     "Rows without *kernel* go through the store on disk: read the predictions that are needed, measure, append the "
-    "tiles, gather the whole matrix. *x whole* says how many times the row fits into the whole matrix of its kind."
+    "tiles, gather all of them as for an embedding. *x whole* says how many times the row fits into the whole matrix "
+    "of its kind."
 )
 
 
@@ -73,7 +72,7 @@ def _through_store(
         return stores[-1]
 
     whole, _ = measure(
-        {WHOLE: Candidate(lambda store: store.matrix(study, SPLIT, base), empty_store)}, 1, discipline, warm_up=False
+        {WHOLE: Candidate(lambda store: store.selection(study, SPLIT, base), empty_store)}, 1, discipline, warm_up=False
     )
     store = stores[-1]
 
@@ -87,12 +86,12 @@ def _through_store(
     growth = grown()
 
     def add_run(arrival: tuple[Study, str]) -> Any:
-        return store.matrix(arrival[0], SPLIT, (*base, arrival[1])).values
+        return store.selection(arrival[0], SPLIT, (*base, arrival[1]))
 
     timings, results = measure(
         {
             STRIPE: Candidate(add_run, lambda: next(growth)),
-            GATHER: Candidate(lambda _: store.matrix(study, SPLIT, base)),
+            GATHER: Candidate(lambda _: store.selection(study, SPLIT, base)),
         },
         ROUNDS,
         discipline,
@@ -100,7 +99,8 @@ def _through_store(
     # The run that joined first, and the two before it: as many neighbours as strangers.
     last = [*base[-2:], f"run-{case.n_runs:05d}"]
     models = open_study(path).predictions(SPLIT, last).log_probabilities
-    return whole | timings, Oracle(models).errors(np.asarray(results[STRIPE][-len(models) :, -len(models) :]))
+    grown_models = range(results[STRIPE].n_models)[-len(models) :]
+    return whole | timings, Oracle(models).errors(results[STRIPE].columns(grown_models)[grown_models])
 
 
 def _kernel(case: GrowthCase, device: str, discipline: Discipline) -> dict[str, Timing]:

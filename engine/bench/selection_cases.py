@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.bench import published
 from engine.bench.models import CHECKPOINTS, SPLIT, record_runs
-from engine.bench.report import Goal, Table, seconds_cells, short
+from engine.bench.report import Goal, Table, duration, seconds_cells, short
 from engine.bench.timing import Candidate, Discipline, measure
 from engine.distances import DistanceStore
 from engine.inpca import embed
+from engine.preview import Preview
+from engine.scene_builder import PREVIEW_STARTS_MODELS
 from engine.store import Study, open_study
-from engine.values import Embedding
+from engine.values import Embedding, PreviewEmbedding
 
 ROUNDS = 5
 N_CLASSES = 10
 N_COMPONENTS = 10
+SHOWN_COMPONENTS = 3
 SWAPPED_SHARE = 0.05
 MOST_RESIDUAL = 1e-6
-WARM, GATHERED = "warm: runs exchanged", "of that: tiles gathered"
-COLD, PUBLISHED = "cold: store opened anew", "published"
+WARM, GATHERED, UNAIDED = "warm: runs exchanged", "of that: tiles gathered", "warm, begun from nothing"
+PREVIEWED, COLD, PUBLISHED = "preview: runs exchanged", "cold: store opened anew", "published"
+
+Runs = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,42 +42,81 @@ class SelectionCase:
         n_samples: of its probe set; they cost time once, when the distances are made, and none here.
         sizes: (runs, milliseconds or None) of each selection.
         most_published: models up to which the published eigen-solution is measured too; it is cubic.
+        most_preview: milliseconds not to be exceeded by a preview of any size.
     """
 
     n_runs: int
     n_samples: int
     sizes: tuple[tuple[int, float | None], ...]
     most_published: int
+    most_preview: float | None = None
 
 
-FULL = SelectionCase(300, 200, ((12, 10.0), (50, 30.0), (125, 100.0), (250, 250.0)), 2000)
-QUICK = SelectionCase(12, 50, ((4, None), (10, None)), 400)
+FULL = (
+    SelectionCase(300, 200, ((12, 10.0), (50, 30.0), (125, 100.0), (250, 250.0)), 2000, 20.0),
+    SelectionCase(525, 50, ((500, None),), 0, 20.0),
+)
+QUICK = (SelectionCase(12, 50, ((4, None), (10, None)), 400),)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stored:
+    """A study whose distances are on disk, and its preview."""
+
+    study: Study
+    store: DistanceStore
+    preview: Preview
+    folder: Path
+    device: str
+
+    def names(self, runs: Runs) -> list[str]:
+        return [self.preview.run_ids[run] for run in runs]
+
+    def embed(self, runs: Runs, store: DistanceStore | None = None, *, from_preview: bool = False) -> Embedding:
+        """From tiles to coordinates, as a scene is made."""
+        names = self.names(runs)
+        distances = (store or self.store).selection(self.study, SPLIT, names)
+        start = self.preview.embed(names, N_COMPONENTS).coordinates if from_preview else None
+        return embed(distances, N_COMPONENTS, start=start)
 
 
 def run_selections(case: SelectionCase, device: str, folder: Path, discipline: Discipline) -> tuple[Table, list[Goal]]:
     """Measure every size in a scratch folder."""
-    path = folder / "selected"
-    run_ids = tuple(record_runs(path, range(case.n_runs), case.n_samples, N_CLASSES))
-    study = open_study(path)
-    store = DistanceStore(folder / "distances", device)
-    whole = np.asarray(store.matrix(study, SPLIT, run_ids).values)
+    name = f"selected-{case.n_runs}"
+    run_ids = tuple(record_runs(folder / name, range(case.n_runs), case.n_samples, N_CLASSES))
+    study, store = open_study(folder / name), DistanceStore(folder / f"{name}-distances", device)
+    source = store.selection(study, SPLIT, run_ids)
+    n_models = source.n_models
+    began = time.perf_counter()
+    tiles = store.tiles(study, SPLIT, run_ids)
+    preview = Preview.build(tiles, source, run_ids, [CHECKPOINTS] * case.n_runs)
+    preview_seconds = time.perf_counter() - began
+    del source, tiles
+    stored = _Stored(study, store, preview, folder / f"{name}-distances", device)
     rows: list[tuple[str, ...]] = []
     goals: list[Goal] = []
     for n_selected, most in case.sizes:
-        part, goal = _size(study, store, whole, folder, device, n_selected, most, case.most_published, discipline)
+        part, goal = _size(stored, n_selected, most, case, discipline)
         rows += part
         goals += goal
-    columns = ("models", "what", "median", "spread", "samples", "others", "x warm", "residual", "eigenvalues")
+    columns = (
+        "models", "what", "median", "spread", "samples", "others", "x warm", "residual", "eigenvalues", "coordinates",
+        "estimate",
+    )  # fmt: skip
     note = (
         f"Whole runs of {CHECKPOINTS} checkpoints, drawn at random from a recorded study of {case.n_runs} runs whose "
-        f"{len(whole)} x {len(whole)} distances ({case.n_samples} samples) are on disk and in the system's file cache. "
+        f"{n_models} x {n_models} distances ({case.n_samples} samples) are on disk and in the system's file cache. "
         f"*Warm*: {100 * SWAPPED_SHARE:.0f} % of the runs (one at least) have been exchanged, the tiles are "
-        f"gathered and the {N_COMPONENTS} largest eigenpairs found. *Cold* reads the tiles' index and "
-        "compares every tile with its checksum before. *Published* takes rows and columns of the whole matrix in "
-        "memory, multiplies with L on both sides and finds all eigenpairs. *Residual* is the largest "
-        "||Wu - λu|| / |λ1|, *eigenvalues* the largest error against the published ones over |λ1|."
+        f"gathered and the {N_COMPONENTS} largest eigenpairs found; from {PREVIEW_STARTS_MODELS} models on, as for a "
+        "scene, beginning with the preview, whose time is included. *Preview* is of the study's factor of rank "
+        f"{len(preview.eigenvalues)}, which took {duration(preview_seconds)} once. *Cold* reads the tiles' index and "
+        "compares every tile with its checksum before, and begins from nothing. *Published* takes rows and columns of "
+        "the whole matrix in memory, multiplies with L on both sides and finds all eigenpairs. *Residual* is the "
+        "largest ||Wu - λu|| / |λ1|, *eigenvalues* the largest error against the published ones over |λ1|, "
+        f"*coordinates* the root mean square error of the worst of the first {SHOWN_COMPONENTS} components over the "
+        "root mean square of the first, and *estimate* what the preview says of that."
     )
-    return Table("Selection change, distances stored", columns, rows, note), goals
+    return Table(f"Selection change, distances of {n_models} models stored", columns, rows, note), goals
 
 
 def selections(n_runs: int, n_selected: int) -> Iterator[tuple[int, ...]]:
@@ -90,56 +134,66 @@ def selections(n_runs: int, n_selected: int) -> Iterator[tuple[int, ...]]:
 
 
 def _size(
-    study: Study,
-    store: DistanceStore,
-    whole: NDArray[np.float32],
-    folder: Path,
-    device: str,
-    n_selected: int,
-    most: float | None,
-    most_published: int,
-    discipline: Discipline,
+    stored: _Stored, n_selected: int, most: float | None, case: SelectionCase, discipline: Discipline
 ) -> tuple[list[tuple[str, ...]], list[Goal]]:
-    run_ids = tuple(study.runs.index)
-    n_models = n_selected * CHECKPOINTS
+    n_runs, n_models = len(stored.preview.run_ids), n_selected * CHECKPOINTS
+    starts = n_models >= PREVIEW_STARTS_MODELS
     # The first selection is asked for in every way, so that results can be compared.
-    changing, gathering = (selections(len(run_ids), n_selected) for _ in range(2))
-    fixed = next(selections(len(run_ids), n_selected))
+    fixed = next(selections(n_runs, n_selected))
 
-    def answer(question: tuple[DistanceStore, tuple[int, ...]]) -> Embedding:
-        source, runs = question
-        return embed(source.matrix(study, SPLIT, [run_ids[run] for run in runs]), N_COMPONENTS)
+    def changing(call: Any) -> Candidate:
+        following = selections(n_runs, n_selected)
+        return Candidate(call, lambda: next(following))
 
-    def gather(runs: tuple[int, ...]) -> object:
-        return store.matrix(study, SPLIT, [run_ids[run] for run in runs])
-
-    candidates: dict[str, Candidate] = {
-        WARM: Candidate(answer, lambda: (store, next(changing))),
-        GATHERED: Candidate(gather, lambda: next(gathering)),
-        COLD: Candidate(answer, lambda: (DistanceStore(folder / "distances", device), fixed)),
+    candidates = {
+        WARM: changing(lambda runs: stored.embed(runs, from_preview=starts)),
+        GATHERED: changing(lambda runs: stored.store.selection(stored.study, SPLIT, stored.names(runs))),
     }
-    if n_models <= most_published:
+    if starts:
+        candidates[UNAIDED] = changing(stored.embed)
+    candidates[PREVIEWED] = changing(lambda runs: stored.preview.embed(stored.names(runs), N_COMPONENTS))
+    candidates[COLD] = Candidate(
+        lambda store: stored.embed(fixed, store), lambda: DistanceStore(stored.folder, stored.device)
+    )
+    if n_models <= case.most_published:
+        matrix = stored.store.matrix(stored.study, SPLIT, stored.preview.run_ids).values
         models = np.concatenate([np.arange(run * CHECKPOINTS, (run + 1) * CHECKPOINTS) for run in fixed])
         candidates[PUBLISHED] = Candidate(
-            lambda _: published.embedding_eigenpairs(whole[np.ix_(models, models)].astype(np.float64))
+            lambda _: published.embedding_eigenpairs(matrix[np.ix_(models, models)].astype(np.float64))
         )
     timings, results = measure(candidates, ROUNDS, discipline)
     exact = results[PUBLISHED][0][:N_COMPONENTS] if PUBLISHED in results else None
     rows: list[tuple[str, ...]] = []
     for name in candidates:
-        residual = error = ""
+        residual = eigenvalues = coordinates = estimate = ""
         if isinstance(result := results[name], Embedding):
             residual = f"{result.residual:.1e}"
-            error = "" if exact is None else f"{_eigenvalue_error(result.eigenvalues, exact):.1e}"
+            eigenvalues = "" if exact is None else f"{_eigenvalue_error(result.eigenvalues, exact):.1e}"
+        if isinstance(result, PreviewEmbedding):
+            coordinates = f"{coordinate_error(result, results[WARM]):.1e}"
+            estimate = f"{result.error_estimate[:SHOWN_COMPONENTS].max():.1e}"
         ratio = short(timings[name].median / timings[WARM].median)
-        rows.append((str(n_models), name, *seconds_cells(timings[name]), ratio, residual, error))
+        cells = seconds_cells(timings[name])
+        rows.append((str(n_models), name, *cells, ratio, residual, eigenvalues, coordinates, estimate))
     goals = []
     if most is not None:
         milliseconds = 1e3 * timings[WARM].median
         goals.append(Goal(f"changed selection of {n_models}", milliseconds, most, False, "ms"))
         goals.append(Goal(f"its residual at {n_models}", results[WARM].residual, MOST_RESIDUAL, False, ""))
+    if case.most_preview is not None:
+        milliseconds = 1e3 * timings[PREVIEWED].median
+        goals.append(Goal(f"preview of a selection of {n_models}", milliseconds, case.most_preview, False, "ms"))
     return rows, goals
 
 
 def _eigenvalue_error(found: Any, exact: Any) -> float:
     return float(np.abs(found - exact[: len(found)]).max() / np.abs(exact[0]))
+
+
+def coordinate_error(preview: PreviewEmbedding, exact: Embedding) -> float:
+    """Return the root mean square error of the worst component shown, over the root mean square of the first."""
+    shown = slice(min(SHOWN_COMPONENTS, preview.n_components, exact.n_components))
+    found, right = preview.coordinates[:, shown], exact.coordinates[:, shown]
+    # Which way an axis points is a matter of convention, and near a tie of rounding.
+    gaps = found * np.sign((found * right).sum(axis=0)) - right
+    return float(np.linalg.norm(gaps, axis=0).max() / np.linalg.norm(right[:, 0]))

@@ -30,24 +30,25 @@ def place_tiles(buffer, starts, places, out):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def place_in_blocks(buffer, starts, places, block_of, blocks, out):  # type: ignore[no-untyped-def]
+def place_in_blocks(buffer, starts, places, group_of, blocks, out):  # type: ignore[no-untyped-def]
     """Copy tiles into the lower triangle of a symmetric matrix, stored as in :mod:`engine.packed_distances`.
 
     Args:
         buffer, starts, places: as for :func:`place_symmetric`.
-        block_of: (model,) int64, the block that each model's row lies in.
-        blocks: (block, 4) int64: where it starts in ``out``, first row, height, width.
+        group_of: (model,) int64, the group of runs that each model belongs to.
+        blocks: (block, 5) int64: where it starts in ``out``, first row, first column, height, width.
         out: (value,) float32, filled in place.
     """
     for k in range(len(starts)):
         row, column, height, width = places[k]
         start = starts[k]
         lower, left = max(row, column), min(row, column)
-        block = blocks[block_of[lower]]
-        stride = block[3]
-        target = block[0] + (lower - block[1]) * stride + left
-        mirror = block[0] + (left - block[1]) * stride + lower
-        inside = left >= block[1] and row != column
+        a, b = group_of[lower], group_of[left]
+        block = blocks[a * (a + 1) // 2 + b]
+        stride = block[4]
+        target = block[0] + (lower - block[1]) * stride + left - block[2]
+        mirror = block[0] + (left - block[1]) * stride + lower - block[2]
+        inside = a == b and row != column
         if row >= column or inside:
             begin = target if row >= column else mirror
             for i in range(height):
@@ -165,19 +166,22 @@ def add_sums(buffer, starts, places, sums):  # type: ignore[no-untyped-def]
     squares = 0.0
     for k in range(len(starts)):
         row, column, height, width = places[k]
-        start = starts[k]
-        of_tile = 0.0
+        tile = buffer[starts[k] : starts[k] + height * width].reshape((height, width))
+        # Squares are added up by column as well: one sum across the lanes for each row is dear enough.
+        across, across_squares = np.zeros(width), np.zeros(width)
         for i in range(height):
-            line = buffer[start + i * width : start + (i + 1) * width]
             total = 0.0
             for j in range(width):
-                value = np.float64(line[j])
+                value = np.float64(tile[i, j])
                 total += value
-                of_tile += value * value
+                across[j] += value
+                across_squares[j] += value * value
             sums[row + i] += total
-            if row != column:
-                across = sums[column : column + width]
-                for j in range(width):
-                    across[j] += line[j]
+        of_tile = 0.0
+        for j in range(width):
+            of_tile += across_squares[j]
+        if row != column:
+            for j in range(width):
+                sums[column + j] += across[j]
         squares += of_tile if row == column else 2.0 * of_tile
     return squares

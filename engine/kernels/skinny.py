@@ -4,6 +4,10 @@
 is read once and used ``LANES`` times. General-purpose libraries reach a third of that on so few vectors. The inner loop
 is emitted as vector code because compiled scalar loops keep their sums in memory.
 
+More vectors than that are groups of ``LANES``, which take turns on a piece of the matrix that the cache holds. Eight
+lanes are what arithmetic keeps up with where each number is used for both sides of a symmetric matrix; with sixteen,
+a pass over one that is stored on one side takes twice as long, and memory waits.
+
 Sums run over at most ``SPAN`` columns in the vectors' own precision and are added up in float64: the rounding of a
 product in float32 then does not grow with the size of the matrix.
 """
@@ -21,9 +25,11 @@ from numpy.typing import NDArray
 
 from engine.kernels.threads import run_all, thread_count
 
-LANES = 16
+LANES = 8
 ROWS = 8
 SPAN = 256
+AHEAD = 2 * ROWS
+"""Rows between what is multiplied and what is asked of memory: it answers while two groups of rows are multiplied."""
 INDEX = ir.IntType(32)
 WORD = ir.IntType(64)
 
@@ -92,6 +98,11 @@ def _stream_columns(context: Any, builder: Any, signature: Any, arguments: Any) 
 
     pointers = [builder.gep(values, [builder.load(builder.gep(rows, [WORD(r)]))]) for r in range(ROWS)]
     weights = [load(across[0], WORD(r)) for r in range(ROWS)] if across else []
+    byte = ir.IntType(8).as_pointer()
+    prefetch = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
+        builder.module, ir.FunctionType(ir.VoidType(), [byte, *[INDEX] * 3]), "llvm.prefetch.p0i8"
+    )
+    behind = builder.add(builder.load(builder.gep(rows, [WORD(0)])), builder.mul(n_columns, WORD(AHEAD)))
     before, loop, after = builder.block, builder.append_basic_block("columns"), builder.append_basic_block("after")
     builder.branch(loop)
     builder.position_at_end(loop)
@@ -99,6 +110,11 @@ def _stream_columns(context: Any, builder: Any, signature: Any, arguments: Any) 
     column.add_incoming(WORD(0), before)
     totals = [builder.phi(vector) for _ in range(ROWS)]
     block = load(lanes, column)
+    if across:
+        # Pieces of ROWS rows lie one behind the other: while one passes by in columns, another does so from end to end.
+        # To read past the end of everything is no fault, and no harm.
+        wanted = builder.gep(values, [builder.add(behind, builder.mul(column, WORD(ROWS)))])
+        builder.call(prefetch, [builder.bitcast(wanted, byte), INDEX(0), INDEX(3), INDEX(1)])
     turned = load(across[1], column) if across else None
     grown = []
     for r in range(ROWS):
@@ -176,7 +192,7 @@ def multiply_blocks(values, blocks, lanes, out):  # type: ignore[no-untyped-def]
 
     Args:
         values: (value,) float32.
-        blocks: (block, 4) int64: where it starts, first row, height, width; its last columns are a square of its rows.
+        blocks: (block, 5) int64: where it starts, first row, first column, height, width.
         lanes: (group, model, lane) the vectors.
         out: (group, model, lane) float64, added to.
     """
@@ -184,33 +200,29 @@ def multiply_blocks(values, blocks, lanes, out):  # type: ignore[no-untyped-def]
     sums, weights = np.empty((ROWS, LANES), lanes.dtype), np.zeros((ROWS, LANES), lanes.dtype)
     across = np.empty((SPAN, LANES), lanes.dtype)
     for b in range(len(blocks)):
-        offset, row, height, width = blocks[b]
-        for group in range(len(lanes)):
-            column = 0
-            while column < width:
-                # Left of the square, entries stand for both sides of the diagonal; in it, each for itself.
-                twice = column < row
-                stop = min(column + SPAN, row if twice else width)
-                block = lanes[group, column:stop]
-                if twice:
-                    across[: stop - column] = 0.0
+        offset, row, column, height, width = blocks[b]
+        for start in range(0, width, SPAN):
+            span = min(SPAN, width - start)
+            for group in range(len(lanes)):
+                block = lanes[group, column + start : column + start + span]
+                across[:span] = 0.0
                 for first in range(0, height, ROWS):
                     count = min(ROWS, height - first)
                     for r in range(ROWS):
-                        rows[r] = offset + (first + min(r, count - 1)) * width + column
-                    if twice:
-                        _weigh(weights, lanes[group], row + first, count)
-                        _add_tile(values, rows, stop - column, block, sums, weights, across)
+                        rows[r] = offset + (first + min(r, count - 1)) * width + start
+                    # On the diagonal each entry stands for itself, elsewhere for both sides.
+                    if row == column:
+                        _add_rows(values, rows, span, block, sums)
                     else:
-                        _add_rows(values, rows, stop - column, block, sums)
+                        _weigh(weights, lanes[group], row + first, count)
+                        _add_tile(values, rows, span, block, sums, weights, across)
                     for r in range(count):
                         for lane in range(LANES):
                             out[group, row + first + r, lane] += sums[r, lane]
-                if twice:
-                    for j in range(stop - column):
+                if row != column:
+                    for j in range(span):
                         for lane in range(LANES):
-                            out[group, column + j, lane] += across[j, lane]
-                column = stop
+                            out[group, column + start + j, lane] += across[j, lane]
 
 
 @njit(nogil=True, cache=True)

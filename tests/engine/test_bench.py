@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,8 +11,18 @@ import torch
 from click.testing import CliRunner
 
 from engine.__main__ import main
-from engine.bench import card_cases, distance_cases, growth_cases, models, published, selection_cases, timing
+from engine.bench import (
+    card_cases,
+    distance_cases,
+    growth_cases,
+    large_cases,
+    models,
+    published,
+    selection_cases,
+    timing,
+)
 from engine.bench.accuracy import Oracle, exact_distance
+from engine.bench.floor import Floor
 from engine.bench.report import Goal, Table, duration, goals_table, markdown, seconds_cells, short
 from engine.bench.timing import Candidate, Discipline, Sample, Timing, busy_ticks, measure
 from engine.inpca import embed
@@ -174,6 +185,13 @@ def test_selections_of_almost_everything_change_too():
     assert len(set(first) & set(second)) == 2
 
 
+def test_the_error_of_a_preview_is_of_its_worst_component_whichever_way_that_points():
+    right = np.array([[3.0, 0.0, 1.0, 9.0], [-3.0, 1.0, 0.0, 9.0], [0.0, -1.0, -1.0, 9.0]])
+    found = right * [1.0, -1.0, 1.0, 0.0] + [[0.0, 0.3, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.1, 0.0]]
+    preview, exact = (SimpleNamespace(coordinates=x, n_components=4) for x in (found, right))
+    assert selection_cases.coordinate_error(preview, exact) == pytest.approx(0.3 / np.sqrt(18))
+
+
 def test_numbers_are_written_for_people():
     assert [duration(seconds) for seconds in (12.0, 0.0123, 4.5e-5)] == ["12 s", "12.3 ms", "45 µs"]
     assert [short(value) for value in (1234.5, 12.345, 0.0123)] == ["1234", "12.3", "0.0123"]
@@ -196,7 +214,7 @@ def tiny_shapes(monkeypatch):
     case = distance_cases.DistanceCase(12, 9, 4, 6, (1e9, 0.0, 0.0))
     monkeypatch.setattr(distance_cases, "QUICK", (case,))
     monkeypatch.setattr(growth_cases, "QUICK", (growth_cases.GrowthCase(2, 9, 1e9, 0.0),))
-    monkeypatch.setattr(selection_cases, "QUICK", selection_cases.SelectionCase(4, 9, ((2, 1e9),), 100))
+    monkeypatch.setattr(selection_cases, "QUICK", (selection_cases.SelectionCase(4, 9, ((2, 1e9),), 100, 1e9),))
 
 
 @pytest.mark.usefixtures("tiny_shapes")
@@ -218,11 +236,25 @@ def test_the_quick_benchmark_runs_to_its_end_and_writes_every_column(tmp_path):
         "rel. error",
         "x whole",
         "residual",
+        "coordinates",
+        "estimate",
     ):
         assert f"| {column} " in page
     assert "published, numpy form, from 6 samples" in page
+    (preview,) = (line.split("|") for line in page.splitlines() if "| preview: runs" in line)
+    assert float(preview[10]) < 1e-2
+    assert "| preview of a selection of 80 |" in page
     rows = [line.split("|") for line in page.splitlines() if line.startswith("| engine, from")]
     assert [float(row[9]) < 1e-6 for row in rows] == [True]
+
+
+def test_a_large_study_is_measured_in_fresh_processes_and_once_without_room(tmp_path):
+    case = large_cases.LargeCase(5, 9, 2**30, 8192 * 200 + 1000, 1e-3)
+    table, (peak, residual) = large_cases.run_large(case, "cpu", tmp_path)
+    assert [row[4] for row in table.rows] == ["memory", "tiles on disk"]
+    assert not peak.is_met
+    assert residual.is_met
+    assert 2**26 < large_cases.peak_bytes() < 2**40
 
 
 def test_the_case_for_a_card_predicts_a_study_from_two_numbers_of_samples(monkeypatch):
@@ -234,14 +266,32 @@ def test_the_case_for_a_card_predicts_a_study_from_two_numbers_of_samples(monkey
 
     monkeypatch.setattr(card_cases, "measure", timed)
     case = card_cases.CardCase(4, 5, 25, 3, (320, 50), 1.0)
-    table, (goal,) = card_cases.run_card(case, "cpu", 1e9, HASTY)
+    (table,), (goal,) = card_cases.run_card(case, "cpu", Floor(1e9, 1e9, None, Table("", (), [])), HASTY)
     # A tenth of a second for a sample more; twice the models, fifty samples.
     assert goal.measured == pytest.approx(0.1 * 4 * 50)
     assert all(float(row[5]) < 1e-6 for row in table.rows)
 
 
+@pytest.mark.parametrize(
+    ("rates", "bound", "share"),
+    [
+        ((1e14, 1e13, 1e14), "tensor", 96.0),
+        ((1e12, 1e13, 1e15), "float32", 200.0),
+        ((1e14, 1e9, 1e15), "memory", 5208.3),
+    ],
+)
+def test_the_roofline_is_the_part_of_the_card_that_takes_longest(rates, bound, share):
+    pytest.importorskip("triton")
+    multiply_adds, copied, tensor_flops = rates
+    floor = Floor(multiply_adds, copied, tensor_flops, Table("", (), []))
+    # Two terms, three products, ten classes padded to sixteen: 96 operations; at 1e14 a second, 0.96 ps of one.
+    table, measured = card_cases.roofline(10, 2, floor, 1e-12)
+    assert measured == pytest.approx(share, rel=1e-3)
+    assert [row[0].startswith(bound) for row in table.rows] == [bool(row[4]) for row in table.rows]
+
+
 def test_only_what_is_asked_for_is_measured(monkeypatch):
-    monkeypatch.setattr(selection_cases, "QUICK", selection_cases.SelectionCase(3, 9, ((2, None),), 0))
+    monkeypatch.setattr(selection_cases, "QUICK", (selection_cases.SelectionCase(3, 9, ((2, None),), 0),))
     result = CliRunner().invoke(main, ["bench", "--quick", "--only", "selections"])
     assert result.exit_code == 0, result.output
     assert "## Selection change" in result.output

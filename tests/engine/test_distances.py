@@ -95,6 +95,35 @@ def test_nothing_is_computed_twice(store, study, tmp_path):
     assert study.reads == reads
 
 
+def pairs_of(planned):
+    """The pairs of names that blocks cover, one of each two."""
+    covered = []
+    for row, column in planned:
+        for place, a in enumerate(row):
+            covered += [frozenset((a.name, b.name)) for b in (row[: place + 1] if column is None else column)]
+    return covered
+
+
+@pytest.mark.parametrize("lengths", [(40,) * 60, (40, 7, 300, 512, 600, 1, 1) * 4])
+@pytest.mark.parametrize("n_new", [0, 1, 5])
+def test_blocks_cover_what_is_missing_once_and_are_wide_where_they_are_short(lengths, n_new):
+    sources = [blocks.Source(f"run{i}", n, lambda _: None) for i, n in enumerate(lengths)]
+    new = np.arange(len(lengths)) >= len(lengths) - n_new if n_new else np.ones(len(lengths), dtype=bool)
+    absent = new[:, None] | new
+    planned = blocks.plan_blocks(sources, None, absent, 1000)
+    covered = pairs_of(planned)
+    assert len(covered) == len(set(covered))
+    wanted = {frozenset((f"run{i}", f"run{j}")) for i, j in np.argwhere(absent)}
+    assert wanted <= set(covered)
+    sizes = [[sum(s.n_models for s in side) for side in (row, column or row)] for row, column in planned]
+    largest = max(blocks.BLOCK_MODELS, *lengths)
+    assert all(rows <= largest and rows * columns <= largest**2 for rows, columns in sizes)
+    if n_new == 1 and lengths[-1] == 40:
+        assert len(planned) == 2
+        narrow = blocks.plan_blocks(sources, None, absent, blocks.WIDE_BYTES)
+        assert max(sum(s.n_models for s in column or row) for row, column in narrow) <= blocks.BLOCK_MODELS
+
+
 def test_selections_in_any_order_are_gathered(store, study, small_blocks):
     store.matrix(study, "train", study.run_ids)
     for run_ids in (["run2", "run0"], ["run3", "run1", "run0", "run2"], ["run1"]):

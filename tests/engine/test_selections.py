@@ -15,6 +15,7 @@ from engine.inpca import embed, minkowski_distances, project
 from engine.kernels.skinny import multiply
 from engine.memory import free_bytes
 from engine.packed_distances import PackedDistances
+from engine.spare import Spare
 from engine.tiled_distances import TiledDistances
 from tests import oracles
 from tests.engine.test_distances import StubStudy, only
@@ -74,6 +75,18 @@ def test_products_do_not_depend_on_where_distances_lie(selection, matrix, dtype,
     assert np.abs(product - oracles.product(matrix, vectors)).max() < error * np.sqrt(len(matrix))
 
 
+@pytest.mark.parametrize("lengths", [(300, 7, 270), (1, 2), (256, 1, 255, 2), (3,) * 100])
+def test_runs_of_any_length_make_blocks_that_hold_and_multiply_alike(tmp_path, lengths):
+    study = StubStudy(lengths)
+    found = DistanceStore(tmp_path, "cpu").selection(study, "train", study.run_ids)
+    whole = DistanceStore(tmp_path, "cpu").matrix(study, "train", study.run_ids).values
+    assert np.array_equal(found.columns(range(found.n_models)), whole)
+    vectors = np.random.default_rng(2).standard_normal((len(whole), 11))
+    for dtype, error in ((np.float32, 2e-6), (np.float64, 1e-13)):
+        product = found.multiply(vectors, np.dtype(dtype))
+        assert np.abs(product - oracles.product(whole, vectors)).max() < error * np.sqrt(len(whole))
+
+
 def test_columns_sums_and_squares_are_those_of_the_matrix(selection, matrix):
     wanted = [0, 539, 17, 200, 17, 3]
     assert np.array_equal(selection.columns(wanted), matrix[:, wanted])
@@ -91,6 +104,49 @@ def test_selections_in_any_order_hold_their_own_distances(study, folder, order, 
     expected = store.matrix(study, "train", run_ids).values
     found = store.selection(study, "train", run_ids)
     assert np.array_equal(found.columns(range(found.n_models)), expected)
+
+
+def test_the_memory_of_a_selection_serves_the_next_and_never_two(study, folder):
+    store = DistanceStore(folder, "cpu", 2**30)
+    first = store.selection(study, "train", study.run_ids)
+    expected = first.columns(range(first.n_models))
+    address = first._values.ctypes.data
+    second = store.selection(study, "train", study.run_ids[:4])
+    assert not np.shares_memory(first._values, second._values)
+    assert np.array_equal(first.columns(range(first.n_models)), expected)
+    del second
+    del first
+    third = store.selection(study, "train", study.run_ids[::-1])
+    assert third._values.ctypes.data == address
+    assert np.array_equal(
+        third.columns(range(540))[:, ::-1], store.matrix(study, "train", study.run_ids[::-1]).values[:, ::-1]
+    )
+
+
+def test_kept_memory_counts_as_free_and_makes_way(study, folder, monkeypatch):
+    store = DistanceStore(folder, "cpu")
+    monkeypatch.setattr(memory, "free_bytes", lambda: 20_000_000)
+    store.selection(study, "train", study.run_ids)
+    kept = store._spare.n_bytes
+    assert kept > 2 * 540**2
+    # Half of what is left besides would not do; with what is kept it does.
+    monkeypatch.setattr(memory, "free_bytes", lambda: 2 * (4 * 540**2 // 2 + 8192 * 540) - kept)
+    assert not store.selection(study, "train", study.run_ids).is_streamed
+    monkeypatch.setattr(memory, "free_bytes", lambda: 10_000_000 - kept)
+    assert store.selection(study, "train", study.run_ids).is_streamed
+    assert store._spare.n_bytes == 0
+
+
+def test_spare_memory_is_one_array_within_its_limit():
+    spare = Spare(limit=1000)
+    small, large = spare.take(10), spare.take(300)
+    spare.give(large)
+    assert spare.n_bytes == 0
+    spare.give(small)
+    assert spare.take(9) is small
+    spare.give(small)
+    assert len(spare.take(20)) >= 20
+    assert spare.n_bytes == 0
 
 
 def test_embedding_agrees_with_the_oracle_wherever_distances_lie(selection, matrix):
