@@ -75,16 +75,16 @@
       mark([]);
     };
 
-    /** marks: [{position, className}], each a row and a column. */
+    /** marks: [{position, className, only}], each a row and a column, or only one of them. */
     const mark = (marks) => {
       cells.querySelectorAll(".heat-band").forEach((band) => band.remove());
-      for (const { position, className } of marks.slice(0, MOST_MARKS)) {
+      for (const { position, className, only } of marks.slice(0, MOST_MARKS)) {
         const [start, size] = [`${(100 * position) / count}%`, `${100 / count}%`];
-        const row = make("div", `heat-band row ${className}`);
-        const column = make("div", `heat-band column ${className}`);
-        Object.assign(row.style, { top: start, height: size });
-        Object.assign(column.style, { left: start, width: size });
-        cells.append(row, column);
+        const sides = { row: { top: start, height: size }, column: { left: start, width: size } };
+        for (const [side, place] of Object.entries(sides).filter(([name]) => !only || only === name)) {
+          const band = cells.appendChild(make("div", `heat-band ${side} ${className}`));
+          Object.assign(band.style, place);
+        }
       }
     };
 

@@ -61,14 +61,21 @@
     return isFirst && components.length > 1 ? `1 to ${components.length}` : components.join(", ");
   };
 
+  /** Whether components that are turned into each other on screen are compared without all of them: then D̂ is another. */
+  const partlyTurned = () => {
+    const isCompared = (component) => shown.answer.components.includes(component);
+    return shown.scene.alignment.rotated.some((block) => block.some(isCompared) && !block.every(isCompared));
+  };
+
   const describe = () => {
     const { n_pairs: nPairs, n_negative: nNegative, n_runs: nRuns } = shown.answer;
     const all = shown.scene.run_ids.length;
     const compared = nRuns === all ? `All ${inpca.format(nPairs)} pairs compared` : `${inpca.format(nPairs)} pairs compared, of ${nRuns} of ${all} runs`;
     const drawn = shown.answer.sample.rows.length;
     const sampled = drawn < nPairs ? `${inpca.format(drawn)} of them drawn` : "and drawn";
+    const turned = partlyTurned() ? " On screen near-equal components are turned to match the picture before; here they are as solved." : "";
     const negative = nNegative ? `; ${percent(nNegative / nPairs)} come out below zero` : "";
-    inpca.showHint(hint(), [`${compared}, ${sampled}${negative}.`]);
+    inpca.showHint(hint(), [`${compared}, ${sampled}${negative}.${turned}`]);
   };
 
   /* ------------------------------------------------------------------ runs under the pointer, and picked ones */

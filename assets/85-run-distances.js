@@ -100,18 +100,18 @@
       if (document.activeElement === element()) byId("announcer").textContent = hint().textContent;
     }
     inpca.pointAt(row === null ? null : runId(row), "run-distances");
-    mark(column);
+    mark(row === null ? [] : [{ position: row, className: "hovered", only: "row" }, { position: column, className: "hovered", only: "column" }]);
   };
 
   const onPick = (row, column) => inpca.togglePicked([...new Set([runId(row), runId(column)])]);
 
-  /** Rows and columns of the run under the pointer (here, with the other one of the cell) and of the picked ones. */
-  const mark = (column = null) => {
+  /** Mark the cell under the pointer, or the row and column of the run that is pointed at elsewhere; and picked runs. */
+  const mark = (cell = []) => {
     if (!map || !known) return;
-    const marks = [];
+    const marks = [...cell];
     order.forEach((run, position) => {
       const id = known.scene.run_ids[run];
-      if (id === state.hovered || position === column) marks.unshift({ position, className: "hovered" });
+      if (id === state.hovered && cell.length === 0) marks.unshift({ position, className: "hovered" });
       else if (state.picked.has(id)) marks.push({ position, className: "pinned" });
     });
     map.mark(marks);

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
 
-from tests.browser.conftest import Visit
+from tests.browser.conftest import Served, Visit, visit
 from tests.small_study import N_CHECKPOINTS, N_RUNS
 
 pytestmark = pytest.mark.browser
@@ -172,3 +174,17 @@ def test_everything_in_a_tab_can_be_reached_in_every_window(tab: Visit) -> None:
             assert rail is not None
             assert rail["x"] <= box["x"]
             assert box["x"] + box["width"] <= rail["x"] + rail["width"] + 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_assistive_technology_finds_nothing_serious(browser: Browser, served: Served, scheme: str) -> None:
+    for tab in visit(browser, served.url, color_scheme=scheme):
+        open_distances(tab)
+        for button in tab.page.locator("#panels-distances .what-is").all():
+            button.click()
+        found = Axe().run(tab.page, ".rail.right").response["violations"]
+        assert [
+            (entry["id"], [node["html"][:160] for node in entry["nodes"]][:3])
+            for entry in found
+            if entry["impact"] in ("serious", "critical")
+        ] == []
