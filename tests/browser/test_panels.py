@@ -93,6 +93,13 @@ def test_distances_are_asked_for_only_where_somebody_looks(tab: Visit) -> None:
     asked = [request.url.rsplit("/", 1)[1] for request in tab.traffic.requests if "api/scenes/" in request.url]
     assert "components" in asked
     assert not [name for name in asked if "run-distances" in name or name == "1,2,3"]
+    # As if there were more checkpoints than are read unasked.
+    tab.page.evaluate("inpca.isHeavy = () => true")
+    tab.page.click("#tab-distances")
+    tab.page.wait_for_selector(".worst-pair")
+    assert tab.page.locator(".heat-cells").count() == 0
+    tab.page.locator("[data-hint='run-distances'] button").click()
+    tab.page.wait_for_selector(".heat-cells canvas")
 
 
 def test_a_definition_opens_from_the_keyboard_and_the_chart_makes_room(tab: Visit) -> None:
