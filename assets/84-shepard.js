@@ -4,6 +4,7 @@
   const inpca = window.inpca;
   const { state, byId } = inpca;
 
+  const SVG = "http://www.w3.org/2000/svg";
   let shown = null;
 
   const element = () => byId("shepard");
@@ -40,17 +41,8 @@
 
   const draw = () => {
     const { figure, explained, components } = shown.answer;
-    const highlight = {
-      type: "scatter",
-      mode: "markers",
-      ...highlighted(),
-      marker: { symbol: "circle-open", size: 7, line: { width: 1 }, color: state.style.surfaces[state.theme].ink },
-      hoverinfo: "skip",
-      showlegend: false,
-    };
-    const dressed = { data: [...figure.data, highlight], layout: figure.layout };
-    const listeners = { plotly_hover: onPoint, plotly_unhover: onLeave, plotly_click: onClick };
-    if (!inpca.drawChart(element(), dressed, state.style.templates[state.theme], listeners)) return;
+    const listeners = { plotly_hover: onPoint, plotly_unhover: onLeave, plotly_click: onClick, plotly_afterplot: markPoints };
+    if (!inpca.drawChart(element(), figure, state.style.templates[state.theme], listeners)) return;
     inpca.setMerit("shepard", `of ${nameOf(components)}: ${explained.toFixed(3)}`);
     describe();
     listWorst();
@@ -74,7 +66,8 @@
     const drawn = shown.answer.sample.rows.length;
     const sampled = drawn < nPairs ? `${inpca.format(drawn)} of them drawn` : "and drawn";
     const turned = partlyTurned() ? " On screen near-equal components are turned to match the picture before; here they are as solved." : "";
-    const negative = nNegative ? `; ${percent(nNegative / nPairs)} come out below zero` : "";
+    const below = nNegative > 0.001 * nPairs ? percent(nNegative / nPairs) : inpca.format(nNegative);
+    const negative = nNegative ? `; ${below} of all come out below zero` : "";
     inpca.showHint(hint(), [`${compared}, ${sampled}${negative}.${turned}`]);
   };
 
@@ -82,33 +75,42 @@
 
   /** Points of the pairs that have a run under the pointer, or else a picked one, as a member. */
   const highlighted = () => {
-    const isWanted = (runId) => (state.hovered ? runId === state.hovered : state.picked.has(runId));
+    if (!state.hovered && state.picked.size === 0) return [];
     const { sample, figure } = shown.answer;
-    const x = [];
-    const y = [];
-    if (!state.hovered && state.picked.size === 0) return { x, y };
-    const runs = shown.scene.run_ids.map(isWanted);
+    const runs = shown.scene.run_ids.map((runId) => (state.hovered ? runId === state.hovered : state.picked.has(runId)));
     const isMember = (model) => runs[shown.scene.arrays.run[model]];
-    for (const trace of figure.data.filter(({ customdata }) => customdata)) {
-      trace.customdata.forEach((pair, index) => {
-        if (!isMember(sample.rows[pair]) && !isMember(sample.columns[pair])) return;
-        x.push(trace.x[index]);
-        y.push(trace.y[index]);
-      });
-    }
-    return { x, y };
+    return figure.data.flatMap(({ customdata, x, y }) =>
+      (customdata || []).flatMap((pair, index) =>
+        isMember(sample.rows[pair]) || isMember(sample.columns[pair]) ? [[x[index], y[index]]] : [],
+      ),
+    );
+  };
+
+  /** Rings around them, in a layer of their own: to plotly one more point is a tenth of a second for the other 2,000. */
+  const markPoints = () => {
+    const { xaxis, yaxis } = element()._fullLayout || {};
+    if (!shown || !xaxis) return;
+    const layer = element().querySelector(".shepard-marks") || element().appendChild(document.createElementNS(SVG, "svg"));
+    layer.setAttribute("class", "shepard-marks");
+    const rings = highlighted().map(([x, y]) => {
+      const ring = document.createElementNS(SVG, "circle");
+      ring.setAttribute("cx", xaxis._offset + xaxis.l2p(x));
+      ring.setAttribute("cy", yaxis._offset + yaxis.l2p(y));
+      ring.setAttribute("r", 3.5);
+      return ring;
+    });
+    layer.replaceChildren(...rings);
   };
 
   let isDue = false;
 
   const markSoon = () => {
-    if (!shown || isDue || !element()._fullLayout || !inpca.isVisible(element())) return;
+    if (!shown || isDue || !inpca.isVisible(element())) return;
     isDue = true;
     requestAnimationFrame(() => {
       isDue = false;
-      if (!shown || !element()._fullLayout) return;
-      const { x, y } = highlighted();
-      Plotly.restyle(element(), { x: [x], y: [y] }, [element().data.length - 1]);
+      if (!shown) return;
+      markPoints();
       markPicked();
     });
   };

@@ -131,14 +131,14 @@ def test_the_shepard_diagram_follows_the_axes_and_names_the_worst_pairs(tab: Vis
     tab.page.wait_for_function("() => inpca.state.picked.size >= 1")
     names = tab.page.locator(".worst-pair").first.locator("bdi").all_inner_texts()
     assert set(tab.page.evaluate("[...inpca.state.picked]")) == set(names)
-    tab.page.wait_for_function("() => document.getElementById('shepard').data.at(-1).x.length > 0")
+    tab.page.wait_for_function("() => document.querySelector('.shepard-marks circle')")
 
 
 def test_a_run_under_the_pointer_is_marked_in_both_panels(tab: Visit) -> None:
     open_distances(tab)
     tab.page.locator("#run-table .ag-center-cols-container .ag-row .ag-cell").first.hover()
     run = tab.page.evaluate("inpca.state.hovered")
-    tab.page.wait_for_function("() => document.getElementById('shepard').data.at(-1).x.length > 0")
+    tab.page.wait_for_function("() => document.querySelector('.shepard-marks circle')")
     assert tab.page.locator(".heat-band.row.hovered").count() == 1
     position = tab.page.evaluate("parseFloat(document.querySelector('.heat-band.row').style.top)") * N_RUNS / 100
     # The first ten runs in order are those of the first colour.
