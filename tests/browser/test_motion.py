@@ -45,7 +45,7 @@ ALIGN = """(scenes) => {
         coordinates: Array.from({length: aligned.arrays.coordinates.length / n},
             (_, model) => [...aligned.arrays.coordinates.slice(model * n, (model + 1) * n)]),
         shares: Array.from({length: n}, (_, k) => inpca.share(aligned, k + 1)),
-        ...aligned.alignment, words: inpca.movesInWords(aligned),
+        ...aligned.alignment, words: inpca.movesInWords(aligned, [1, 2, 3]),
         isUntouched: decoded[1].arrays.coordinates.every((value, at) => value === asItCame[at]),
     };
 }"""
