@@ -86,8 +86,9 @@
     const norms = [mine, theirs].map((cloud) => cloud.slice(0, compared).map((column) => Math.sqrt(dot(column, column))));
     const moved = [];
     for (let k = 0; k < compared; k += 1) {
-      const was = products[k].findIndex((product, l) => Math.abs(product) > SAME * norms[0][k] * norms[1][l]);
-      if (was < 0 || was === k || isTurnedBack(k, was)) continue;
+      const likeness = products[k].map((product, l) => Math.abs(product) / (norms[0][k] * norms[1][l]) || 0);
+      const was = likeness.indexOf(Math.max(...likeness));
+      if (!(likeness[was] > SAME) || was === k || isTurnedBack(k, was)) continue;
       moved.push([k + 1, was + 1]);
       // It points the way it did where it was, whatever had its place.
       signs[k] = products[k][was];
@@ -195,7 +196,9 @@
     return scene.turnedShares?.get(component) ?? ratio[component - 1] - (component > 1 ? ratio[component - 2] : 0);
   };
 
-  /** Which components have changed places, in words; empty where none has. */
-  inpca.movesInWords = ({ alignment: { moved } }) =>
-    moved.length ? `component ${moved.map(([now, before]) => `${now} was ${before}`).join(", ")}` : "";
+  /** Which of the given components had other places before, in words; empty where none had. */
+  inpca.movesInWords = ({ alignment }, components) => {
+    const moved = alignment.moved.filter(([now]) => components.includes(now));
+    return moved.length ? `component ${moved.map(([now, before]) => `${now} was ${before}`).join(", ")}` : "";
+  };
 })();

@@ -13,6 +13,8 @@
   const AROUND = { left: 66, right: 74, top: 26, bottom: 62 };
   /** Of a small picture they may take at most this share on each side. */
   const MOST_AROUND = 0.16;
+  /** The eye stays this far from the box, whose volume is one: a box seen end on would ask for less. */
+  const NEAREST = 0.3;
 
   /** Where presets look from, and what is up there. */
   inpca.VIEWS = {
@@ -115,8 +117,9 @@
   };
 
   /**
-   * Look along a direction so that the box fills what its labels leave of the picture. Distance and centre depend on each
-   * other through perspective; taking them in turn settles within a pixel after a few rounds.
+   * Look along a direction so that the box fills what its labels leave of the picture. A corner at x, and z nearer than the
+   * box's middle, is seen at (x - eye) / (distance - z) in focal lengths; asking that all lie between two limits gives the
+   * least distance directly, and the eye's place from it.
    */
   const fitted = (aspect, size, direction, up) => {
     const outward = unit(direction);
@@ -124,27 +127,24 @@
     const upward = cross(outward, right);
     const halves = [aspect.x / 2, aspect.y / 2, aspect.z / 2];
     const corners = Array.from({ length: 8 }, (_, corner) => halves.map((half, axis) => (corner & (1 << axis) ? half : -half)));
-    const around = (side, length) => Math.min(AROUND[side], MOST_AROUND * length);
-    const [left, top] = [around("left", size.width), around("top", size.height)];
-    const width = Math.max(1, size.width - left - around("right", size.width));
-    const height = Math.max(1, size.height - top - around("bottom", size.height));
-    const focal = (FOCAL_LENGTH * Math.max(1, size.height)) / 2;
-    const middle = { x: left + width / 2 - size.width / 2, y: size.height / 2 - top - height / 2 };
-    let distance = 2 * Math.hypot(...halves) + 1;
-    let center = [0, 0, 0];
-    for (let round = 0; round < 24; round += 1) {
-      const seen = corners.map((corner) => {
-        const relative = corner.map((value, axis) => value - center[axis]);
-        const depth = Math.max(0.05, distance - dot(relative, outward));
-        return { x: (focal * dot(relative, right)) / depth, y: (focal * dot(relative, upward)) / depth };
-      });
-      const ends = (axis) => [Math.min(...seen.map((point) => point[axis])), Math.max(...seen.map((point) => point[axis]))];
-      const [[west, east], [south, north]] = [ends("x"), ends("y")];
-      const pan = (pixels) => (pixels * distance) / focal;
-      const [aside, above] = [pan((west + east) / 2 - middle.x), pan((south + north) / 2 - middle.y)];
-      center = center.map((value, axis) => value + aside * right[axis] + above * upward[axis]);
-      distance *= Math.max((east - west) / width, (north - south) / height) ** 0.7;
-    }
+    const depths = corners.map((corner) => dot(corner, outward));
+    const [width, height] = [Math.max(1, size.width), Math.max(1, size.height)];
+    const limits = (less, more, length) =>
+      [Math.min(less, MOST_AROUND * length) - length / 2, length / 2 - Math.min(more, MOST_AROUND * length)].map(
+        (pixels) => pixels / ((FOCAL_LENGTH * height) / 2),
+      );
+    const sides = [
+      { places: corners.map((corner) => dot(corner, right)), limits: limits(AROUND.left, AROUND.right, width) },
+      { places: corners.map((corner) => dot(corner, upward)), limits: limits(AROUND.bottom, AROUND.top, height) },
+    ].map(({ places, limits: [low, high] }) => ({
+      least: Math.min(...places.map((place, corner) => place + low * depths[corner])),
+      most: Math.max(...places.map((place, corner) => place + high * depths[corner])),
+      low,
+      high,
+    }));
+    const distance = Math.max(NEAREST + Math.max(...depths), ...sides.map(({ least, most, low, high }) => (most - least) / (high - low)));
+    const [aside, above] = sides.map(({ least, most, low, high }) => (most - high * distance + least - low * distance) / 2);
+    const center = right.map((value, axis) => aside * value + above * upward[axis]);
     const vector = ([x, y, z]) => ({ x, y, z });
     return { eye: vector(center.map((value, axis) => value + distance * outward[axis])), center: vector(center), up: vector(up) };
   };

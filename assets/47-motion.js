@@ -106,21 +106,17 @@
   const sum = (a, b) => a.map((value, axis) => value + b[axis]);
   const difference = (a, b) => a.map((value, axis) => value - b[axis]);
   const blend = (a, b, share) => a.map((value, axis) => mixed(value, b[axis], share));
-  const cross = (a, b) => [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
-  const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 
-  /** A vector turned about an axis by an angle (Rodrigues). */
-  const turned = (a, axis, angle) => {
-    const unit = scaled(axis, 1 / length(axis));
-    const [cosine, sine] = [Math.cos(angle), Math.sin(angle)];
-    return sum(sum(scaled(a, cosine), scaled(cross(unit, a), sine)), scaled(unit, dot(unit, a) * (1 - cosine)));
-  };
-
-  /** A camera that has gone about what it looks at, around its own upright. */
+  /** A camera that has gone about the upright through what it looks at; plotly's "up" leans, so it goes along. */
   inpca.turnedCamera = (camera, angle) => {
+    const [cosine, sine] = [Math.cos(angle), Math.sin(angle)];
+    const turned = ([x, y, z]) => [cosine * x - sine * y, sine * x + cosine * y, z];
     const center = vector(camera.center);
-    const outward = turned(difference(vector(camera.eye), center), vector(camera.up), angle);
-    return { ...camera, eye: named(sum(center, outward)) };
+    return {
+      ...camera,
+      eye: named(sum(center, turned(difference(vector(camera.eye), center)))),
+      up: named(turned(vector(camera.up))),
+    };
   };
 
   /** A camera part of the way from one to another, on an arc: the picture must not come nearer in between. */

@@ -232,7 +232,7 @@
       residual === null ? "" : `residual ${residual.toExponential(0)}`,
       scene.n_capped ? `${inpca.format(scene.n_capped)} overlaps capped` : "no overlap capped",
       scene.is_streamed ? "multiplied straight from the disk" : "",
-      inpca.movesInWords(scene),
+      inpca.movesInWords(scene, state.axes),
     ]
       .filter(Boolean)
       .join(" · ");

@@ -26,7 +26,7 @@ def test_a_link_with_everything_is_read_whole() -> None:
         "?v=1&d=digits&split=test&f=architecture%3ACNN%2CViT%3Bseed%3A0&r=test_error%3A0.01..0.2"
         "&tab=distances&runs=run-1%2Crun-2&mask=abc.AQ%3D%3D&ref=fit&m=compare&pc=7&cmp=sel%3Aabc.AQ%3D%3D"
         "&ax=2%2C1%2C5&c=model%3Aprogress&th=dark"
-        "&cam=1%2C2%2C3%2C0%2C0%2C0%2C0%2C0%2C1"
+        "&cam=1%2C2%2C3%2C0%2C0%2C0%2C0%2C0%2C1&scale=stretched&clk=epoch&t=3.5"
     )
     assert ViewState.from_query(query) == ViewState(
         study="digits",
@@ -44,6 +44,9 @@ def test_a_link_with_everything_is_read_whole() -> None:
         dark=True,
         tab="distances",
         camera=(1.0, 2.0, 3.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0),
+        scale="stretched",
+        clock="epoch",
+        moment=3.5,
     )
 
 
@@ -67,6 +70,10 @@ def test_a_link_with_everything_is_read_whole() -> None:
         "?cmp=sel:abc.<script>",
         "?th=neon",
         "?tab=secret",
+        "?scale=logarithmic",
+        "?clk=loss",
+        "?t=-1",
+        "?t=inf",
         "?c=<script>",
         "?v=99&split=test",
         "?" + "a" * 20_000,
