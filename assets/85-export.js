@@ -14,6 +14,8 @@
   const SHARPEST_PIXELS = 1.7e7;
   const EDGE = 14;
   const LEGEND_SHARE = 0.4;
+  /** Right of this the menu fits beside the left edge (18-export.css). */
+  const WIDEST = 356;
 
   const value = (name) => byId(`export-${name}`).value;
 
@@ -27,7 +29,7 @@
     ...inpca.pictureOf(state.scene, state.colouring, state.isShown),
     hovered: null,
     theme,
-    camera: inpca.picture.isFitted() ? null : inpca.picture.camera(),
+    camera: inpca.picture.isFitted() ? null : (inpca.picture.camera() ?? state.camera),
   });
 
   const filterInWords = (constraint) => {
@@ -110,9 +112,9 @@
     }
     const { scale, low, high, isLogarithmic } = colouring;
     const [step, y] = [170 / scale.length, top + 20];
-    // Overlapping by half a pixel: readers of vectors show hairlines between areas that only touch.
+    // Each reaches to the end, under the next: readers of vectors show hairlines between areas that only touch.
     scale.forEach((color, at) => {
-      const [left, right] = [EDGE + at * step, Math.min(EDGE + 170, EDGE + (at + 1) * step + 0.5)];
+      const [left, right] = [EDGE + at * step, EDGE + 170];
       shapes.push({ kind: "area", points: [[left, y], [right, y], [right, y + 8], [left, y + 8]], color });
     });
     shapes.push(text(EDGE, y + 16, inpca.format(low), 10, muted), text(EDGE + 170, y + 16, inpca.format(high), 10, muted, "end"));
@@ -156,6 +158,7 @@
 
   /** The composition as a PNG of width x height times zoom pixels: the scene from the graphics card, the rest drawn over it. */
   inpca.pngOf = async (options, zoom) => {
+    if (inpca.webglProblem()) throw new Error(`${inpca.webglProblem()} SVG and PDF do without it.`);
     const { width, height, frame, layout, background, traces, furniture } = inpca.composition(options);
     const canvas = document.createElement("canvas");
     [canvas.width, canvas.height] = [Math.round(width * zoom), Math.round(height * zoom)];
@@ -249,6 +252,7 @@
       byId("export-panel").showPopover();
       say("Copy this link: ");
       byId("export-status").append(box);
+      box.focus();
       box.select();
     }
   };
@@ -272,15 +276,13 @@
       const sides = size.value.split("x");
       if (sides.length === 2) boxes.forEach((box, index) => (box.value = sides[index]));
     });
-    panel.addEventListener("beforetoggle", () => say(""));
-    panel.addEventListener("toggle", ({ newState }) => {
-      const isOpen = newState === "open";
-      button.setAttribute("aria-expanded", String(isOpen));
-      if (!isOpen) return;
+    // Where the browser puts the focus when the menu opens.
+    size.autofocus = true;
+    panel.addEventListener("beforetoggle", ({ newState }) => {
       const { right, bottom } = button.getBoundingClientRect();
-      panel.style.top = `${bottom + 6}px`;
-      panel.style.left = `${Math.max(8, Math.min(right, innerWidth - 8) - panel.offsetWidth)}px`;
-      if (!panel.contains(document.activeElement)) panel.querySelector("button, select").focus();
+      Object.assign(panel.style, { top: `${bottom + 6}px`, right: `${Math.max(8, innerWidth - Math.max(right, WIDEST))}px` });
+      button.setAttribute("aria-expanded", String(newState === "open"));
+      say("");
     });
   };
 

@@ -47,9 +47,11 @@
   inpca.standaloneView = (recipe) => {
     const picture = inpca.seenPicture();
     const { scene, style, theme } = picture;
-    const element = inpca.picture.element;
+    const { clientWidth, clientHeight } = inpca.picture.element;
+    // While pairs of components are looked at, the 3D picture has no size.
+    const size = clientWidth && clientHeight ? { width: clientWidth, height: clientHeight } : { width: 1000, height: 700 };
     const traces = inpca.pictureTraces(picture);
-    const layout = inpca.pictureLayout(picture, { width: element.clientWidth, height: element.clientHeight });
+    const layout = inpca.pictureLayout(picture, size);
     const { title, subtitle } = inpca.captionOf(picture);
     const versions = Object.entries(recipe.versions).filter(([name]) => name !== "scene").map((entry) => entry.join(" "));
     const along = ALONG.filter((name) => scene.arrays[`model:${name}`]);

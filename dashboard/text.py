@@ -102,8 +102,8 @@ CLOCKS = {
 SPEEDS = (0.5, 1, 2, 4)
 
 EXPORTS = {
-    "Picture": "As it is seen now, with title and legend. SVG and PDF are vectors throughout; text stays text in the "
-    "SVG and is outlines in the PDF.",
+    "Picture": "The 3D view as it stands, with title and legend. SVG and PDF are vectors throughout; text stays text "
+    "in the SVG and is outlines in the PDF.",
     "Live view": "One file that rotates offline, with the runs' names and the recipe in it; or this page's address.",
     "Numbers": "One row per checkpoint: step, metrics, all components in full precision and the engine's signs, "
     "hyperparameters.",

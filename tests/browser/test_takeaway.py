@@ -13,6 +13,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from engine import Recorder
@@ -235,6 +236,20 @@ def test_vector_files_are_vectors_and_hold_every_trajectory(tab: Visit, tmp_path
     assert len(re.findall(r" RG 1\.5 w\n", content)) == len(strokes)
 
 
+def test_vectors_do_without_the_graphics_card(tab: Visit, tmp_path: Path) -> None:
+    tab.page.add_init_script(
+        "const own = HTMLCanvasElement.prototype.getContext;"
+        "HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {"
+        "  return /webgl/.test(kind) ? null : own.call(this, kind, ...rest); };"
+    )
+    tab.open("?c=run:architecture").wait_for_scene()
+    svg = take(tab, "export-svg", tmp_path).read_text()
+    assert svg.count('stroke-width="1.5"') > N_RUNS
+    assert "NaN" not in svg
+    tab.page.click("#export-png")
+    expect(tab.page.locator("#export-status")).to_contain_text("SVG and PDF do without it")
+
+
 def test_outlines_of_text_cover_what_the_text_covers(tab: Visit) -> None:
     tab.open().wait_for_scene()
     worst = tab.page.evaluate(
@@ -332,6 +347,8 @@ def test_the_menu_is_there_for_the_keyboard(tab: Visit) -> None:
     assert tab.page.is_visible("#export-panel")
     assert tab.page.get_attribute("#export-button", "aria-expanded") == "true"
     assert tab.page.evaluate("document.getElementById('export-panel').contains(document.activeElement)")
+    found = Axe().run(tab.page, "#export-panel").response["violations"]
+    assert [entry["id"] for entry in found if entry["impact"] in ("serious", "critical")] == []
     tab.page.keyboard.press("Escape")
     assert tab.page.is_hidden("#export-panel")
     assert tab.page.evaluate("document.activeElement.id") == "export-button"
