@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from engine.devices import choose_device, find_device
 from engine.errors import InvalidPredictionsError, InvalidSpecError, JobCancelled
 from engine.kernels import OVERLAP_FLOOR, Kernel, NotOneError, select_kernel, square_roots
+from engine.memory import check_budget, memory_budget
 from engine.values import Distances, FloatArray
 
 BLOCK_MODELS = 512
@@ -201,6 +202,7 @@ def pairwise_distances(
     *,
     divergence: str = "bhattacharyya",
     device: str | None = None,
+    memory: int | None = None,
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
 ) -> Distances:
@@ -212,6 +214,7 @@ def pairwise_distances(
         other: (other, sample, class) for a rectangle; None for the square of the models with themselves.
         divergence: key of ``DIVERGENCES``.
         device: ``"cpu"``, ``"cuda"``, ...; None takes the best one there is.
+        memory: bytes it may take; None takes half of what is free.
         progress: told the fraction done, between blocks.
         cancelled: asked between blocks whether to stop.
 
@@ -222,6 +225,7 @@ def pairwise_distances(
         InvalidPredictionsError: not distributions, or shapes that do not fit.
         InvalidSpecError: unknown divergence.
         DeviceError: the device is not there.
+        MemoryBudgetError: distances and packed models do not fit into memory; a :class:`DistanceStore` does with less.
         JobCancelled: ``cancelled`` said so.
     """
     function = find_divergence(divergence).function
@@ -234,6 +238,10 @@ def pairwise_distances(
                 f"{log_probabilities.shape[1:]}. Evaluate both on the same probe set."
             )
     device = choose_device(device) or find_device(None)
+    n_models, n_others = len(log_probabilities), 0 if other is None else len(other)
+    model_bytes = 4 * log_probabilities.shape[1] * log_probabilities.shape[2]
+    needed = 8 * n_models * (n_others or n_models) + (n_models + n_others) * model_bytes
+    check_budget(needed, memory_budget(memory), f"The distances of {n_models} models to {n_others or n_models}")
     # All of them first: what is no distribution is refused before any distance is computed.
     rows = _blocks(log_probabilities, device, "log_probabilities")
     columns = rows if other is None else _blocks(other, device, "other")

@@ -25,6 +25,7 @@ from engine.eigenpairs import DenseSource, Source, all_pairs, sum_of_moduli, top
 from engine.errors import InvalidSpecError, SelectionError
 from engine.gauge import fix_signs
 from engine.kernels.threads import one_blas_thread
+from engine.memory import check_budget, memory_budget
 from engine.packed_distances import PackedDistances
 from engine.tiled_distances import TiledDistances
 from engine.values import MINIMUM_MODELS, Distances, DistanceSums, Embedding, FloatArray, PreviewEmbedding
@@ -40,6 +41,7 @@ RANK_TOLERANCE = 1e-14
 SYMMETRY_TOLERANCE = 1e-6
 """Relative to the largest distance: what rounding in float32 may do to an array that is meant to be symmetric."""
 CHECK_ROWS = 512
+TAKE_A_SELECTION = "close other programs, or embed what DistanceStore.selection returns, which takes a quarter"
 
 
 def embed(
@@ -67,6 +69,7 @@ def embed(
     Raises:
         InvalidSpecError: not a divergence matrix, no component asked for, or a start for other models.
         SelectionError: fewer than three models.
+        MemoryBudgetError: a given array is too large to be checked and multiplied in memory.
     """
     if n_components < 1:
         raise InvalidSpecError(f"n_components must be at least 1, received {n_components}.")
@@ -123,7 +126,9 @@ def _read(distances: Distances | PackedDistances | TiledDistances | ArrayLike) -
     if isinstance(distances, Distances) and distances.sums is not None:
         check_model_count(len(distances.values))
         return DenseSource(distances.values), distances.sums, distances.divergence
-    matrix = check_distances(distances.values if isinstance(distances, Distances) else np.asarray(distances))
+    given = distances.values if isinstance(distances, Distances) else np.asarray(distances)
+    check_budget(8 * given.size, memory_budget(None), "A checked copy of the distances", TAKE_A_SELECTION)
+    matrix = check_distances(given)
     sums = DistanceSums(matrix.sum(axis=1), float(np.vdot(matrix, matrix)))
     return DenseSource(matrix), sums, distances.divergence if isinstance(distances, Distances) else "given"
 

@@ -11,6 +11,7 @@ SHARE = 0.5
 """Of what is free: the rest is for the page cache, in which the distances on disk lie."""
 UNKNOWN_BYTES = 2**31
 """Where the system does not say what is free."""
+ASK_FOR_LESS = "select fewer runs, close other programs, or raise the budget (memory=...)"
 
 
 def memory_budget(memory: int | None, kept: int = 0) -> int:
@@ -53,16 +54,21 @@ def _left_in_group(folder: Path) -> int | None:
         return None
 
 
-def check_budget(needed: int, budget: int, purpose: str) -> None:
+def check_budget(needed: int, budget: int, purpose: str, remedy: str = ASK_FOR_LESS) -> None:
     """Raise where a computation cannot do with the budget, before anything is allocated.
+
+    Args:
+        needed: bytes.
+        budget: bytes.
+        purpose: what needs them.
+        remedy: what to do.
 
     Raises:
         MemoryBudgetError: it needs more.
     """
     if needed > budget:
         raise MemoryBudgetError(
-            f"{purpose} takes about {_words(needed)} of memory, and the budget is {_words(budget)}: select fewer runs, "
-            "close other programs, or raise the budget (memory=...)."
+            f"{purpose} takes about {_words(needed)} of memory, and the budget is {_words(budget)}: {remedy}."
         )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from engine.errors import DeviceError
 from engine.kernels import OVERLAP_FLOOR, may_cap
 
 TILE = 256
@@ -21,11 +22,12 @@ START = 2.0**126
 CPU_BUFFER_BYTES = 4 * 2**20
 """Overlaps in flight on a CPU; more falls out of its cache."""
 DEVICE_BUFFER_BYTES = 256 * 2**20
+LEAST_BUFFER_BYTES = 4 * TILE**2 * SAMPLES_PER_LOG
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TorchPanels:
-    """Square roots as a (sample, model, class) float32 tensor on its device."""
+    """Square roots as a (sample, model, class) float32 tensor, on the host where the device has no room."""
 
     roots: torch.Tensor
     smallest: float
@@ -49,16 +51,26 @@ class TorchKernel:
         for block in roots:
             if packed is None:
                 _, n_samples, n_classes = block.shape
-                packed = torch.empty((n_samples, n_models, n_classes), dtype=torch.float32, device=self.device)
-            packed[:, start : start + len(block)] = torch.from_numpy(block).to(self.device).transpose(0, 1)
+                packed = self._allocate((n_samples, n_models, n_classes))
+            packed[:, start : start + len(block)] = torch.from_numpy(block).to(packed.device).transpose(0, 1)
             smallest = min(smallest, float(block.min()))
             start += len(block)
         assert packed is not None
         assert start == n_models
         return TorchPanels(packed, smallest)
 
+    def _allocate(self, shape: tuple[int, int, int]) -> torch.Tensor:
+        try:
+            return torch.empty(shape, dtype=torch.float32, device=self.device)
+        except torch.OutOfMemoryError:
+            return torch.empty(shape, dtype=torch.float32)
+
     def tile(self, rows: TorchPanels, columns: TorchPanels | None) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-        """Return (row, column) mean distances and the numbers of capped overlaps."""
+        """Return (row, column) mean distances and the numbers of capped overlaps.
+
+        Raises:
+            DeviceError: the device has no memory for the smallest step.
+        """
         other = rows if columns is None else columns
         counting = may_cap(rows, other)
         values = np.empty((rows.n_models, other.n_models))
@@ -66,13 +78,29 @@ class TorchKernel:
         for i in range(0, rows.n_models, TILE):
             for j in range(0, i + 1 if columns is None else other.n_models, TILE):
                 row, column = slice(i, i + TILE), slice(j, j + TILE)
-                part, count = self._part(rows.roots[:, row], other.roots[:, column], counting)
+                part, count = self._part_that_fits(rows.roots[:, row], other.roots[:, column], counting)
                 values[row, column], capped[row, column] = part, count
                 if columns is None:
                     # Within a diagonal tile a matrix product need not round a pair and its mirror alike.
                     mirrored = np.tril(part) + np.tril(part, -1).T if i == j else part.T
                     values[column, row], capped[column, row] = mirrored, count.T
         return values, capped
+
+    def _part_that_fits(
+        self, rows: torch.Tensor, columns: torch.Tensor, counting: bool
+    ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+        """The same as ``_part``, in ever shorter steps where the device runs out of memory."""
+        while True:
+            try:
+                return self._part(rows, columns, counting)
+            except torch.OutOfMemoryError as error:
+                if self.buffer_bytes <= LEAST_BUFFER_BYTES:
+                    raise DeviceError(
+                        f"The device {str(self.device)!r} has no memory left for {SAMPLES_PER_LOG} samples of a tile "
+                        f"of {TILE} x {TILE} models, the smallest step there is. Free memory on it, or choose the "
+                        "device 'cpu'."
+                    ) from error
+                self.buffer_bytes //= 2
 
     def _part(
         self, rows: torch.Tensor, columns: torch.Tensor, counting: bool
@@ -82,7 +110,8 @@ class TorchKernel:
         capped = torch.zeros(shape, dtype=torch.int32, device=self.device)
         step = max(1, self.buffer_bytes // (4 * shape[0] * shape[1] * SAMPLES_PER_LOG)) * SAMPLES_PER_LOG
         for n in range(0, n_samples, step):
-            overlaps = torch.bmm(rows[n : n + step], columns[n : n + step].transpose(1, 2))
+            left, right = (side[n : n + step].to(self.device) for side in (rows, columns))
+            overlaps = torch.bmm(left, right.transpose(1, 2))
             if counting:
                 capped += (overlaps < OVERLAP_FLOOR).sum(dim=0, dtype=torch.int32)
             overlaps.clamp_(min=OVERLAP_FLOOR)

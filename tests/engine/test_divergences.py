@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,8 @@ import engine
 from engine import divergences
 from engine.divergences import DIVERGENCES, pairwise_distances
 from tests import families, oracles
+
+DIGITS = Path(__file__).resolve().parents[2] / "data" / "studies" / "digits"
 
 
 def test_table_names_every_divergence_by_its_key():
@@ -41,6 +45,65 @@ def test_near_twins_keep_their_digits():
     exact = oracles.near_bhattacharyya(models)
     near = (exact >= 1e-8) & (exact <= 1e-2)
     assert (np.abs(pairwise_distances(models).values - exact)[near] / exact[near]).max() < 1e-4
+
+
+def certain_and_nearly_certain():
+    """One-hot models, and the same ones with 1e-30 to 1e-2 of doubt in every sample."""
+    random = np.random.default_rng(4)
+    certain = np.stack([families.one_hot(random.integers(0, 6, 40), 6) for _ in range(3)])
+    doubts = np.log(np.geomspace(1e-30, 1e-2, 10))[:, None, None, None]
+    return np.concatenate([certain, families.normalised(np.maximum(certain, doubts)).reshape(-1, 40, 6)])
+
+
+def twins_of_certainty():
+    """Over-confident models and ever smaller disturbances of their logits."""
+    random = np.random.default_rng(5)
+    logits = 20.0 * random.standard_normal((1, 60, 10))
+    return families.normalised(logits + np.geomspace(1e-4, 30.0, 24)[:, None, None] * random.standard_normal((60, 10)))
+
+
+def real_trajectories(split):
+    study = engine.open_study(DIGITS)
+    models = study.predictions(split, list(study.runs.index[::12])).log_probabilities
+    return models[:: -(-len(models) // 70)]
+
+
+ADVERSARIES = {
+    "real trajectories, train": lambda: real_trajectories("train"),
+    "real trajectories, test": lambda: real_trajectories("test"),
+    "training": lambda: families.training_family()[0],
+    "near twins": lambda: families.near_twins(30, 70),
+    "near twins, one sample": lambda: families.near_twins(30, 1),
+    "twins of certainty": twins_of_certainty,
+    "certain and nearly certain": certain_and_nearly_certain,
+    "down to 1e-30": families.tiny_probabilities,
+    "scattered, 2 classes": lambda: families.dirichlet_cloud(30, 41, 2),
+    "scattered, 1500 classes": lambda: families.dirichlet_cloud(12, 7, 1500, 0.05),
+    "twins, 2 classes": lambda: families.near_twins(20, 30, 2),
+    "twins, 1200 classes": lambda: families.near_twins(12, 5, 1200),
+}
+
+
+@pytest.mark.parametrize("adversary", ADVERSARIES)
+def test_every_distance_is_right_to_1e_6_and_from_1e_8_on_to_four_digits(adversary):
+    models = ADVERSARIES[adversary]().astype(np.float32)
+    with np.errstate(divide="ignore"):
+        far, near = oracles.bhattacharyya(models), oracles.near_bhattacharyya(models)
+    exact = np.where(far < 1e-2, near, far)
+    errors = np.abs(pairwise_distances(models, device="cpu").values - exact)
+    assert errors.max() <= 1e-6
+    judged = exact >= 1e-8
+    assert judged.any()
+    assert (errors[judged] / exact[judged]).max() <= 1e-4
+
+
+def test_memory_that_does_not_suffice_is_named_before_any_work(monkeypatch):
+    models = families.dirichlet_cloud(40)
+    monkeypatch.setattr(divergences, "prepare", None)
+    with pytest.raises(engine.MemoryBudgetError, match="distances of 40 models to 40 takes about"):
+        pairwise_distances(models, memory=8 * 40 * 40)
+    with pytest.raises(engine.MemoryBudgetError, match="distances of 10 models to 30"):
+        pairwise_distances(models[:10], models[10:], memory=8 * 10 * 30)
 
 
 def test_coins_are_minus_log_cosine_apart():

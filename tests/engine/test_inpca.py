@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import engine
-from engine import inpca
+from engine import inpca, memory
 from engine.eigenpairs import DenseSource, sum_of_moduli, top_pairs
 from engine.gauge import fix_signs
 from engine.inpca import embed, minkowski_distances, project
@@ -272,6 +272,12 @@ def set_to(*place, value):
 def test_what_is_no_matrix_of_divergences_is_refused(matrix, message):
     with pytest.raises(engine.InvalidSpecError, match=message):
         embed(matrix)
+
+
+def test_an_array_that_memory_cannot_hold_twice_is_refused_before_any_work(cloud, monkeypatch):
+    monkeypatch.setattr(memory, "free_bytes", lambda: 8 * cloud.size)
+    with pytest.raises(engine.MemoryBudgetError, match="embed what DistanceStore"):
+        embed(cloud)
 
 
 def test_rounding_in_float32_is_forgiven(cloud):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
+import engine
 from engine.divergences import prepare
-from engine.kernels import OVERLAP_FLOOR, square_roots
+from engine.kernels import OVERLAP_FLOOR, square_roots, torch_tile
 from engine.kernels.near_pairs import repair, share_alike
 from engine.kernels.numba_tile import LANES, NumbaKernel, join
 from engine.kernels.torch_tile import TorchKernel
@@ -43,6 +45,38 @@ def test_tile_agrees_with_the_oracle(make_kernel, family):
     values, _ = tile(make_kernel(models.shape[2]), models)
     np.fill_diagonal(values, 0.0)
     assert np.abs(values - oracles.bhattacharyya(models)).max() < 1e-6
+
+
+def test_lack_of_memory_shortens_the_steps_of_torch_and_changes_nothing(monkeypatch):
+    models, multiply = families.dirichlet_cloud(60, 70), torch.bmm
+    expected, _ = tile(TorchKernel("cpu"), models)
+
+    def short_of_memory(left, right):
+        if len(left) > 20:
+            raise torch.OutOfMemoryError
+        return multiply(left, right)
+
+    monkeypatch.setattr(torch, "bmm", short_of_memory)
+    monkeypatch.setattr(torch_tile, "LEAST_BUFFER_BYTES", 4 * 60 * 60 * 4)
+    kernel = TorchKernel("cpu")
+    assert np.abs(tile(kernel, models)[0] - expected).max() < 1e-7
+    assert kernel.buffer_bytes <= 20 * 4 * 60 * 60
+    monkeypatch.setattr(torch, "bmm", lambda *_: (_ for _ in ()).throw(torch.OutOfMemoryError()))
+    with pytest.raises(engine.DeviceError, match="no memory left for 4 samples"):
+        tile(kernel, models)
+
+
+def test_panels_of_torch_stay_on_the_host_where_the_device_has_no_room(monkeypatch):
+    allocate = torch.empty
+
+    def full(*args, device=None, **kwargs):
+        if device is not None:
+            raise torch.OutOfMemoryError
+        return allocate(*args, **kwargs)
+
+    monkeypatch.setattr(torch, "empty", full)
+    models = families.dirichlet_cloud(3)
+    assert TorchKernel("cuda:0").pack([square_roots(models)], 3).roots.device.type == "cpu"
 
 
 def test_rectangle_agrees_with_the_square(make_kernel):
