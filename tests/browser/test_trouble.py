@@ -408,6 +408,20 @@ def helped(tab: Visit) -> None:
     tab.page.click("#help-button")
 
 
+def exporting(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    tab.page.get_by_role("button", name="Export", exact=True).click()
+    tab.page.get_by_role("dialog", name="Export").wait_for()
+
+
+def pairs_and_distances(tab: Visit) -> None:
+    tab.open("?m=pairs&tab=distances").wait_for_scene()
+
+
+def compared(tab: Visit) -> None:
+    tab.open("?m=compare").wait_for_scene()
+
+
 def menu(control: str) -> Callable[[Visit], None]:
     def opened(tab: Visit) -> None:
         tab.open().wait_for_scene()
@@ -418,7 +432,8 @@ def menu(control: str) -> Callable[[Visit], None]:
     return opened
 
 
-STATES = [loaded, loading, narrowed, without_runs, failed, stale, working, noted, picked, helped]
+STATES = [loaded, loading, narrowed, without_runs, failed, stale, working, noted, picked, helped, exporting]
+STATES += [pairs_and_distances, compared]
 STATES += [menu(control) for control in ("study-picker", "color-by", "axis-x")]
 
 
