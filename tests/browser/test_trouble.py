@@ -422,6 +422,13 @@ def compared(tab: Visit) -> None:
     tab.open("?m=compare").wait_for_scene()
 
 
+def camera_menu(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    tab.page.get_by_role("button", name="camera").focus()
+    tab.page.keyboard.press("Enter")
+    tab.page.get_by_role("menuitem", name="Isometric").wait_for()
+
+
 def menu(control: str) -> Callable[[Visit], None]:
     def opened(tab: Visit) -> None:
         tab.open().wait_for_scene()
@@ -433,14 +440,14 @@ def menu(control: str) -> Callable[[Visit], None]:
 
 
 STATES = [loaded, loading, narrowed, without_runs, failed, stale, working, noted, picked, helped, exporting]
-STATES += [pairs_and_distances, compared]
+STATES += [pairs_and_distances, compared, camera_menu]
 STATES += [menu(control) for control in ("study-picker", "color-by", "axis-x")]
 
 
 def serious_findings(tab: Visit) -> list[tuple[str, list[str]]]:
     tab.page.wait_for_timeout(350)
     return [
-        (entry["id"], [node["html"][:160] for node in entry["nodes"]][:3])
+        (entry["id"], [node["html"][:400] for node in entry["nodes"]][:3])
         for entry in Axe().run(tab.page).response["violations"]
         if entry["impact"] in ("serious", "critical")
     ]
