@@ -25,9 +25,9 @@
     view("+", "zoom", "zoom-in", ["="]),
     view("-", "zoom", "zoom-out", ["_"]),
     view("0", "reset the view", "reset-camera"),
-    view("1", "look along the x, y or z axis", "look-along-x"),
-    view("2", "look along the x, y or z axis", "look-along-y"),
-    view("3", "look along the x, y or z axis", "look-along-z"),
+    view("1", "look along the x, y or z axis", "view-x"),
+    view("2", "look along the x, y or z axis", "view-y"),
+    view("3", "look along the x, y or z axis", "view-z"),
     view("r", "turn by itself", "rotate-toggle"),
     time("Space", "play or pause", "time-play"),
     time("[", "a step back or forward", "time-back"),
@@ -50,7 +50,7 @@
 
   const CHOOSING = "dialog, [role=dialog], [role=listbox], [role=menu], [role=option], [role=combobox], [aria-haspopup=listbox]";
   const WITHOUT_TEXT = ["checkbox", "radio", "button", "submit"];
-  const BUTTONS = "button, summary, a, input, [role=slider], [role=tab], [role=separator], [role=gridcell]";
+  const BUTTONS = "button, summary, a, input, [role=button], [role=slider], [role=tab], [role=separator], [role=gridcell]";
   // A focused button has its own use for these.
   const OF_BUTTONS = ["Space", "Enter", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"];
 
@@ -68,6 +68,20 @@
     if (isTyping(element) || element.closest(CHOOSING)) return false;
     return !(element.matches(BUTTONS) && OF_BUTTONS.includes(name.replace("Shift+", "")));
   };
+
+  /** What is a button by name only gets a button's keys. */
+  document.addEventListener("keydown", (event) => {
+    if (!event.target.matches("div[role=button]") || !["Enter", " "].includes(event.key)) return;
+    event.preventDefault();
+    event.target.click();
+  });
+
+  /** Mantine's menus focus a nameless placeholder first, which is no part of a menu: go on to the first item. */
+  document.addEventListener("focusin", (event) => {
+    if (!event.target.matches("[role=menu] > [data-autofocus]")) return;
+    event.target.parentElement.querySelector("[role=menuitem]:not(:disabled)")?.focus();
+    event.target.removeAttribute("tabindex");
+  });
 
   inpca.areKeysOn = () => inpca.recall("singleKeys", true);
 

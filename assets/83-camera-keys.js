@@ -67,7 +67,17 @@
     const next = { ...camera, eye, center, up };
     if (picture.setCamera) picture.setCamera(next);
     else Plotly.relayout(picture.element, { "scene.camera": next });
+    inpca.state.camera = next;
+    inpca.writeAddress();
   };
+
+  // Every key stops a picture that turns by itself: whether this one found it turning must be asked before that.
+  let wasTurning = false;
+  window.addEventListener("keydown", () => (wasTurning = inpca.picture?.isTurning?.() ?? false), true);
+
+  inpca.on("study", () => {
+    if (inpca.actions.turn) inpca.actions["rotate-toggle"] = () => wasTurning || inpca.actions.turn();
+  });
 
   Object.assign(inpca.actions, {
     "orbit-left": () => move("orbit", -1, 0),
@@ -80,9 +90,9 @@
     "pan-down": () => move("pan", 0, -1),
     "zoom-in": () => move("zoom", 1),
     "zoom-out": () => move("zoom", -1),
-    "look-along-x": () => move("lookAlong", "x"),
-    "look-along-y": () => move("lookAlong", "y"),
-    "look-along-z": () => move("lookAlong", "z"),
+    "view-x": () => move("lookAlong", "x"),
+    "view-y": () => move("lookAlong", "y"),
+    "view-z": () => move("lookAlong", "z"),
   });
 
   // Plotly keeps the pointer's press to itself: without this a click on the picture would not give it the keys.

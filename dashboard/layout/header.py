@@ -18,6 +18,7 @@ def header() -> html.Header:
             html.H1([html.Span(className="brand-mark", **{"aria-hidden": "true"}), text.TITLE]),
             dmc.Select(
                 id=Header.STUDY,
+                withScrollArea=False,
                 size="xs",
                 w=250,
                 allowDeselect=False,

@@ -22,6 +22,7 @@ def stage() -> html.Section:
                 [
                     dmc.Select(
                         id=Picture.COLOR_BY,
+                        withScrollArea=False,
                         size="xs",
                         w=158,
                         allowDeselect=False,
@@ -92,6 +93,7 @@ def _axis_select(index: int) -> dmc.Select:
     letter = AXIS_NAMES[index]
     return dmc.Select(
         id=(Picture.AXIS_X, Picture.AXIS_Y, Picture.AXIS_Z)[index],
+        withScrollArea=False,
         size="xs",
         w=68,
         allowDeselect=False,
@@ -107,7 +109,16 @@ def _camera_menu() -> dmc.Menu:
     """Views to look from; assets/84-camera.js acts by the items' ids."""
     return dmc.Menu(
         [
-            dmc.MenuTarget(html.Button("camera ▾", type="button", className="link-button", title="Where to look from")),
+            # The target's wrapper says what opens, so it must be the button; assets/81-keys.js gives it its keys.
+            dmc.MenuTarget(
+                html.Span("camera ▾"),
+                boxWrapperProps={
+                    "role": "button",
+                    "tabIndex": 0,
+                    "className": "link-button",
+                    "title": "Where to look from",
+                },
+            ),
             dmc.MenuDropdown(
                 [
                     dmc.MenuItem("Fit the picture", id=Picture.RESET_CAMERA),

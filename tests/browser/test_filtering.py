@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from engine import Recorder
 from tests.browser.conftest import Served, Visit, serve, visit
@@ -132,7 +132,7 @@ def test_searching_narrows_the_table_the_picture_and_the_address(tab: Visit) -> 
     tab.page.focus("#search")
     tab.page.keyboard.press("Escape")
     wait_for_passing(tab, N_RUNS)
-    assert tab.page.input_value("#search") == ""
+    expect(tab.page.locator("#search")).to_have_value("")
 
 
 def test_what_is_active_is_named_and_dropped_one_by_one_by_keyboard(tab: Visit) -> None:
@@ -169,7 +169,7 @@ def test_a_filter_can_be_reset_alone_and_all_at_once(tab: Visit) -> None:
     assert tab.page.evaluate("document.activeElement.className") == "filter-name"
     tab.page.click("#clear-filters")
     wait_for_passing(tab, N_RUNS)
-    assert tab.page.input_value("#search") == ""
+    expect(tab.page.locator("#search")).to_have_value("")
     assert resets.count() == 0
 
 

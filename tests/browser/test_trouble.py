@@ -277,15 +277,12 @@ def test_hostile_names_are_drawn_as_text_everywhere(browser: Browser, hostile: S
         tab.open().wait_for_scene()
         assert tab.page.locator("#filters .pill-name").all_text_contents()[:7] == sorted(HOSTILE)
         assert set(tab.page.locator("#legend bdi").all_text_contents()) == set(HOSTILE)
-        assert tab.page.locator("#run-table .ag-header-cell-text").all_text_contents()[2:5] == [
-            name.replace("_", " ") for name in HOSTILE_NAMES[:3]
-        ]
+        headers = tab.page.locator("#run-table .ag-header-cell-text").all_text_contents()
+        assert {name.replace("_", " ") for name in HOSTILE_NAMES[:3]} <= set(headers)
         cell = tab.page.locator('#run-table .ag-row[row-id="run-0"] [col-id="optimizer.lr"]')
-        assert cell.text_content() == HOSTILE[2].replace('"', '"')
-        for level in range(len(HOSTILE)):
-            tab.page.locator('[data-filter="architecture"] .mantine-Chip-input').nth(level).click(force=True)
-        tab.page.locator('[data-filter="optimizer.lr"] .mantine-Chip-input').first.click(force=True)
-        tab.page.wait_for_function("() => document.getElementById('active-filters').children.length === 2")
+        assert cell.text_content() == HOSTILE[2]
+        press(tab, "architecture", 7)
+        press(tab, "optimizer.lr", 1)
         tab.page.fill("#search", HOSTILE[1])
         tab.page.evaluate(
             "document.getElementById('picture').emit('plotly_hover', {points: [{curveNumber: 0, pointNumber: 1}]})"
@@ -309,6 +306,19 @@ def test_hostile_names_are_drawn_as_text_everywhere(browser: Browser, hostile: S
         )
         assert_nothing_came_alive(tab)
         assert tab.page.evaluate("document.documentElement.scrollWidth") <= 1280
+
+
+def press(tab: Visit, name: str, n_pills: int) -> None:
+    """Choose the first so many levels of a filter, one after another."""
+    for level in range(n_pills):
+        tab.page.evaluate(
+            "([name, k]) => document.querySelectorAll(`[data-filter='${name}'] .mantine-Chip-input`)[k].click()",
+            [name, level],
+        )
+        tab.page.wait_for_function(
+            "([name, n]) => inpca.state.constraints.find(c => c.name === name)?.chosen.size === n",
+            arg=[name, level + 1],
+        )
 
 
 def assert_nothing_came_alive(tab: Visit) -> None:
@@ -398,6 +408,27 @@ def helped(tab: Visit) -> None:
     tab.page.click("#help-button")
 
 
+def exporting(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    tab.page.get_by_role("button", name="Export", exact=True).click()
+    tab.page.get_by_role("dialog", name="Export").wait_for()
+
+
+def pairs_and_distances(tab: Visit) -> None:
+    tab.open("?m=pairs&tab=distances").wait_for_scene()
+
+
+def compared(tab: Visit) -> None:
+    tab.open("?m=compare").wait_for_scene()
+
+
+def camera_menu(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    tab.page.get_by_role("button", name="camera").focus()
+    tab.page.keyboard.press("Enter")
+    tab.page.get_by_role("menuitem", name="Isometric").wait_for()
+
+
 def menu(control: str) -> Callable[[Visit], None]:
     def opened(tab: Visit) -> None:
         tab.open().wait_for_scene()
@@ -408,14 +439,15 @@ def menu(control: str) -> Callable[[Visit], None]:
     return opened
 
 
-STATES = [loaded, loading, narrowed, without_runs, failed, stale, working, noted, picked, helped]
+STATES = [loaded, loading, narrowed, without_runs, failed, stale, working, noted, picked, helped, exporting]
+STATES += [pairs_and_distances, compared, camera_menu]
 STATES += [menu(control) for control in ("study-picker", "color-by", "axis-x")]
 
 
 def serious_findings(tab: Visit) -> list[tuple[str, list[str]]]:
     tab.page.wait_for_timeout(350)
     return [
-        (entry["id"], [node["html"][:160] for node in entry["nodes"]][:3])
+        (entry["id"], [node["html"][:400] for node in entry["nodes"]][:3])
         for entry in Axe().run(tab.page).response["violations"]
         if entry["impact"] in ("serious", "critical")
     ]

@@ -24,7 +24,7 @@ def test_an_empty_link_is_the_default_view() -> None:
 def test_a_link_with_everything_is_read_whole() -> None:
     query = (
         "?v=1&d=digits&split=test&f=architecture%3ACNN%2CViT%3Bseed%3A0&r=test_error%3A0.01..0.2"
-        "&tab=distances&runs=run-1%2Crun-2&mask=abc.AQ%3D%3D&ref=fit&m=compare&pc=7&cmp=sel%3Aabc.AQ%3D%3D"
+        "&tab=distances&q=cnn%20seed%3A1&runs=run-1%2Crun-2&mask=abc.AQ%3D%3D&ref=fit&m=compare&pc=7&cmp=sel%3Aabc.AQ%3D%3D"
         "&ax=2%2C1%2C5&c=model%3Aprogress&th=dark"
         "&cam=1%2C2%2C3%2C0%2C0%2C0%2C0%2C0%2C1&scale=stretched&clk=epoch&t=3.5"
     )
@@ -33,6 +33,7 @@ def test_a_link_with_everything_is_read_whole() -> None:
         split="test",
         levels=(("architecture", ("CNN", "ViT")), ("seed", ("0",))),
         ranges=(("test_error", 0.01, 0.2),),
+        search="cnn seed:1",
         picked=("run-1", "run-2"),
         picked_mask="abc.AQ==",
         references="fit",
@@ -75,12 +76,16 @@ def test_a_link_with_everything_is_read_whole() -> None:
         "?t=-1",
         "?t=inf",
         "?c=<script>",
+        "?q=%00",
+        "?q=" + "a" * 500,
         "?v=99&split=test",
         "?" + "a" * 20_000,
     ],
 )
-def test_what_cannot_be_read_becomes_its_default(query: str) -> None:
-    assert ViewState.from_query(query) == ViewState()
+def test_what_cannot_be_read_becomes_its_default_and_is_named(query: str) -> None:
+    view = ViewState.from_query(query)
+    assert view == ViewState()
+    assert len(view.unread) == 1
 
 
 def test_one_broken_field_does_not_take_the_others_down() -> None:
