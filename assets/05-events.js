@@ -7,7 +7,8 @@
  * "scene"  (scene, previous)  a new embedding was accepted, before it is drawn
  * "draw"   (picture)          the picture was asked to show this
  * "drawn"  (picture)          it shows it
- * "hover"  ({runId, model, source, box})  the run under the pointer, anywhere on the page; runId null where there is none
+ * "hover"  ({runId, model, checkpoint, source, box})  the run that is pointed at anywhere on the page, runId null for none;
+ *                             who has something to report calls inpca.hover (73-linking.js)
  * "pins"   ()                 other runs are picked
  * "theme"  (theme)            light or dark
  */

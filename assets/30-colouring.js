@@ -23,7 +23,8 @@
   /**
    * A colouring of a scene.
    * levels:  {kind, label, entries: [{name, color}], entryOfRun(run)}
-   * numbers: {kind, label, low, high, isLogarithmic, colorOfModel(model), scale}
+   * numbers: {kind, label, low, high, isLogarithmic, isOfRuns, stepOfModel(model), colorOfModel(model), scale}, where
+   *          isOfRuns says that all checkpoints of a run have one number, and a step below zero that there is none.
    */
   inpca.colouring = (study, scene, colorBy, style) => {
     const [kind, ...rest] = colorBy.split(":");
@@ -32,10 +33,10 @@
     if (column && column.levels) return levelColouring(study, scene, column, style);
     if (column && column.numbers) {
       const ofRun = scene.run_ids.map((runId) => column.numbers[inpca.row(study, runId)] ?? NaN);
-      return numberColouring(column.label, Float32Array.from(scene.arrays.run, (run) => ofRun[run]), style);
+      return numberColouring(column.label, Float32Array.from(scene.arrays.run, (run) => ofRun[run]), style, true);
     }
     const along = scene.arrays[`model:${name}`] || scene.arrays["model:epoch"];
-    return numberColouring(style.labels[name] || name.replaceAll("_", " "), along, style);
+    return numberColouring(style.labels[name] || name.replaceAll("_", " "), along, style, false);
   };
 
   const levelColouring = (study, scene, column, style) => {
@@ -70,20 +71,21 @@
     );
   };
 
-  const numberColouring = (label, values, style) => {
+  const numberColouring = (label, values, style, isOfRuns) => {
     let low = Infinity;
     let high = -Infinity;
     for (const value of values) {
-      if (Number.isFinite(value)) [low, high] = [Math.min(low, value), Math.max(high, value)];
+      if (!Number.isFinite(value)) continue;
+      if (value < low) low = value;
+      if (value > high) high = value;
     }
     const isLogarithmic = low > 0 && high / low > LOGARITHMIC_RATIO;
     const scaled = (value) => (isLogarithmic ? Math.log(value) : value);
     const span = scaled(high) - scaled(low) || 1;
     const last = style.sequential.length - 1;
-    const colorOfModel = (model) =>
-      Number.isFinite(values[model])
-        ? style.sequential[Math.round(((scaled(values[model]) - scaled(low)) / span) * last)]
-        : style.other;
-    return { kind: "numbers", label, low, high, isLogarithmic, colorOfModel, scale: style.sequential };
+    const stepOfModel = (model) =>
+      Number.isFinite(values[model]) ? Math.round(((scaled(values[model]) - scaled(low)) / span) * last) : -1;
+    const colorOfModel = (model) => style.sequential[stepOfModel(model)] ?? style.other;
+    return { kind: "numbers", label, low, high, isLogarithmic, isOfRuns, stepOfModel, colorOfModel, scale: style.sequential };
   };
 })();

@@ -4,7 +4,9 @@
   const inpca = (window.inpca = window.inpca || {});
 
   const PADDING = 0.04;
-  const CONTEXT = 0.82;
+  // How far towards the background: what is filtered away, and what is not picked while something is.
+  const FAINT = 0.82;
+  const RECEDED = 0.5;
   const VIEW_DIRECTION = { x: 0.55, y: -1.15, z: 0.55 };
   const HALF_FIELD_OF_VIEW = Math.tan(Math.PI / 8);
   const MARGIN = 0.9;
@@ -91,38 +93,65 @@
 
   /** [{trace, models}]: plotly's traces, and for those made of checkpoints the model of each vertex (-1 in gaps). */
   inpca.pictureTraces = (picture) => {
-    const { scene, colouring, isShown, picked, hovered } = picture;
-    const drawn = scene.run_ids.map((_, run) => run).filter(isShown);
-    const isPicked = (run) => picked.has(scene.run_ids[run]);
-    const strong = drawn.filter((run) => isPicked(run) || scene.run_ids[run] === hovered);
-    const recede = drawn.some(isPicked);
-    const groups = new Map();
-    for (const run of drawn) {
-      const group = colouring.kind === "levels" ? colouring.entryOfRun(run) : 0;
-      groups.set(group, [...(groups.get(group) || []), run]);
-    }
+    const { context, shown, picked } = rolesOf(picture);
+    const recede = picked.length > 0;
+    const inFull = picked.length <= inpca.MOST_PINS;
+    const lines = (runs, manner) => groupsOf(picture, runs).map((group) => lineTrace(picture, group, manner));
     return [
-      ...[...groups.values()].map((runs) => lineTrace(picture, runs, { width: 3, recede })),
-      ...strong.map((run) => lineTrace(picture, [run], { width: 7, recede: false })),
-      endTrace(picture, drawn, "start", recede),
-      endTrace(picture, drawn, "end", recede),
+      ...lines(context, { width: 1.5, share: FAINT, role: "context" }),
+      ...lines(shown, { width: recede ? 2.5 : 3, share: recede ? RECEDED : 0, role: "shown" }),
+      ...lines(picked, { width: 7, share: 0, role: "picked", inFull }),
+      // Above the budget a thousand starts in one place are a blot that costs more than the lines.
+      ...(inpca.detailOf(picture).isReduced ? [] : [endTrace(picture, shown, picked, "start")]),
+      endTrace(picture, shown, picked, "end"),
       ...referenceTraces(picture),
-    ];
+    ].filter((entry) => !entry.models || entry.models.length > 0);
   };
 
-  const colorOf = ({ colouring }, run, model) =>
+  /** Runs of the scene by the part they play: {context, shown, picked}; those that play none are not drawn. */
+  const rolesOf = ({ scene, isShown, context, picked: pickedIds }) => {
+    const roles = { context: [], shown: [], picked: [] };
+    scene.run_ids.forEach((runId, run) => {
+      if (isShown(run)) (pickedIds.has(runId) ? roles.picked : roles.shown).push(run);
+      else if (context === "faint") roles.context.push(run);
+    });
+    return roles;
+  };
+
+  /** Runs that share a colour, and hence can share a trace. */
+  const groupsOf = ({ scene, colouring }, runs) => {
+    if (colouring.kind === "numbers" && !colouring.isOfRuns) return runs.length ? [runs] : [];
+    const groups = new Map();
+    for (const run of runs) {
+      const key = colouring.kind === "levels" ? colouring.entryOfRun(run) : colouring.stepOfModel(scene.spans[run].first);
+      if (groups.has(key)) groups.get(key).push(run);
+      else groups.set(key, [run]);
+    }
+    return [...groups.values()];
+  };
+
+  /** Colour of a run at a checkpoint. */
+  inpca.colorOf = ({ colouring }, run, model) =>
     colouring.kind === "levels" ? colouring.entries[colouring.entryOfRun(run)].color : colouring.colorOfModel(model);
 
-  /** Models that a run's line goes through, in order. The one place that decides which vertices are drawn. */
-  inpca.verticesOf = ({ scene }, run) => {
-    const { first, count } = scene.spans[run];
-    return Int32Array.from({ length: count }, (_, step) => first + step);
+  /**
+   * Models that a run's line goes through, in order. The one place that decides which vertices are drawn.
+   * inFull: whatever the level of detail, for runs that are pointed at or pinned.
+   */
+  inpca.verticesOf = (picture, run, inFull = false) => {
+    const { first, count } = picture.scene.spans[run];
+    const { isReduced, importance, tolerance } = inpca.detailOf(picture);
+    const vertices = new Int32Array(count);
+    let n = 0;
+    for (let model = first; model < first + count; model += 1) {
+      if (inFull || !isReduced || importance[model] >= tolerance) vertices[n++] = model;
+    }
+    return vertices.subarray(0, n);
   };
 
   /** One polyline per run, separated by NaN, so that a whole colour group is a single trace. */
-  const lineTrace = (picture, runs, { width, recede }) => {
-    const { scene, axes, colouring, style, theme } = picture;
-    const lines = runs.map((run) => inpca.verticesOf(picture, run));
+  const lineTrace = (picture, runs, { width, share, role, inFull }) => {
+    const lines = runs.map((run) => inpca.verticesOf(picture, run, inFull));
     const length = lines.reduce((sum, line) => sum + line.length + 1, -1);
     const models = new Int32Array(Math.max(0, length)).fill(-1);
     let position = 0;
@@ -130,40 +159,58 @@
       models.set(line, position);
       position += line.length + 1;
     }
-    const shade = (color) => (recede ? inpca.mix(color, style.surfaces[theme].wall, CONTEXT) : color);
-    const color =
-      colouring.kind === "levels"
-        ? shade(colorOf(picture, runs[0]))
-        : Array.from(models, (model) => shade(model < 0 ? style.other : colouring.colorOfModel(model)));
-    return { models, trace: { ...points(scene, axes, models), mode: "lines", line: { color, width }, hoverinfo: "none" } };
+    return { role, models, trace: { ...points(picture, models), mode: "lines", line: { color: lineColor(picture, runs, models, share), width } } };
   };
 
-  const points = (scene, axes, models) => {
-    const trace = { type: "scatter3d" };
+  /** One colour, or one per vertex where it changes along the run. */
+  const lineColor = (picture, runs, models, share) => {
+    const { scene, colouring, style, theme } = picture;
+    const { wall } = style.surfaces[theme];
+    if (colouring.kind === "levels" || colouring.isOfRuns) {
+      return inpca.mix(inpca.colorOf(picture, runs[0], scene.spans[runs[0]].first), wall, share);
+    }
+    // Plotly reads four channels fifty times faster than it parses a colour's name, and the vertices share the arrays.
+    const table = [...colouring.scale, style.other].map((color) => channels(inpca.mix(color, wall, share)));
+    const other = table.length - 1;
+    return Array.from(models, (model) => {
+      const step = model < 0 ? -1 : colouring.stepOfModel(model);
+      return table[step < 0 ? other : step];
+    });
+  };
+
+  const channels = (color) => [...[1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16)), 1];
+
+  // Hovering is ours (46-pointing.js): plotly would let a faint line in front take it from the run behind.
+  const points = ({ scene, axes }, models) => {
+    const trace = { type: "scatter3d", hoverinfo: "skip" };
     axes.forEach((component, index) => {
-      trace["xyz"[index]] = Float32Array.from(models, (model) => coordinate(scene, model, component));
+      const values = new Float32Array(models.length);
+      const { coordinates } = scene.arrays;
+      const offset = component - 1;
+      for (let at = 0; at < models.length && isThere(scene, component); at += 1) {
+        values[at] = coordinates[models[at] * scene.n_components + offset];
+      }
+      for (let at = 0; at < models.length; at += 1) if (models[at] < 0) values[at] = NaN;
+      trace["xyz"[index]] = values;
     });
     return trace;
   };
 
-  const coordinate = (scene, model, component) => {
-    if (model < 0) return NaN;
-    return isThere(scene, component) ? scene.arrays.coordinates[model * scene.n_components + component - 1] : 0;
-  };
-
-  const endTrace = (picture, runs, which, recede) => {
-    const { scene, axes, picked, style, theme } = picture;
+  const endTrace = (picture, shown, picked, which) => {
+    const { scene, style, theme } = picture;
     const { muted, wall } = style.surfaces[theme];
+    const share = picked.length ? RECEDED : 0;
+    const runs = [...shown, ...picked];
     const models = Int32Array.from(runs, (run) => {
-      const { first, count } = scene.spans[run];
-      return which === "start" ? first : first + count - 1;
+      const vertices = inpca.verticesOf(picture, run);
+      return which === "start" ? vertices[0] : vertices[vertices.length - 1];
     });
     const color = runs.map((run, index) => {
-      const own = which === "start" ? muted : colorOf(picture, run, models[index]);
-      return recede && !picked.has(scene.run_ids[run]) ? inpca.mix(own, wall, CONTEXT) : own;
+      const own = which === "start" ? muted : inpca.colorOf(picture, run, models[index]);
+      return index < shown.length ? inpca.mix(own, wall, share) : own;
     });
     const marker = { symbol: "diamond", size: which === "start" ? 2.5 : 5, color, line: { width: 0 } };
-    return { models, trace: { ...points(scene, axes, models), mode: "markers", marker, hoverinfo: "none" } };
+    return { role: which, models, trace: { ...points(picture, models), mode: "markers", marker } };
   };
 
   /* ------------------------------------------------------------------ reference points */

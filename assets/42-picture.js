@@ -22,12 +22,28 @@
   /**
    * Attach a picture to an element, once.
    * listeners: onHover(model or null, box), onClick(model), onCamera(camera), onDrawn(picture), called on the user's moves.
+   * A run that is hovered anywhere on the page is highlighted in every picture.
    */
   inpca.makePicture = (element, listeners) => {
-    let traces = [];
     let pending = null;
     let isDragging = false;
     let revision = 0;
+
+    const projection = inpca.makeProjection(element, () => {
+      pointing.forgetPlaces();
+      overlay.redraw();
+    });
+    const overlay = inpca.makeOverlay(element, projection);
+    const pointing = inpca.makePointing(element, projection, listeners, () => isDragging);
+    inpca.on("hover", ({ runId, checkpoint }) => overlay.highlight(runId, checkpoint));
+    let drawn = null;
+
+    const follow = (picture, traces) => {
+      drawn = picture;
+      projection.watch();
+      pointing.show(picture, traces);
+      overlay.show(picture);
+    };
 
     element.addEventListener("pointerdown", () => (isDragging = true), true);
     for (const name of ["pointerup", "pointercancel"]) {
@@ -42,7 +58,7 @@
       const picture = pending;
       pending = null;
       const isFirst = !element._fullLayout;
-      traces = inpca.pictureTraces(picture);
+      const traces = inpca.pictureTraces(picture);
       await Plotly.react(
         element,
         traces.map((entry) => entry.trace),
@@ -50,24 +66,11 @@
         { ...CONFIG, plotGlPixelRatio: picture.scene.n_models > DENSE ? 1 : 2 },
       );
       if (isFirst) listen();
+      follow(picture, traces);
       listeners.onDrawn?.(picture);
     };
 
-    const modelAt = (event) => {
-      const point = event.points[0];
-      return { model: traces[point.curveNumber]?.models?.[point.pointNumber] ?? -1, box: point.bbox };
-    };
-
     const listen = () => {
-      element.on("plotly_hover", (event) => {
-        const { model, box } = modelAt(event);
-        listeners.onHover?.(model < 0 ? null : model, box);
-      });
-      element.on("plotly_unhover", () => listeners.onHover?.(null));
-      element.on("plotly_click", (event) => {
-        const { model } = modelAt(event);
-        if (model >= 0) listeners.onClick?.(model);
-      });
       element.on("plotly_relayout", (change) => {
         if (Object.keys(change).some((key) => key.startsWith("scene.camera"))) listeners.onCamera?.(camera());
       });
@@ -88,13 +91,15 @@
         return isDragging ? Promise.resolve() : flush();
       },
       isDragging: () => isDragging,
+      /** Where models of the picture on screen are: x and y of each in pixels of the element, NaN for a gap (-1). */
+      project: (models) => (drawn ? projection.project(drawn, models) : new Float32Array(0)),
       /** Let the next drawing choose the view again, whatever the user has turned since. */
       forgetCamera: () => {
         revision += 1;
       },
       clear: () => {
         pending = null;
-        traces = [];
+        follow(null, []);
         if (element._fullLayout) Plotly.react(element, [], { scene: { visible: false } }, CONFIG);
       },
     };

@@ -20,8 +20,9 @@
 
   /** The picture of an embedding under the present view: everything that 40-traces.js needs, and nothing else. */
   inpca.pictureOf = (scene, colouring, isShown) => {
-    const { axes, picked, hovered, style, theme, camera } = state;
-    return { scene, colouring, isShown, axes, picked, hovered, style, theme, camera, showReferences: state.references !== "hide" };
+    const { context, inFull, axes, picked, pins, style, theme, camera } = state;
+    const showReferences = state.references !== "hide";
+    return { scene, colouring, isShown, context, inFull, axes, picked, pins, style, theme, camera, showReferences };
   };
 
   inpca.draw = () => {
@@ -30,7 +31,10 @@
     const { scene, colouring } = state;
     if (scene) {
       inpca.hideDetail();
-      inpca.drawLegend(byId("legend"), colouring, scene.run_ids.map((_, run) => run).filter(state.passes), state.hidden, toggleEntry);
+      const runs = scene.run_ids.map((_, run) => run);
+      const isAway = !runs.every(state.isShown);
+      inpca.drawLegend(byId("legend"), colouring, runs.filter(state.passes), state.hidden, toggleEntry);
+      inpca.drawContextSwitch(byId("legend"), isAway, state.context, inpca.chooseContext);
       byId("picture").setAttribute("aria-label", `3D InPCA embedding coloured by ${colouring.label}. ${inpca.spokenSummary(scene)}`);
       const shown = inpca.pictureOf(scene, colouring, state.isShown);
       inpca.picture.draw(shown);
@@ -83,10 +87,10 @@
   const onHover = (model, box) => {
     const { scene } = state;
     const isOver = model !== null && scene;
-    inpca.emit("hover", { runId: isOver ? scene.run_ids[scene.arrays.run[model]] : null, model, source: "picture", box });
-    if (isOver) inpca.showDetail(scene, state.study, state.style, model, box);
-    else inpca.hideDetail();
+    inpca.hover({ runId: isOver ? scene.run_ids[scene.arrays.run[model]] : null, model, source: "picture", box });
   };
+
+  const onClick = (model) => inpca.togglePin(state.scene.run_ids[state.scene.arrays.run[model]]);
 
   const onCamera = (camera) => {
     state.camera = camera;
@@ -96,6 +100,7 @@
   inpca.attachMainPicture = () => {
     inpca.picture = inpca.picture || inpca.makePicture(byId("picture"), {
       onHover,
+      onClick,
       onCamera,
       onDrawn: (picture) => inpca.emit("drawn", picture),
     });

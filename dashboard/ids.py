@@ -45,6 +45,8 @@ class Picture(StrEnum):
     RESET_CAMERA = "reset-camera"
     SCENE = "picture"
     LEGEND = "legend"
+    PINS = "pins"
+    LEVEL_OF_DETAIL = "level-of-detail"
     DETAIL = "detail"
     NOTICE = "notice"
     PROGRESS = "progress"

@@ -56,6 +56,8 @@ def _view(view: ViewState) -> dict[str, Any]:
     """What of a view no control of Dash's holds: the browser takes it up itself."""
     return {
         "picked": list(view.picked),
+        "pinned": list(view.pinned),
+        "context": view.context,
         "camera": list(view.camera),
         "dark": view.dark,
     }

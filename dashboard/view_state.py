@@ -17,6 +17,8 @@ MAXIMUM_QUERY_LENGTH = 16_000
 MAXIMUM_COMPONENT = 100
 CAMERA_NUMBERS = 9
 REFERENCE_MODES = ("project", "fit", "hide")
+CONTEXT_MODES = ("faint", "hidden")
+MAXIMUM_PINS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class ViewState:
         axes: the three components drawn, counted from one.
         color_by: ``"run:<column>"`` or ``"model:<column>"``; empty means the first differing hyperparameter.
         dark: dark theme, light theme, or None for what the browser prefers.
+        pinned: run ids that are pinned, at most a dozen.
+        context: how embedded runs that are filtered away are drawn: ``"faint"`` or ``"hidden"``.
         camera: eye, centre and up vector, nine numbers, or empty for the default view.
     """
 
@@ -47,6 +51,8 @@ class ViewState:
     axes: tuple[int, int, int] = (1, 2, 3)
     color_by: str = ""
     dark: bool | None = None
+    pinned: tuple[str, ...] = ()
+    context: str = "faint"
     camera: tuple[float, ...] = ()
 
     @classmethod
@@ -102,6 +108,10 @@ def _parse_picked(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(unquote(run_id) for run_id in text.split(",") if run_id))
 
 
+def _parse_pinned(text: str) -> tuple[str, ...]:
+    return _parse_picked(text)[:MAXIMUM_PINS]
+
+
 def _parse_axes(text: str) -> tuple[int, int, int]:
     axes = [int(part) for part in text.split(",")]
     if len(axes) != 3 or len(set(axes)) != 3 or not all(1 <= axis <= MAXIMUM_COMPONENT for axis in axes):
@@ -133,6 +143,8 @@ _FIELDS: dict[str, tuple[str, Callable[[str], object]]] = {
     "ax": ("axes", _parse_axes),
     "c": ("color_by", _parse_color),
     "th": ("dark", {"dark": True, "light": False}.__getitem__),
+    "pin": ("pinned", _parse_pinned),
+    "ctx": ("context", {name: name for name in CONTEXT_MODES}.__getitem__),
     "cam": ("camera", _parse_camera),
 }
 """Key in the address bar -> field and its parser."""

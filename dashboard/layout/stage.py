@@ -48,7 +48,20 @@ def stage() -> html.Section:
             html.Div(
                 [
                     html.Div(id=Picture.SCENE, className="scene", role="figure", tabIndex="0"),
-                    html.Div(id=Picture.LEGEND, className="legend", role="group", **{"aria-label": "Legend"}),
+                    html.Div(
+                        [
+                            html.Div(id=Picture.LEGEND, className="legend", role="group", **{"aria-label": "Legend"}),
+                            html.Div(
+                                id=Picture.PINS,
+                                className="legend pins",
+                                role="group",
+                                hidden=True,
+                                **{"aria-label": "Pinned runs"},
+                            ),
+                        ],
+                        className="corner",
+                    ),
+                    html.Button(id=Picture.LEVEL_OF_DETAIL, type="button", className="chip", hidden=True),
                     html.Div(id=Picture.DETAIL, className="detail", hidden=True),
                     html.Div(id=Picture.NOTICE, className="notice", hidden=True, role="alert"),
                     html.Div(
