@@ -96,16 +96,18 @@
     const { context, shown, picked } = rolesOf(picture);
     const recede = picked.length > 0;
     const inFull = picked.length <= inpca.MOST_PINS;
-    const lines = (runs, manner) => groupsOf(picture, runs).map((group) => lineTrace(picture, group, manner));
+    const lines = (runs, manner) => groupsOf(picture, runs).map(([key, group]) => lineTrace(picture, key, group, manner));
+    const pale = recede ? RECEDED : 0;
     return [
       ...lines(context, { width: 1.5, share: FAINT, role: "context" }),
-      ...lines(shown, { width: recede ? 2.5 : 3, share: recede ? RECEDED : 0, role: "shown" }),
+      ...lines(shown, { width: recede ? 2.5 : 3, share: pale, role: "shown" }),
       ...lines(picked, { width: 7, share: 0, role: "picked", inFull }),
       // Above the budget a thousand starts in one place are a blot that costs more than the lines.
-      ...(inpca.detailOf(picture).isReduced ? [] : [endTrace(picture, shown, picked, "start")]),
-      endTrace(picture, shown, picked, "end"),
+      ...(inpca.detailOf(picture).isReduced ? [] : [startTrace(picture, [...shown, ...picked], pale)]),
+      endTrace(picture, shown, "end", pale),
+      endTrace(picture, picked, "picked-end", 0),
       ...referenceTraces(picture),
-    ].filter((entry) => !entry.models || entry.models.length > 0);
+    ].filter(({ models }) => !models || models.length > 0);
   };
 
   /** Runs of the scene by the part they play: {context, shown, picked}; those that play none are not drawn. */
@@ -118,21 +120,33 @@
     return roles;
   };
 
-  /** Runs that share a colour, and hence can share a trace. */
-  const groupsOf = ({ scene, colouring }, runs) => {
-    if (colouring.kind === "numbers" && !colouring.isOfRuns) return runs.length ? [runs] : [];
+  /** [[key, runs]]: runs that share a colour, and hence can share a trace. */
+  const groupsOf = (picture, runs) => {
+    const { scene } = picture;
+    if (changesAlong(picture)) return [["all", runs]];
     const groups = new Map();
     for (const run of runs) {
-      const key = colouring.kind === "levels" ? colouring.entryOfRun(run) : colouring.stepOfModel(scene.spans[run].first);
+      const key = positionOf(picture, run, scene.spans[run].first);
       if (groups.has(key)) groups.get(key).push(run);
       else groups.set(key, [run]);
     }
-    return [...groups.values()];
+    return [...groups];
+  };
+
+  const changesAlong = ({ colouring }) => colouring.kind === "numbers" && !colouring.isOfRuns;
+
+  const paletteOf = ({ colouring, style }) =>
+    colouring.kind === "levels" ? colouring.entries.map((entry) => entry.color) : [...colouring.scale, style.other];
+
+  /** Where in the palette a run's colour at a checkpoint is. */
+  const positionOf = ({ colouring }, run, model) => {
+    if (colouring.kind === "levels") return colouring.entryOfRun(run);
+    const step = colouring.stepOfModel(model);
+    return step < 0 ? colouring.scale.length : step;
   };
 
   /** Colour of a run at a checkpoint. */
-  inpca.colorOf = ({ colouring }, run, model) =>
-    colouring.kind === "levels" ? colouring.entries[colouring.entryOfRun(run)].color : colouring.colorOfModel(model);
+  inpca.colorOf = (picture, run, model) => paletteOf(picture)[positionOf(picture, run, model)];
 
   /**
    * Models that a run's line goes through, in order. The one place that decides which vertices are drawn.
@@ -150,7 +164,7 @@
   };
 
   /** One polyline per run, separated by NaN, so that a whole colour group is a single trace. */
-  const lineTrace = (picture, runs, { width, share, role, inFull }) => {
+  const lineTrace = (picture, key, runs, { width, share, role, inFull }) => {
     const lines = runs.map((run) => inpca.verticesOf(picture, run, inFull));
     const length = lines.reduce((sum, line) => sum + line.length + 1, -1);
     const models = new Int32Array(Math.max(0, length)).fill(-1);
@@ -159,58 +173,55 @@
       models.set(line, position);
       position += line.length + 1;
     }
-    return { role, models, trace: { ...points(picture, models), mode: "lines", line: { color: lineColor(picture, runs, models, share), width } } };
+    const line = { color: lineColor(picture, key, models, share), width };
+    return { role, models, trace: { ...points(picture, models, `${role}-${key}`), mode: "lines", line } };
   };
 
   /** One colour, or one per vertex where it changes along the run. */
-  const lineColor = (picture, runs, models, share) => {
-    const { scene, colouring, style, theme } = picture;
+  const lineColor = (picture, key, models, share) => {
+    const { scene, style, theme } = picture;
     const { wall } = style.surfaces[theme];
-    if (colouring.kind === "levels" || colouring.isOfRuns) {
-      return inpca.mix(inpca.colorOf(picture, runs[0], scene.spans[runs[0]].first), wall, share);
-    }
-    // Plotly reads four channels fifty times faster than it parses a colour's name, and the vertices share the arrays.
-    const table = [...colouring.scale, style.other].map((color) => channels(inpca.mix(color, wall, share)));
-    const other = table.length - 1;
-    return Array.from(models, (model) => {
-      const step = model < 0 ? -1 : colouring.stepOfModel(model);
-      return table[step < 0 ? other : step];
-    });
+    if (!changesAlong(picture)) return inpca.mix(paletteOf(picture)[key], wall, share);
+    const table = channelTable(picture, share);
+    return Array.from(models, (model) => table[model < 0 ? 0 : positionOf(picture, scene.arrays.run[model], model)]);
   };
 
-  const channels = (color) => [...[1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16)), 1];
+  /** The palette as channels, which vertices share: plotly takes these at once, but parses a name for every vertex. */
+  const channelTable = (picture, share) =>
+    paletteOf(picture).map((color) => {
+      const mixed = inpca.mix(color, picture.style.surfaces[picture.theme].wall, share);
+      return [...[1, 3, 5].map((at) => parseInt(mixed.slice(at, at + 2), 16)), 1];
+    });
 
-  // Hovering is ours (46-pointing.js): plotly would let a faint line in front take it from the run behind.
-  const points = ({ scene, axes }, models) => {
-    const trace = { type: "scatter3d", hoverinfo: "skip" };
+  // Hovering is ours (46-pointing.js). A name of its own lets plotly keep what it has on the graphics card for a trace
+  // when there are more or fewer before it.
+  const points = ({ scene, axes }, models, uid) => {
+    const trace = { type: "scatter3d", uid, hoverinfo: "skip" };
+    const { coordinates } = scene.arrays;
     axes.forEach((component, index) => {
       const values = new Float32Array(models.length);
-      const { coordinates } = scene.arrays;
-      const offset = component - 1;
-      for (let at = 0; at < models.length && isThere(scene, component); at += 1) {
-        values[at] = coordinates[models[at] * scene.n_components + offset];
+      for (let at = 0; at < models.length; at += 1) {
+        if (models[at] < 0) values[at] = NaN;
+        else if (isThere(scene, component)) values[at] = coordinates[models[at] * scene.n_components + component - 1];
       }
-      for (let at = 0; at < models.length; at += 1) if (models[at] < 0) values[at] = NaN;
       trace["xyz"[index]] = values;
     });
     return trace;
   };
 
-  const endTrace = (picture, shown, picked, which) => {
-    const { scene, style, theme } = picture;
-    const { muted, wall } = style.surfaces[theme];
-    const share = picked.length ? RECEDED : 0;
-    const runs = [...shown, ...picked];
-    const models = Int32Array.from(runs, (run) => {
-      const vertices = inpca.verticesOf(picture, run);
-      return which === "start" ? vertices[0] : vertices[vertices.length - 1];
-    });
-    const color = runs.map((run, index) => {
-      const own = which === "start" ? muted : inpca.colorOf(picture, run, models[index]);
-      return index < shown.length ? inpca.mix(own, wall, share) : own;
-    });
-    const marker = { symbol: "diamond", size: which === "start" ? 2.5 : 5, color, line: { width: 0 } };
-    return { role: which, models, trace: { ...points(picture, models), mode: "markers", marker } };
+  const startTrace = (picture, runs, share) => {
+    const { muted, wall } = picture.style.surfaces[picture.theme];
+    const models = Int32Array.from(runs, (run) => inpca.verticesOf(picture, run)[0]);
+    const marker = { symbol: "diamond", size: 2.5, color: inpca.mix(muted, wall, share), line: { width: 0 } };
+    return { role: "start", models, trace: { ...points(picture, models, "start"), mode: "markers", marker } };
+  };
+
+  const endTrace = (picture, runs, role, share) => {
+    const models = Int32Array.from(runs, (run) => inpca.verticesOf(picture, run).at(-1));
+    const table = channelTable(picture, share);
+    const color = runs.map((run, index) => table[positionOf(picture, run, models[index])]);
+    const marker = { symbol: "diamond", size: 5, color, line: { width: 0 } };
+    return { role, models, trace: { ...points(picture, models, role), mode: "markers", marker } };
   };
 
   /* ------------------------------------------------------------------ reference points */
@@ -228,8 +239,8 @@
     const ends = ([first, ...rest]) => [first, rest.at(-1)];
     const shared = { type: "scatter3d", hoverinfo: "skip" };
     return [
-      { trace: { ...shared, x, y, z, mode: "lines", line: { color, width: 4, dash: "dash" } } },
-      { trace: { ...shared, x: ends(x), y: ends(y), z: ends(z), mode: "markers", marker: { symbol: "diamond", size: 6, color } } },
+      { trace: { ...shared, uid: "geodesic", x, y, z, mode: "lines", line: { color, width: 4, dash: "dash" } } },
+      { trace: { ...shared, uid: "references", x: ends(x), y: ends(y), z: ends(z), mode: "markers", marker: { symbol: "diamond", size: 6, color } } },
     ];
   };
 

@@ -2,7 +2,8 @@
  * Where a checkpoint is on the screen: plotly's own camera, read from its scene.
  *
  * Plotly draws nothing in a small change without building every trace again. Whoever wants to point at something, find
- * what is under the pointer, or draw a picture as paths, projects the checkpoints instead.
+ * what is under the pointer, or draw a picture as paths, projects the checkpoints instead. The only file that reaches
+ * into plotly's scene.
  */
 (() => {
   "use strict";
@@ -17,6 +18,16 @@
       }
     }
     return result;
+  };
+
+  /**
+   * Plotly draws every scene a second time for its own picking, and waits for the graphics card to hand it back: in
+   * software a second of blocked page after every change and turn. Nothing here is picked that way (46-pointing.js).
+   * Images are made on a scene and a canvas of their own.
+   */
+  const stopPicking = (glplot) => {
+    glplot.gl.readPixels = () => {};
+    for (const object of glplot.objects) object.drawPick = null;
   };
 
   /**
@@ -45,6 +56,7 @@
       watch: () => {
         const glplot = inner()?.glplot;
         if (!glplot) return;
+        stopPicking(glplot);
         if (!glplot.onrender.isWatched) {
           const { onrender } = glplot;
           glplot.onrender = () => {
