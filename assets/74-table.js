@@ -4,8 +4,8 @@
   const inpca = (window.inpca = window.inpca || {});
   const { state } = inpca;
 
-  // Selections that the visitor made; those made by the page come back as "api", those lost with their rows as
-  // "rowDataChanged", and neither is news.
+  // Selections that the visitor made. All others are ours, or Dash's grid component putting back what its property held
+  // a moment ago (it does so whenever rows arrive), and are set right.
   const BY_HAND = new Set(["checkboxSelected", "rowClicked", "spaceKey", "uiSelectAll", "uiSelectAllFiltered", "uiSelectAllCurrentPage"]);
 
   const hover = (runId) => inpca.hover({ runId, source: "table" });
@@ -18,6 +18,7 @@
     table.addEventListener("cellFocused", ({ rowIndex }) => hover(table.getDisplayedRowAtIndex(rowIndex ?? -1)?.data.run_id ?? null));
     table.addEventListener("selectionChanged", ({ source }) => {
       if (BY_HAND.has(source)) inpca.pick(table.getSelectedNodes().map((node) => node.data.run_id));
+      else select();
     });
     table.addEventListener("rowDataUpdated", select);
     inpca.filterTable();

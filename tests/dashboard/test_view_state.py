@@ -25,6 +25,7 @@ def test_a_link_with_everything_is_read_whole() -> None:
     query = (
         "?v=1&d=digits&split=test&f=architecture%3ACNN%2CViT%3Bseed%3A0&r=test_error%3A0.01..0.2"
         "&runs=run-1%2Crun-2&mask=abc.AQ%3D%3D&ref=fit&ax=2%2C1%2C5&c=model%3Aprogress&th=dark"
+        "&pin=run-3%2Crun-4&ctx=hidden"
         "&cam=1%2C2%2C3%2C0%2C0%2C0%2C0%2C0%2C1"
     )
     assert ViewState.from_query(query) == ViewState(
@@ -38,6 +39,8 @@ def test_a_link_with_everything_is_read_whole() -> None:
         axes=(2, 1, 5),
         color_by="model:progress",
         dark=True,
+        pinned=("run-3", "run-4"),
+        context="hidden",
         camera=(1.0, 2.0, 3.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0),
     )
 
@@ -55,6 +58,7 @@ def test_a_link_with_everything_is_read_whole() -> None:
         "?cam=" + "inf," * 8 + "1",
         "?ref=delete",
         "?th=neon",
+        "?ctx=loud",
         "?c=<script>",
         "?v=99&split=test",
         "?" + "a" * 20_000,
@@ -72,3 +76,8 @@ def test_one_broken_field_does_not_take_the_others_down() -> None:
 def test_separators_inside_names_are_escaped_twice() -> None:
     view = ViewState.from_query("?f=a%253Bb%253Ac%3Ax%252Cy%2C100%2525&runs=run%252C1")
     assert view == ViewState(levels=(("a;b:c", ("x,y", "100%")),), picked=("run,1",))
+
+
+def test_a_link_pins_at_most_a_dozen_runs() -> None:
+    view = ViewState.from_query("?pin=" + ",".join(f"run-{run}" for run in range(40)))
+    assert view.pinned == tuple(f"run-{run}" for run in range(12))
