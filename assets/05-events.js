@@ -8,7 +8,8 @@
  * "draw"   (picture)          the picture was asked to show this
  * "drawn"  (picture)          it shows it
  * "camera" (camera)           the main picture is seen from elsewhere, by whatever means; up to once a frame
- * "hover"  ({runId, model, source, box})  the run under the pointer, anywhere on the page; runId null where there is none
+ * "hover"  ({runId, model, checkpoint, source, box})  the run that is pointed at anywhere on the page, runId null for none;
+ *                             who has something to report calls inpca.hover (73-linking.js)
  * "pins"   ()                 other runs are picked
  * "view"   (view)             "3d", "pairs" or "compare"
  * "lost"   (picture)          the browser took a 3D picture's WebGL context away

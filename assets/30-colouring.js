@@ -23,7 +23,8 @@
   /**
    * A colouring of a scene; with another scene alongside, one that serves both.
    * levels:  {kind, label, entries: [{name, color}], entryOfRun(run)}
-   * numbers: {kind, label, low, high, isLogarithmic, colorOfModel(model), scale}
+   * numbers: {kind, label, low, high, isLogarithmic, isOfRuns, stepOfModel(model), colorOfModel(model), scale}, where
+   *          isOfRuns says that all checkpoints of a run have one number, and a step below zero that there is none.
    */
   inpca.colouring = (study, scene, colorBy, style, alongside = null) => {
     const scenes = alongside ? [scene, alongside] : [scene];
@@ -36,10 +37,10 @@
         const ofRun = run_ids.map((runId) => column.numbers[inpca.row(study, runId)] ?? NaN);
         return Float32Array.from(arrays.run, (run) => ofRun[run]);
       };
-      return numberColouring(column.label, scenes.map(values), style);
+      return numberColouring(column.label, scenes.map(values), style, true);
     }
     const along = ({ arrays }) => arrays[`model:${name}`] || arrays["model:epoch"];
-    return numberColouring(style.labels[name] || name.replaceAll("_", " "), scenes.map(along), style);
+    return numberColouring(style.labels[name] || name.replaceAll("_", " "), scenes.map(along), style, false);
   };
 
   const levelColouring = (study, scenes, column, style) => {
@@ -75,22 +76,23 @@
     );
   };
 
-  const numberColouring = (label, [values, ...others], style) => {
+  const numberColouring = (label, [values, ...others], style, isOfRuns) => {
     let low = Infinity;
     let high = -Infinity;
     for (const one of [values, ...others]) {
       for (const value of one) {
-        if (Number.isFinite(value)) [low, high] = [Math.min(low, value), Math.max(high, value)];
+        if (!Number.isFinite(value)) continue;
+        if (value < low) low = value;
+        if (value > high) high = value;
       }
     }
     const isLogarithmic = low > 0 && high / low > LOGARITHMIC_RATIO;
     const scaled = (value) => (isLogarithmic ? Math.log(value) : value);
     const span = scaled(high) - scaled(low) || 1;
     const last = style.sequential.length - 1;
-    const colorOfModel = (model) =>
-      Number.isFinite(values[model])
-        ? style.sequential[Math.round(((scaled(values[model]) - scaled(low)) / span) * last)]
-        : style.other;
-    return { kind: "numbers", label, low, high, isLogarithmic, colorOfModel, scale: style.sequential };
+    const stepOfModel = (model) =>
+      Number.isFinite(values[model]) ? Math.round(((scaled(values[model]) - scaled(low)) / span) * last) : -1;
+    const colorOfModel = (model) => style.sequential[stepOfModel(model)] ?? style.other;
+    return { kind: "numbers", label, low, high, isLogarithmic, isOfRuns, stepOfModel, colorOfModel, scale: style.sequential };
   };
 })();

@@ -27,6 +27,33 @@
     });
   };
 
+  const CONTEXTS = { faint: "Drawn thin and pale behind the rest", hidden: "Not drawn" };
+
+  /**
+   * At the legend's foot: how runs are drawn that are embedded but filtered away or hidden; only while there are any.
+   * Called after drawLegend; onChoose(context) with "faint" or "hidden".
+   */
+  inpca.drawContextSwitch = (element, isAway, context, onChoose) => {
+    let foot = element.querySelector(".legend-foot");
+    if (!foot) {
+      foot = document.createElement("div");
+      foot.className = "legend-foot";
+      foot.setAttribute("role", "group");
+      foot.setAttribute("aria-label", "Filtered runs");
+      foot.append("filtered", ...Object.keys(CONTEXTS).map((name) => contextButton(name, onChoose)));
+      element.append(foot);
+    }
+    foot.hidden = !isAway;
+    for (const button of foot.querySelectorAll("button")) button.setAttribute("aria-pressed", String(button.textContent === context));
+  };
+
+  const contextButton = (name, onChoose) => {
+    const button = document.createElement("button");
+    Object.assign(button, { type: "button", className: "segment", textContent: name, title: CONTEXTS[name] });
+    button.addEventListener("click", () => onChoose(name));
+    return button;
+  };
+
   inpca.clearLegend = (element) => {
     element.replaceChildren();
     delete element.dataset.content;

@@ -22,10 +22,9 @@
    * Attach a picture to an element, once.
    * listeners, all optional: onHover(model or null, box), onClick(model), onDrawn(picture), onTurn(camera) for every change
    * of the view by whatever means, onCamera(camera) when it has come to rest after the user's own move, onLost() when the
-   * browser has taken its WebGL context away.
+   * browser has taken its WebGL context away. A run that is hovered anywhere on the page is highlighted in every picture.
    */
   inpca.makePicture = (element, listeners) => {
-    let traces = [];
     let pending = null;
     let shown = null;
     let isDragging = false;
@@ -39,6 +38,20 @@
     let isGliding = false;
     let glides = 0;
     let stopTurning = null;
+
+    const projection = inpca.makeProjection(element, () => {
+      pointing.forgetPlaces();
+      overlay.redraw();
+    });
+    const overlay = inpca.makeOverlay(element, projection);
+    const pointing = inpca.makePointing(element, projection, listeners, () => isDragging);
+    inpca.on("hover", ({ runId, checkpoint }) => overlay.highlight(runId, checkpoint));
+
+    const follow = (picture, traces) => {
+      projection.watch();
+      pointing.show(picture, traces);
+      overlay.show(picture);
+    };
 
     element.addEventListener("pointerdown", () => (isDragging = true), true);
     for (const name of ["pointerup", "pointercancel"]) {
@@ -97,7 +110,7 @@
       const isFirst = !element._fullLayout;
       const began = performance.now();
       const view = cameraFor(picture);
-      traces = inpca.pictureTraces(picture);
+      const traces = inpca.pictureTraces(picture);
       shown = picture;
       await Plotly.react(
         element,
@@ -109,6 +122,7 @@
       if (glScene()?.glplot) glScene().glplot.oncontextloss = null;
       if (isFirst) listen();
       if (preset) listeners.onTurn?.(camera());
+      follow(picture, traces);
       inpca.nextFrame().then(() => {
         // The first drawing compiles shaders, and says nothing about the next one.
         lastCost = isWarm ? performance.now() - began : 0;
@@ -139,22 +153,7 @@
 
     /* ---------------------------------------------------------------- the user's moves */
 
-    /** A head between two checkpoints is the one it comes from. */
-    const modelAt = (event) => {
-      const point = event.points[0];
-      return { model: Math.floor(traces[point.curveNumber]?.models?.[point.pointNumber] ?? -1), box: point.bbox };
-    };
-
     const listen = () => {
-      element.on("plotly_hover", (event) => {
-        const { model, box } = modelAt(event);
-        listeners.onHover?.(model < 0 ? null : model, box);
-      });
-      element.on("plotly_unhover", () => listeners.onHover?.(null));
-      element.on("plotly_click", (event) => {
-        const { model } = modelAt(event);
-        if (model >= 0) listeners.onClick?.(model);
-      });
       const onMove = () => {
         preset = null;
         listeners.onTurn?.(camera());
@@ -266,6 +265,8 @@
         Plotly.purge(element);
         return flush();
       },
+      /** Where models of the picture on screen are: x and y of each in pixels of the element, NaN for a gap (-1). */
+      project: (models) => (shown ? projection.project(shown, models) : new Float32Array(0)),
       clear: () => {
         stopTurning?.();
         pending = null;
@@ -273,7 +274,7 @@
         preset = "default";
         isGliding = false;
         glides += 1;
-        traces = [];
+        follow(null, []);
         if (element._fullLayout) Plotly.react(element, [], { scene: { visible: false } }, CONFIG);
       },
     };

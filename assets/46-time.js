@@ -12,6 +12,13 @@
   const MOST_STOPS = 200;
   const known = new WeakMap();
 
+  /** A component at a place on a trajectory; column counts from zero. */
+  inpca.coordinateAt = (coordinates, nComponents, model, column) => {
+    const before = Math.floor(model);
+    const at = before * nComponents + column;
+    return model === before ? coordinates[at] : coordinates[at] + (model - before) * (coordinates[at + nComponents] - coordinates[at]);
+  };
+
   const valuesOf = ({ arrays }, clock) => arrays[`model:${clock}`] || [];
 
   /** What a scene's clock runs over: {low, high, stops}; stops are what stepping by key visits, from low to high. */

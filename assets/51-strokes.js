@@ -27,7 +27,7 @@
     const byColor = new Map();
     for (let at = 1; at < models.length; at += 1) {
       if (models[at] < 0 || models[at - 1] < 0) continue;
-      const polyline = entry(byColor, line.color[at]);
+      const polyline = entry(byColor, inpca.colorAt(line.color, at));
       if (polyline.at(-1) === models[at - 1]) polyline.push(models[at]);
       else polyline.push(-1, models[at - 1], models[at]);
     }
@@ -36,7 +36,7 @@
 
   const dots = ({ models, trace: { marker } }) => {
     const byColor = new Map();
-    models.forEach((model, at) => entry(byColor, Array.isArray(marker.color) ? marker.color[at] : marker.color).push(model));
+    models.forEach((model, at) => entry(byColor, inpca.colorAt(marker.color, at)).push(model));
     return [...byColor].map(([color, found]) => ({ models: found, color, size: marker.size }));
   };
 

@@ -42,11 +42,7 @@
 
   /** Places of a table of coordinates in a panel: functions of the row, which may lie between two (46-time.js). */
   inpca.panelPlaces = (values, nComponents, panel, { x, y }) => {
-    const value = (row, component) => {
-      const before = Math.floor(row);
-      const at = before * nComponents + component - 1;
-      return row === before ? values[at] : values[at] + (row - before) * (values[at + nComponents] - values[at]);
-    };
+    const value = (row, component) => inpca.coordinateAt(values, nComponents, row, component - 1);
     return { x: (row) => x(value(row, panel.column)), y: (row) => y(value(row, panel.row)) };
   };
 

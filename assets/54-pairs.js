@@ -18,6 +18,7 @@
     let k = 2;
     let panels = [];
     let strokes = null;
+    let hittable = null;
     let indices = new Map();
     let frame = 0;
     let pointed = -1;
@@ -33,7 +34,9 @@
       }
       panels = inpca.pairPanels(k, size());
       indices = new Map();
-      strokes = inpca.strokesOf(inpca.pictureTraces({ ...picture, hovered: null }));
+      const traces = inpca.pictureTraces(picture);
+      strokes = inpca.strokesOf(traces);
+      hittable = inpca.strokesOf(traces.filter(({ role }) => role !== "context"));
       const context = base.getContext("2d");
       context.scale(ratio, ratio);
       const font = getComputedStyle(host).fontFamily;
@@ -63,7 +66,7 @@
       if (marked.run < 0) return;
       context.scale(ratio, ratio);
       const { wall, ink } = picture.style.surfaces[picture.theme];
-      const alone = { ...picture, isShown: (run) => run === marked.run, picked: new Set(), hovered: null };
+      const alone = { ...picture, isShown: (run) => run === marked.run, picked: new Set(), context: "hidden" };
       const { lines, dots } = inpca.strokesOf(inpca.pictureTraces(alone));
       const halo = lines.map((line) => ({ ...line, color: wall, width: 14 }));
       const strong = lines.map((line) => ({ ...line, width: 7 }));
@@ -99,7 +102,7 @@
       if (!panel || !strokes) return -1;
       if (!indices.has(panel)) {
         const at = modelPlaces(panel);
-        indices.set(panel, inpca.nearestIndex(strokes, at.x, at.y));
+        indices.set(panel, inpca.nearestIndex(hittable, at.x, at.y));
       }
       return indices.get(panel)(x, y);
     };
@@ -126,7 +129,7 @@
       draw: (shown, n) => {
         picture = shown;
         k = Math.max(2, Math.min(n, shown.scene.n_components));
-        marked = { run: shown.scene.run_ids.indexOf(shown.hovered), model: -1 };
+        marked = { run: shown.scene.run_ids.indexOf(inpca.state.hovered), model: -1 };
         pointed = -1;
         paintSoon(true);
       },

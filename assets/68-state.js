@@ -27,8 +27,13 @@
     clock: "progress",
     // {clock, at} while trajectories are drawn up to a moment; null: whole.
     moment: null,
+    // Runs selected in the table or pinned in the picture, which is the same; pins name and colour up to a dozen.
     picked: new Set(),
+    pins: [],
     hidden: new Set(),
+    // What is embedded but not shown is drawn "faint" or "hidden"; a long study is simplified unless wanted in full.
+    context: "faint",
+    inFull: false,
     hovered: null,
     // The embedding on screen, and what follows from it.
     scene: null,

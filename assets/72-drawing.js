@@ -20,9 +20,9 @@
 
   /** The picture of an embedding under the present view: everything that 40-traces.js needs, and nothing else. */
   inpca.pictureOf = (scene, colouring, isShown) => {
-    const { alongside, axes, picked, hovered, style, theme, camera, scale, moment } = state;
+    const { alongside, context, inFull, axes, picked, pins, style, theme, camera, scale, moment } = state;
     const showReferences = state.references !== "hide";
-    return { scene, alongside, colouring, isShown, axes, picked, hovered, style, theme, camera, scale, moment, showReferences };
+    return { scene, alongside, colouring, isShown, context, inFull, axes, picked, pins, style, theme, camera, scale, moment, showReferences };
   };
 
   inpca.describePicture = () => {
@@ -37,7 +37,10 @@
     const { scene, colouring } = state;
     if (scene) {
       inpca.hideDetail();
-      inpca.drawLegend(byId("legend"), colouring, scene.run_ids.map((_, run) => run).filter(state.passes), state.hidden, toggleEntry);
+      const runs = scene.run_ids.map((_, run) => run);
+      const isAway = !runs.every(state.isShown);
+      inpca.drawLegend(byId("legend"), colouring, runs.filter(state.passes), state.hidden, toggleEntry);
+      inpca.drawContextSwitch(byId("legend"), isAway, state.context, inpca.chooseContext);
       byId("picture").setAttribute("aria-label", `3D InPCA embedding: ${inpca.describePicture()}`);
       const shown = inpca.pictureOf(scene, colouring, state.isShown);
       inpca.picture.draw(shown);
@@ -90,11 +93,7 @@
   };
 
   const onHover = (model, box) => {
-    const { scene } = state;
-    const isOver = model !== null && scene;
-    inpca.emit("hover", { runId: isOver ? scene.run_ids[scene.arrays.run[model]] : null, model, source: "picture", box });
-    if (isOver) inpca.showDetail(scene, state.study, state.style, model, box);
-    else inpca.hideDetail();
+    if (state.scene) inpca.hover({ model, source: "picture", box });
   };
 
   const onTurn = (camera) => {
@@ -102,9 +101,12 @@
     inpca.emit("camera", camera);
   };
 
+  const onClick = (model) => inpca.togglePin(state.scene.run_ids[state.scene.arrays.run[model]]);
+
   inpca.attachMainPicture = () => {
     inpca.picture = inpca.picture || inpca.makePicture(byId("picture"), {
       onHover,
+      onClick,
       onTurn,
       onCamera: inpca.writeAddress,
       onDrawn: (picture) => inpca.emit("drawn", picture),

@@ -33,7 +33,6 @@
       paint: (colorBy, ...axes) => {
         if (colorBy) inpca.paint(colorBy, axes.map(Number));
       },
-      pick: (selectedRows) => inpca.pick((selectedRows || []).map((row) => row.run_id)),
       clearFilters: (clicks, levelIds, rangeEnds) => [levelIds.map(() => []), rangeEnds.map((last) => [0, last])],
     },
   });
@@ -46,6 +45,7 @@
     "theme-toggle": () => inpca.toggleTheme(),
     "only-picked": () => inpca.keepOnlyPicked(),
     "clear-picked": () => inpca.keepAll(),
+    "level-of-detail": () => inpca.toggleDetail(),
     "left-out": () => document.getElementById("problems").scrollIntoView({ block: "nearest" }),
   };
 

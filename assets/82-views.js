@@ -30,15 +30,9 @@
 
   /* ------------------------------------------------------------------ pairs */
 
-  const onHover = (model, box) => {
-    const { scene } = latest;
-    const runId = model === null ? null : scene.run_ids[scene.arrays.run[model]];
-    inpca.emit("hover", { runId, model, source: "pairs", box });
-    if (model === null) inpca.hideDetail();
-    else inpca.showDetail(scene, state.study, state.style, model, box);
-  };
+  const onHover = (model, box) => inpca.hover({ model, scene: latest.scene, source: "pairs", box });
 
-  const onClick = (model) => inpca.togglePin?.(latest.scene.run_ids[latest.scene.arrays.run[model]]);
+  const onClick = (model) => inpca.togglePin(latest.scene.run_ids[latest.scene.arrays.run[model]]);
 
   const legendWidth = () => byId("legend").offsetWidth + 12;
 
@@ -62,10 +56,9 @@
     drawPairs();
   });
 
-  inpca.on("hover", ({ runId, model, source }) => {
+  inpca.on("hover", ({ runId, model }) => {
     if (state.view !== "pairs" || !pairs || !latest) return;
-    const isHere = model !== null && model !== undefined && source !== "second";
-    pairs.mark(runId === null ? -1 : latest.scene.run_ids.indexOf(runId), isHere ? model : -1);
+    pairs.mark(runId === null ? -1 : latest.scene.run_ids.indexOf(runId), model ?? -1);
   });
 
   inpca.on("forget", () => {

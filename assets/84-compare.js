@@ -174,12 +174,7 @@
 
   /* ------------------------------------------------------------------ one camera, one highlight */
 
-  const onHover = (model, box) => {
-    const runId = model === null ? null : scene.run_ids[scene.arrays.run[model]];
-    inpca.emit("hover", { runId, model: null, source: "second", box });
-    if (model === null) inpca.hideDetail();
-    else inpca.showDetail(scene, state.study, state.style, model, box);
-  };
+  const onHover = (model, box) => inpca.hover({ model, scene, source: "second", box });
 
   /** One picture takes up the other's view; each tells of every change of its own, this one included. */
   let isFollowing = false;
@@ -193,7 +188,7 @@
   const attach = () => {
     picture = picture || inpca.makePicture(byId("second-picture"), {
       onHover,
-      onClick: (model) => inpca.togglePin?.(scene.run_ids[scene.arrays.run[model]]),
+      onClick: (model) => inpca.togglePin(scene.run_ids[scene.arrays.run[model]]),
       onTurn: (camera) => follow(inpca.picture, camera),
       onCamera: inpca.writeAddress,
       onLost: () => inpca.emit("lost", picture),

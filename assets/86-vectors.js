@@ -152,7 +152,6 @@
   /* ------------------------------------------------------------------ traces */
 
   const isSeen = ([x, y, depth]) => Number.isFinite(x) && Number.isFinite(y) && depth > NEAREST;
-  const colorAt = (color, index) => (Array.isArray(color) ? color[index] : color);
   const between = (a, b) => [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2, (a[2] + b[2]) / 2];
 
   /** Pieces of lines, each at its depth; a piece between two colours is halved. */
@@ -164,7 +163,7 @@
     for (let index = 1; index < spots.length; index += 1) {
       const [a, b] = [spots[index - 1], spots[index]];
       if (!isSeen(a) || !isSeen(b)) continue;
-      const [first, second] = [colorAt(line.color, index - 1), colorAt(line.color, index)];
+      const [first, second] = [inpca.colorAt(line.color, index - 1), inpca.colorAt(line.color, index)];
       if (dashes) walked = addDashes(a, b, dashes, walked, (from, to) => add(from, to, second));
       else if (first === second) add(a, b, first);
       else {
@@ -206,7 +205,7 @@
       const symbol = OUTLINES[name] ? name : "diamond";
       const radius = size * RADII[symbol];
       const points = OUTLINES[symbol].map(([x, y]) => [spot[0] + x * radius, spot[1] + y * radius]);
-      const color = colorAt(marker.color, index);
+      const color = inpca.colorAt(marker.color, index);
       // Drawn before a line that passes through it, a marker would be cut in two by its own trajectory.
       const depth = spot[2] - MARKER_LEAD;
       return isOpen

@@ -82,7 +82,6 @@ def register_callbacks(app: Dash, explorer: Explorer) -> None:
         Input(Picture.AXIS_Y, "value"),
         Input(Picture.AXIS_Z, "value"),
     )
-    app.clientside_callback(ClientsideFunction("inpca", "pick"), Input(Table.GRID, "selectedRows"))
     app.clientside_callback(
         ClientsideFunction("inpca", "clearFilters"),
         Output(levels, "value"),

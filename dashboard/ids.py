@@ -79,6 +79,8 @@ class Picture(StrEnum):
     TURN = "turn"
     SCENE = "picture"
     LEGEND = "legend"
+    PINS = "pins"
+    LEVEL_OF_DETAIL = "level-of-detail"
     DETAIL = "detail"
     NOTICE = "notice"
     LINK_NOTE = "link-note"

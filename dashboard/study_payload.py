@@ -61,6 +61,8 @@ def _view(view: ViewState) -> dict[str, Any]:
         "mode": view.mode,
         "paired": view.paired,
         "comparison": view.comparison,
+        "pinned": list(view.pinned),
+        "context": view.context,
         "camera": list(view.camera),
         "dark": view.dark,
         "scale": view.scale,

@@ -14,6 +14,13 @@ CATEGORY_COLORS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA33
 OTHER_COLOR = "#8A8F98"
 """Levels beyond the eighth share this colour, named "other" in the legend."""
 
+PIN_COLORS = (
+    *("#FF00FF", "#A55A0F", "#3C96C3", "#4B7869", "#B400D2", "#5AA500"),
+    *("#FF0FA5", "#5A87F0", "#C300A5", "#C38769", "#E11E69", "#1E9696"),
+)
+"""Swatches of pinned runs, besides a letter each. Farthest-point choice in OKLab, seen also with protanopia and
+deuteranopia, among the colours that stand out 3 : 1 from both backgrounds; none is a category's."""
+
 SEQUENTIAL_SCALE = "Viridis"
 SEQUENTIAL_ENDS = (0.12, 0.97)
 """The scale's darkest and lightest ends are left out: each would vanish on one of the two backgrounds."""
@@ -86,6 +93,7 @@ def style() -> dict[str, Any]:
         "categories": list(CATEGORY_COLORS),
         "other": OTHER_COLOR,
         "sequential": _sequential_colors(),
+        "pins": list(PIN_COLORS),
         "timeLike": TIME_LIKE,
     }
 

@@ -25,6 +25,8 @@ REFERENCE_MODES = ("project", "fit", "hide")
 SCALES = ("equal", "stretched")
 CLOCKS = ("progress", "epoch", "step")
 PANEL_TABS = ("components", "distances")
+CONTEXT_MODES = ("faint", "hidden")
+MAXIMUM_PINS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class ViewState:
         color_by: ``"run:<column>"`` or ``"model:<column>"``; empty means the first differing hyperparameter.
         dark: dark theme, light theme, or None for what the browser prefers.
         tab: which panels the right rail shows: ``"components"`` or ``"distances"``.
+        pinned: run ids that are pinned, at most a dozen.
+        context: how embedded runs that are filtered away are drawn: ``"faint"`` or ``"hidden"``.
         camera: eye, centre and up vector, nine numbers, or empty for the default view.
         unread: what of the link could not be read and has its default, in words; no part of the view itself.
         scale: ``"equal"`` on all axes, or ``"stretched"`` so that all are equally long.
@@ -69,6 +73,8 @@ class ViewState:
     color_by: str = ""
     dark: bool | None = None
     tab: str = "components"
+    pinned: tuple[str, ...] = ()
+    context: str = "faint"
     camera: tuple[float, ...] = ()
     unread: tuple[str, ...] = field(default=(), compare=False)
     scale: str = "equal"
@@ -146,6 +152,10 @@ def _parse_comparison(text: str) -> str:
     return text
 
 
+def _parse_pinned(text: str) -> tuple[str, ...]:
+    return _parse_picked(text)[:MAXIMUM_PINS]
+
+
 def _parse_axes(text: str) -> tuple[int, int, int]:
     axes = [int(part) for part in text.split(",")]
     if len(axes) != 3 or len(set(axes)) != 3 or not all(1 <= axis <= MAXIMUM_COMPONENT for axis in axes):
@@ -191,6 +201,8 @@ _FIELDS: dict[str, tuple[str, Callable[[str], object]]] = {
     "c": ("color_by", _parse_color),
     "th": ("dark", {"dark": True, "light": False}.__getitem__),
     "tab": ("tab", {name: name for name in PANEL_TABS}.__getitem__),
+    "pin": ("pinned", _parse_pinned),
+    "ctx": ("context", {name: name for name in CONTEXT_MODES}.__getitem__),
     "cam": ("camera", _parse_camera),
     "scale": ("scale", {name: name for name in SCALES}.__getitem__),
     "clk": ("clock", {name: name for name in CLOCKS}.__getitem__),

@@ -64,7 +64,20 @@ def stage() -> html.Section:
                     html.Div(id=Picture.SCENE, className="scene", role="figure", tabIndex="0"),
                     pair_grid(),
                     second_pane(),
-                    html.Div(id=Picture.LEGEND, className="legend", role="group", **{"aria-label": "Legend"}),
+                    html.Div(
+                        [
+                            html.Div(id=Picture.LEGEND, className="legend", role="group", **{"aria-label": "Legend"}),
+                            html.Div(
+                                id=Picture.PINS,
+                                className="legend pins",
+                                role="group",
+                                hidden=True,
+                                **{"aria-label": "Pinned runs"},
+                            ),
+                        ],
+                        className="corner",
+                    ),
+                    html.Button(id=Picture.LEVEL_OF_DETAIL, type="button", className="chip", hidden=True),
                     html.Div(text.STRETCHED, id=Picture.SCALE_BADGE, className="scale-badge", hidden=True),
                     html.Div(id=Picture.DETAIL, className="detail", hidden=True),
                     html.Div(id=Picture.LINK_NOTE, className="link-note", hidden=True, role="status"),

@@ -7,7 +7,14 @@ from typing import Any
 import dash_ag_grid as dag
 from dash import html
 
+from dashboard import theme
 from dashboard.ids import Table
+
+ROW_CLASSES = {
+    "is-hovered": "inpcaIsHovered(params.data.run_id)",
+    **{f"pin-{slot + 1}": f"inpcaPinSlot(params.data.run_id) === {slot}" for slot in range(len(theme.PIN_COLORS))},
+}
+"""Marks of rows as they scroll into view; assets/74-table.js marks those that are there already."""
 
 
 def run_table() -> html.Section:
@@ -21,7 +28,7 @@ def run_table() -> html.Section:
         # Hyperparameters may be called "optimizer.lr": a column's name is a name, not a path.
         "suppressFieldDotNotation": True,
         "animateRows": False,
-        "suppressCellFocus": True,
+        "rowClassRules": ROW_CLASSES,
         "localeText": {"noMatchingRows": "No run passes the filters.", "noRowsToShow": "No runs."},
     }
     return html.Section(

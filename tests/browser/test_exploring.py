@@ -80,10 +80,16 @@ def test_a_selection_change_uploads_little(tab: Visit) -> None:
 
 
 def test_hovering_a_checkpoint_tells_its_run(tab: Visit) -> None:
-    tab.open().wait_for_scene()
-    tab.page.evaluate(
-        "document.getElementById('picture').emit('plotly_hover', {points: [{curveNumber: 0, pointNumber: 2}]})"
+    tab.open("?f=architecture:CNN;seed:0;learning_rate:0.1").wait_for_scene()
+    x, y = tab.page.evaluate(
+        """() => {
+            const {left, top} = document.getElementById('picture').getBoundingClientRect();
+            const [x, y] = inpca.picture.project([2]);
+            return [left + x, top + y];
+        }"""
     )
+    tab.page.mouse.move(x, y)
+    tab.page.wait_for_selector("#detail:not([hidden])")
     text = tab.page.inner_text("#detail")
     first_run = tab.page.evaluate("inpca.state.scene.run_ids[0]")
     assert first_run in text
@@ -194,13 +200,19 @@ def test_the_legend_keeps_the_keyboard_s_focus(tab: Visit) -> None:
     assert tab.page.evaluate("document.activeElement.className") == "legend-entry"
 
 
-def test_a_row_under_the_pointer_is_drawn_strong(tab: Visit) -> None:
+def test_a_row_under_the_pointer_is_drawn_strong_over_the_picture(tab: Visit) -> None:
     tab.open().wait_for_scene()
-    widths = "document.getElementById('picture').data.filter(t => t.mode === 'lines').map(t => t.line.width)"
-    assert 7 not in tab.page.evaluate(widths)
+    ink = """() => {
+        const canvas = document.querySelector('#picture canvas.overlay');
+        return canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(value => value > 0);
+    }"""
+    assert not tab.page.evaluate(ink)
+    traces = tab.page.evaluate("document.getElementById('picture').data.length")
     tab.page.locator("#run-table .ag-center-cols-container .ag-row .ag-cell").first.hover()
-    tab.page.wait_for_timeout(400)
-    assert tab.page.evaluate(widths).count(7) == 1
+    tab.page.wait_for_function(ink)
+    assert tab.page.evaluate("document.getElementById('picture').data.length") == traces
+    tab.page.mouse.move(5, 5)
+    tab.page.wait_for_function(f"() => !({ink})()")
 
 
 def test_every_part_of_the_page_can_be_put_away_and_brought_back(tab: Visit) -> None:

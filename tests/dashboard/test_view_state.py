@@ -25,7 +25,7 @@ def test_a_link_with_everything_is_read_whole() -> None:
     query = (
         "?v=1&d=digits&split=test&f=architecture%3ACNN%2CViT%3Bseed%3A0&r=test_error%3A0.01..0.2"
         "&tab=distances&q=cnn%20seed%3A1&runs=run-1%2Crun-2&mask=abc.AQ%3D%3D&ref=fit&m=compare&pc=7&cmp=sel%3Aabc.AQ%3D%3D"
-        "&ax=2%2C1%2C5&c=model%3Aprogress&th=dark"
+        "&ax=2%2C1%2C5&c=model%3Aprogress&th=dark&pin=run-3%2Crun-4&ctx=hidden"
         "&cam=1%2C2%2C3%2C0%2C0%2C0%2C0%2C0%2C1&scale=stretched&clk=epoch&t=3.5"
     )
     assert ViewState.from_query(query) == ViewState(
@@ -44,6 +44,8 @@ def test_a_link_with_everything_is_read_whole() -> None:
         color_by="model:progress",
         dark=True,
         tab="distances",
+        pinned=("run-3", "run-4"),
+        context="hidden",
         camera=(1.0, 2.0, 3.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0),
         scale="stretched",
         clock="epoch",
@@ -75,6 +77,7 @@ def test_a_link_with_everything_is_read_whole() -> None:
         "?clk=loss",
         "?t=-1",
         "?t=inf",
+        "?ctx=loud",
         "?c=<script>",
         "?q=%00",
         "?q=" + "a" * 500,
@@ -96,3 +99,8 @@ def test_one_broken_field_does_not_take_the_others_down() -> None:
 def test_separators_inside_names_are_escaped_twice() -> None:
     view = ViewState.from_query("?f=a%253Bb%253Ac%3Ax%252Cy%2C100%2525&runs=run%252C1")
     assert view == ViewState(levels=(("a;b:c", ("x,y", "100%")),), picked=("run,1",))
+
+
+def test_a_link_pins_at_most_a_dozen_runs() -> None:
+    view = ViewState.from_query("?pin=" + ",".join(f"run-{run}" for run in range(40)))
+    assert view.pinned == tuple(f"run-{run}" for run in range(12))
