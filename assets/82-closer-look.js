@@ -61,20 +61,10 @@
     element.append(" ", made);
   };
 
-  /* ------------------------------------------------------------------ runs under the pointer, and picked ones */
-
-  /** Say which run the pointer is at; runId null where there is none. */
-  inpca.pointAt = (runId, source) => {
-    if (runId === state.hovered) return;
-    state.hovered = runId;
-    inpca.emit("hover", { runId, model: null, source, box: null });
-    inpca.draw();
-  };
-
-  /** Pick runs, or let go of them where all are picked already: the run table holds what is picked. */
+  /** Pick runs, or let go of them where all are picked already. */
   inpca.togglePicked = (runIds) => {
     const isPicking = !runIds.every((runId) => state.picked.has(runId));
-    for (const runId of runIds) inpca.table?.getRowNode(runId)?.setSelected(isPicking);
+    for (const runId of runIds) if (state.picked.has(runId) !== isPicking) inpca.togglePin(runId);
   };
 
   /* ------------------------------------------------------------------ further components */

@@ -131,12 +131,12 @@
     const [row, column] = pairOf(event);
     const { x, y } = event.points[0];
     inpca.showHint(hint(), [...nameModel(row), " and ", ...nameModel(column), `: D ${inpca.format(x)}, D̂ ${inpca.format(y)}`]);
-    inpca.pointAt(runOf(row), "shepard");
+    inpca.hover({ runId: runOf(row), source: "shepard" });
   };
 
   const onLeave = () => {
     describe();
-    inpca.pointAt(null, "shepard");
+    inpca.hover({ runId: null, source: "shepard" });
   };
 
   const onClick = (event) => inpca.togglePicked([...new Set(pairOf(event).map(runOf))]);
@@ -161,7 +161,7 @@
     button.append(...line(row, `D ${inpca.format(distances[index])}`), ...line(column, `D̂ ${inpca.format(embedded[index])}`));
     button.addEventListener("click", () => inpca.togglePicked(runs));
     for (const [event, runId] of [["mouseenter", runs[0]], ["focus", runs[0]], ["mouseleave", null], ["blur", null]]) {
-      button.addEventListener(event, () => inpca.pointAt(runId, "shepard"));
+      button.addEventListener(event, () => inpca.hover({ runId, source: "shepard" }));
     }
     const item = document.createElement("li");
     item.append(button);

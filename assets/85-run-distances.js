@@ -99,7 +99,7 @@
       hint().replaceChildren(...parts, `: ${value}`);
       if (document.activeElement === element()) byId("announcer").textContent = hint().textContent;
     }
-    inpca.pointAt(row === null ? null : runId(row), "run-distances");
+    inpca.hover({ runId: row === null ? null : runId(row), source: "run-distances" });
     mark(row === null ? [] : [{ position: row, className: "hovered", only: "row" }, { position: column, className: "hovered", only: "column" }]);
   };
 
