@@ -10,6 +10,8 @@
 
   const REACH = 10;
   const STILL = 5;
+  // Half the width of a picked run's line: within it, no other run is nearer.
+  const PICKED_WIDTH = 3.5;
 
   /** Squared distance from a point to the segment from a to b. */
   const distanceTo = (x, y, ax, ay, bx, by) => {
@@ -27,6 +29,7 @@
   inpca.makePointing = (element, projection, listeners, isBusy) => {
     let picture = null;
     let lines = new Float64Array(0);
+    let firstPicked = 0;
     let pixels = null;
     let pointer = null;
     let found = null;
@@ -43,7 +46,9 @@
         // A line of one checkpoint is a segment of no length.
         const to = at + 1 < lines.length && lines[at + 1] >= 0 ? at + 1 : at;
         const away = distanceTo(x, y, pixels[2 * at], pixels[2 * at + 1], pixels[2 * to], pixels[2 * to + 1]);
-        if (away < least) [best, least] = [at, away];
+        // Picked runs come last, as they are drawn.
+        const beyond = at < firstPicked ? away : Math.max(0, Math.sqrt(away) - PICKED_WIDTH) ** 2;
+        if (beyond <= least) [best, least] = [at, beyond];
       }
       return best < 0 ? null : nearestOf(picture.scene.arrays.run[Math.floor(lines[best])], x, y);
     };
@@ -113,7 +118,9 @@
         const hittable = traces.filter(({ role }) => role === "shown" || role === "picked");
         lines = new Float64Array(hittable.reduce((sum, { models }) => sum + models.length + 1, 0)).fill(-1);
         let position = 0;
-        for (const { models } of hittable) {
+        firstPicked = lines.length;
+        for (const { role, models } of hittable) {
+          if (role === "picked") firstPicked = Math.min(firstPicked, position);
           lines.set(models, position);
           position += models.length + 1;
         }
