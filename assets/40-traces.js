@@ -42,7 +42,7 @@
 
   /** One polyline per run, separated by NaN, so that a whole colour group is a single trace. */
   const lineTrace = (picture, runs, { width, recede }) => {
-    const { scene, axes, colouring, style, theme } = picture;
+    const { scene, axes, colouring, style, theme, emphasis = 1 } = picture;
     const lines = runs.map((run) => inpca.verticesOf(picture, run));
     const length = lines.reduce((sum, line) => sum + line.length + 1, -1);
     const models = new Float64Array(Math.max(0, length)).fill(-1);
@@ -56,7 +56,7 @@
       colouring.kind === "levels"
         ? shade(colorOf(picture, runs[0]))
         : Array.from(models, (model) => shade(model < 0 ? style.other : colouring.colorOfModel(Math.floor(model))));
-    return { models, trace: { ...points(scene, axes, models), mode: "lines", line: { color, width }, hoverinfo: "none" } };
+    return { models, trace: { ...points(scene, axes, models), mode: "lines", line: { color, width: width * emphasis }, hoverinfo: "none" } };
   };
 
   const points = (scene, axes, models) => {
@@ -78,14 +78,14 @@
   };
 
   const endTrace = (picture, runs, which, recede) => {
-    const { scene, axes, picked, style, theme } = picture;
+    const { scene, axes, picked, style, theme, emphasis = 1 } = picture;
     const { muted, wall } = style.surfaces[theme];
     const models = Float64Array.from(runs, (run) => (which === "start" ? scene.spans[run].first : inpca.headOf(picture, run)));
     const color = runs.map((run, index) => {
       const own = which === "start" ? muted : colorOf(picture, run, models[index]);
       return recede && !picked.has(scene.run_ids[run]) ? inpca.mix(own, wall, CONTEXT) : own;
     });
-    const marker = { symbol: "diamond", size: which === "start" ? 2.5 : 5, color, line: { width: 0 } };
+    const marker = { symbol: "diamond", size: (which === "start" ? 2.5 : 5) * emphasis, color, line: { width: 0 } };
     return { models, trace: { ...points(scene, axes, models), mode: "markers", marker, hoverinfo: "none" } };
   };
 
@@ -96,7 +96,7 @@
 
   const referenceCount = (scene) => (scene.arrays.reference_positions || []).length;
 
-  const referenceTraces = ({ scene, axes, style, theme, showReferences }) => {
+  const referenceTraces = ({ scene, axes, style, theme, emphasis = 1, showReferences }) => {
     const n = referenceCount(scene);
     if (!showReferences || n === 0) return [];
     const [x, y, z] = axes.map((component) => Float32Array.from({ length: n }, (_, point) => referencePoint(scene, point, component)));
@@ -104,13 +104,13 @@
     const ends = ([first, ...rest]) => [first, rest.at(-1)];
     const shared = { type: "scatter3d", hoverinfo: "skip" };
     return [
-      { trace: { ...shared, x, y, z, mode: "lines", line: { color, width: 4, dash: "dash" } } },
-      { trace: { ...shared, x: ends(x), y: ends(y), z: ends(z), mode: "markers", marker: { symbol: "diamond", size: 6, color } } },
+      { trace: { ...shared, x, y, z, mode: "lines", line: { color, width: 4 * emphasis, dash: "dash" } } },
+      { trace: { ...shared, x: ends(x), y: ends(y), z: ends(z), mode: "markers", marker: { symbol: "diamond", size: 6 * emphasis, color } } },
     ];
   };
 
   /** Labels as annotations: unlike text in the scene they are never hidden behind a line. */
-  inpca.referenceLabels = ({ scene, axes, style, theme, showReferences }) => {
+  inpca.referenceLabels = ({ scene, axes, style, theme, emphasis = 1, showReferences }) => {
     const last = referenceCount(scene) - 1;
     if (!showReferences || last < 0) return [];
     const color = style.surfaces[theme].reference;
@@ -119,9 +119,9 @@
       ["P* truth", last],
     ].map(([text, point]) => ({
       text,
-      font: { color, size: 12 },
+      font: { color, size: 12 * emphasis },
       showarrow: false,
-      yshift: 14,
+      yshift: 14 * emphasis,
       ...Object.fromEntries(axes.map((component, index) => ["xyz"[index], referencePoint(scene, point, component)])),
     }));
   };

@@ -8,14 +8,17 @@
   const inpca = (window.inpca = window.inpca || {});
 
   const PAUSE_MS = 300;
-  const MOST_NAMED_RUNS = 40;
+  const MOST_NAMED_RUNS = 60;
   const escape = encodeURIComponent;
   let timer = null;
 
-  const isNamed = ({ kept }) => kept.size <= MOST_NAMED_RUNS;
+  /** Few runs are named one by one, many by the name under which the server keeps them (78-kept-selections.js). */
+  inpca.isNamedSingly = ({ kept }) => kept.size <= MOST_NAMED_RUNS;
 
-  const keptMask = ({ study, kept }) =>
-    `${study.fingerprint.slice(0, 12)}.${inpca.encodeMask(study.run_ids.map((id) => (kept.has(id) ? 1 : 0)))}`;
+  /** A bit per run of the study: how a request names kept runs, and an address until they have a name. */
+  inpca.keptMask = ({ study, kept }) => inpca.encodeMask(study.run_ids.map((id) => (kept.has(id) ? 1 : 0)));
+
+  const fingerprintedMask = (state) => `${state.study.fingerprint.slice(0, 12)}.${inpca.keptMask(state)}`;
 
   const levels = ({ constraints }) =>
     constraints
@@ -29,7 +32,7 @@
       .map(({ name, low, high }) => `${escape(name)}:${low}..${high}`)
       .join(";");
 
-  const camera = ({ camera: view }) =>
+  inpca.cameraText = (view) =>
     view
       ? ["eye", "center", "up"].flatMap((part) => ["x", "y", "z"].map((axis) => Number(view[part][axis].toPrecision(4)))).join(",")
       : "";
@@ -40,13 +43,14 @@
     ["split", (state) => (state.split === "train" ? "" : state.split)],
     ["f", levels],
     ["r", ranges],
-    ["runs", (state) => (isNamed(state) ? [...state.kept].map(escape).join(",") : "")],
-    ["mask", (state) => (isNamed(state) ? "" : keptMask(state))],
+    ["runs", (state) => (inpca.isNamedSingly(state) ? [...state.kept].map(escape).join(",") : "")],
+    ["s", (state) => inpca.selectionName(state)],
+    ["mask", (state) => (inpca.isNamedSingly(state) || inpca.selectionName(state) ? "" : fingerprintedMask(state))],
     ["ref", (state) => (state.references === "project" ? "" : state.references)],
     ["ax", (state) => (state.axes.join() === "1,2,3" ? "" : state.axes.join())],
     ["c", (state) => state.colorBy],
     ["th", (state) => state.chosenTheme],
-    ["cam", camera],
+    ["cam", (state) => inpca.cameraText(state.camera)],
   ];
 
   inpca.query = () => {

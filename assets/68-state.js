@@ -17,6 +17,7 @@
     // How.
     theme: "light",
     chosenTheme: "",
+    emphasis: 1,
     colorBy: "model:progress",
     view: "3d",
     axes: [1, 2, 3],

@@ -61,6 +61,8 @@ def _view(view: ViewState) -> dict[str, Any]:
         "mode": view.mode,
         "paired": view.paired,
         "comparison": view.comparison,
+        "color_by": view.color_by,
+        "axes": list(view.axes),
         "camera": list(view.camera),
         "dark": view.dark,
         "scale": view.scale,
