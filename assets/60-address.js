@@ -9,6 +9,8 @@
 
   const PAUSE_MS = 300;
   const MOST_NAMED_RUNS = 60;
+  /** An address says the sign of this many components; those beyond are noise more often than they are looked at. */
+  const MOST_FLIPPED = 20;
   const escape = encodeURIComponent;
   let timer = null;
 
@@ -32,6 +34,12 @@
       .map(({ name, low, high }) => `${escape(name)}:${low}..${high}`)
       .join(";");
 
+  /** Components that an alignment has turned round: a camera is of no use to somebody who sees their mirror image. */
+  const flips = ({ flips: wanted, scene }) => {
+    const flipped = wanted ?? scene?.alignment.flipped ?? [];
+    return [...flipped].filter((component) => component <= MOST_FLIPPED).join(",");
+  };
+
   inpca.cameraText = (view) =>
     view
       ? ["eye", "center", "up"].flatMap((part) => ["x", "y", "z"].map((axis) => Number(view[part][axis].toPrecision(4)))).join(",")
@@ -49,6 +57,7 @@
     ["ref", (state) => (state.references === "project" ? "" : state.references)],
     ["ax", (state) => (state.axes.join() === "1,2,3" ? "" : state.axes.join())],
     ["c", (state) => state.colorBy],
+    ["fl", flips],
     ["th", (state) => state.chosenTheme],
     ["cam", (state) => inpca.cameraText(state.camera)],
   ];

@@ -28,6 +28,8 @@
     clock: "progress",
     // {clock, at} while trajectories are drawn up to a moment; null: whole.
     moment: null,
+    // What an opened view says of the signs of components, until its embedding is there.
+    flips: null,
     picked: new Set(),
     hidden: new Set(),
     hovered: null,

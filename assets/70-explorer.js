@@ -20,6 +20,7 @@
   inpca.asker = inpca.makeAsker();
   let timer = null;
   let isAnotherView = false;
+  let shownAsItCame = null;
 
   /* ------------------------------------------------------------------ opening and selecting */
 
@@ -41,7 +42,7 @@
 
   /** What of a view no control of Dash's holds: the same view gives the same picture, whatever was on screen before. */
   const takeUp = (view) => {
-    Object.assign(state, { kept: new Set(view.picked), colorBy: view.color_by, axes: view.axes });
+    Object.assign(state, { kept: new Set(view.picked), colorBy: view.color_by, axes: view.axes, flips: new Set(view.flips) });
     if (view.dark !== null) inpca.chooseTheme(view.dark ? "dark" : "light");
     if (isAnotherView) {
       isAnotherView = false;
@@ -120,6 +121,8 @@
       setBusy(false);
       inpca.hideNotice();
       state.isOpening = false;
+      if (state.flips && !isOrientedAs(scene, state.flips)) show(shownAsItCame, state.embeddedName);
+      state.flips = null;
     } else if (state.isOpening) embed(state.study.opening_seconds);
     else if (state.automatic) {
       // Another split or fit is another question: the old picture says nothing about it, so more patience is right.
@@ -177,8 +180,10 @@
   /** Put another embedding on screen, as it is drawn there; name is that of the question it answers exactly, or empty. */
   const show = (decoded, name) => {
     const previous = state.scene;
-    const scene = inpca.orient(decoded, previous);
+    const scene = inpca.orient(decoded, previous, state.flips);
+    shownAsItCame = decoded;
     state.scene = scene;
+    if (!scene.is_preview) state.flips = null;
     state.embeddedName = name;
     state.isOpening = false;
     byId("page").toggleAttribute("data-preview", scene.is_preview);
@@ -186,8 +191,12 @@
     inpca.emit("scene", scene, previous);
     inpca.offerComponents();
     inpca.draw();
+    inpca.writeAddress();
     return scene;
   };
+
+  const isOrientedAs = ({ alignment: { flipped, rotated } }, flips) =>
+    rotated.length === 0 && flipped.size === flips.size && [...flips].every((component) => flipped.has(component));
 
   /** Approximate: the panels keep what they had, faint, and the badge says so until the exact scene replaces it. */
   const onPreview = (scene, milliseconds) => {

@@ -63,6 +63,7 @@ def _view(view: ViewState) -> dict[str, Any]:
         "comparison": view.comparison,
         "color_by": view.color_by,
         "axes": list(view.axes),
+        "flips": list(view.flips),
         "camera": list(view.camera),
         "dark": view.dark,
         "scale": view.scale,

@@ -52,6 +52,7 @@ class ViewState:
         color_by: ``"run:<column>"`` or ``"model:<column>"``; empty means the first differing hyperparameter.
         dark: dark theme, light theme, or None for what the browser prefers.
         tab: which panels the right rail shows: ``"components"`` or ``"distances"``.
+        flips: components that point the other way than from P0 to P*, counted from one.
         camera: eye, centre and up vector, nine numbers, or empty for the default view.
         unread: what of the link could not be read and has its default, in words; no part of the view itself.
         scale: ``"equal"`` on all axes, or ``"stretched"`` so that all are equally long.
@@ -73,6 +74,7 @@ class ViewState:
     comparison: str = ""
     axes: tuple[int, int, int] = (1, 2, 3)
     color_by: str = ""
+    flips: tuple[int, ...] = ()
     dark: bool | None = None
     tab: str = "components"
     camera: tuple[float, ...] = ()
@@ -185,6 +187,13 @@ def _parse_axes(text: str) -> tuple[int, int, int]:
     return axes[0], axes[1], axes[2]
 
 
+def _parse_flips(text: str) -> tuple[int, ...]:
+    flips = sorted({int(part) for part in text.split(",")})
+    if not all(1 <= component <= MAXIMUM_COMPONENT for component in flips):
+        raise ValueError(text)
+    return tuple(flips)
+
+
 def _parse_color(text: str) -> str:
     if text.partition(":")[0] not in ("run", "model"):
         raise ValueError(text)
@@ -222,6 +231,7 @@ _FIELDS: dict[str, tuple[str, Callable[[str], object]]] = {
     "cmp": ("comparison", _parse_comparison),
     "ax": ("axes", _parse_axes),
     "c": ("color_by", _parse_color),
+    "fl": ("flips", _parse_flips),
     "th": ("dark", {"dark": True, "light": False}.__getitem__),
     "tab": ("tab", {name: name for name in PANEL_TABS}.__getitem__),
     "cam": ("camera", _parse_camera),

@@ -76,15 +76,17 @@ def settled(tab: Visit) -> dict[str, Any]:
     return tab.page.evaluate(
         """() => {
             const {split, references, colorBy, axes, mask, kept, hidden, picked} = inpca.state;
+            const {moment, clock, scale, search, view} = inpca.state;
             const gd = document.getElementById('picture');
             const checked = inputs => [...document.querySelectorAll(`${inputs}:checked`)].map(input => input.value);
             const control = id => document.getElementById(id)?.value;
             return {
-                split, references, colorBy, axes,
+                split, references, colorBy, axes, moment, clock, scale, search, view,
                 mask: [...mask], kept: [...kept], hidden: [...hidden], picked: [...picked],
                 scene: document.getElementById('page').dataset.scene,
                 camera: inpca.cameraText(inpca.picture.camera()),
-                traces: gd.data.map(trace => [trace.mode, trace.x.length, JSON.stringify(trace.line ?? trace.marker)]),
+                traces: gd.data.map(trace => [trace.mode, String(trace.x), String(trace.y), String(trace.z)]),
+                looks: gd.data.map(trace => JSON.stringify(trace.line ?? trace.marker)),
                 titles: ['xaxis', 'yaxis', 'zaxis'].map(axis => gd.layout.scene[axis].title.text),
                 controls: ['color-by', 'axis-x', 'axis-y', 'axis-z'].map(control),
                 segments: checked('.mantine-SegmentedControl-input'), pills: checked('#filters input'),
@@ -98,7 +100,8 @@ def settled(tab: Visit) -> dict[str, Any]:
 
 
 ELSEWHERE = (
-    "?v=1&d=small&split=test&f=architecture:ViT;seed:0&r=learning_rate:0.003..0.03&ref=hide&ax=3,1,4&c=model:epoch"
+    "?v=1&d=small&split=test&f=architecture:ViT;seed:0&r=learning_rate:0.003..0.03&ref=hide&ax=3,1,4"
+    "&c=model:epoch&scale=stretched&q=vit&clk=epoch&t=3&fl=1,2,3,4"
 )
 
 
@@ -106,7 +109,7 @@ ELSEWHERE = (
     "query",
     [
         "?v=1&d=small",
-        "?v=1&d=small&f=architecture:CNN&r=learning_rate:0.001..0.01&ref=fit&ax=2,4,1&c=run:seed"
+        "?v=1&d=small&f=architecture:CNN&r=learning_rate:0.001..0.01&ref=fit&ax=2,4,1&c=run:seed&q=cnn&t=0.4&fl=2"
         "&cam=0.4,-1.7,1.1,0,0,-0.1,0,0,1",
         "?v=1&d=small&split=test&runs=cnn-0.1-0,vit-0.1-0,vit-0.1-1&c=model:test_error",
     ],
