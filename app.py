@@ -1,4 +1,4 @@
-"""Start the dashboard: ``python app.py --studies DIR --host --port --device --cache``."""
+"""Start the dashboard: ``python app.py --studies DIR --host --port --device --cache --views``."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ THREADS = 12
 @click.option("--port", default=8050, show_default=True, type=click.IntRange(0, 65535))
 @click.option("--device", default=None, help="cpu, cuda, cuda:1 or mps; CUDA where there is one when left out.")
 @click.option("--cache", default=None, help="Folder for distances and embeddings; deleting it only costs time.")
-def main(studies: str, host: str, port: int, device: str | None, cache: str | None) -> None:
+@click.option("--views", default=None, help="Folder for saved views and selections that links name; worth a backup.")
+def main(studies: str, host: str, port: int, device: str | None, cache: str | None, views: str | None) -> None:
     """Serve the dashboard until interrupted."""
     try:
-        explorer = Explorer(studies, device=device, cache=cache)
+        explorer = Explorer(studies, device=device, cache=cache, views=views)
     except EngineError as error:
         raise click.ClickException(str(error)) from error
     explorer.warm_up()

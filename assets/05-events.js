@@ -1,7 +1,7 @@
 /*
  * What modules tell each other, so that a feature can be added in a file of its own.
  *
- * "study"  (study)            a study was opened (or opened again)
+ * "study"  (study)            a study or a view of it was opened: take up study.view as it is, defaults where it is silent
  * "forget" ()                 another study is coming: nothing on screen answers for it any more
  * "select" ()                 filters, split or references have changed
  * "scene"  (scene, previous)  a new embedding was accepted, before it is drawn
@@ -14,6 +14,7 @@
  * "view"   (view)             "3d", "pairs" or "compare"
  * "lost"   (picture)          the browser took a 3D picture's WebGL context away
  * "theme"  (theme)            light or dark
+ * "views"  ()                 other named views of the study are there to open (inpca.views)
  */
 (() => {
   "use strict";

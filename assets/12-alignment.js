@@ -29,12 +29,15 @@
   /**
    * The scene as it is to be drawn after the previous one: a value of its own, the decoded scene stays as it came. Its
    * components point the way they did on the checkpoints both have; without any, truth lies further along than ignorance.
-   * scene.alignment, counted from one: {shared, rotated: [[component, ...]], moved: [[component, what it was before]]}.
+   * scene.alignment, counted from one: {shared, rotated: [[component, ...]], moved: [[component, what it was before]]},
+   * and flipped: the components along which truth does not lie further than ignorance. A view that is opened says them
+   * itself (flips, a set), so that it is the same whatever was on screen before; what is rotated is then left as it came.
    */
-  inpca.orient = (scene, previous) => {
-    const shared = previous && previous.study === scene.study ? sharedModels(scene, previous) : { mine: [], theirs: [] };
+  inpca.orient = (scene, previous, flips = null) => {
+    const shared = !flips && previous && previous.study === scene.study ? sharedModels(scene, previous) : { mine: [], theirs: [] };
     const turns = shared.mine.length > 1 ? matchingTurns(scene, previous, shared) : { blocks: [], moved: [], signs: [] };
-    const signs = Array.from({ length: scene.n_components }, (_, k) => ((turns.signs[k] || gainTowardsTruth(scene, k)) < 0 ? -1 : 1));
+    const towardsTruth = Array.from({ length: scene.n_components }, (_, k) => (gainTowardsTruth(scene, k) < 0 ? -1 : 1));
+    const signs = towardsTruth.map((sign, k) => (flips ? sign * (flips.has(k + 1) ? -1 : 1) : Math.sign(turns.signs[k] || sign)));
     const turn = (values) => values && turned(values, scene.n_components, signs, turns.blocks);
     return {
       ...scene,
@@ -47,6 +50,7 @@
         shared: shared.mine.length,
         rotated: turns.blocks.map(({ members }) => members.map((k) => k + 1)),
         moved: turns.moved,
+        flipped: new Set(signs.flatMap((sign, k) => (sign === towardsTruth[k] ? [] : [k + 1]))),
       },
       turnedShares: turnedShares(scene, turns.blocks),
     };

@@ -100,7 +100,7 @@
       models.set(line, position);
       position += line.length + 1;
     }
-    const line = { color: lineColor(picture, key, models, share), width };
+    const line = { color: lineColor(picture, key, models, share), width: width * (picture.emphasis ?? 1) };
     return { role, models, trace: { ...points(picture, models, `${role}-${key}`), mode: "lines", line } };
   };
 
@@ -141,7 +141,7 @@
   const startTrace = (picture, runs, share) => {
     const { muted, wall } = picture.style.surfaces[picture.theme];
     const models = Int32Array.from(runs, (run) => picture.scene.spans[run].first);
-    const marker = { symbol: "diamond", size: 2.5, color: inpca.mix(muted, wall, share), line: { width: 0 } };
+    const marker = { symbol: "diamond", size: 2.5 * (picture.emphasis ?? 1), color: inpca.mix(muted, wall, share), line: { width: 0 } };
     return { role: "start", models, trace: { ...points(picture, models, "start"), mode: "markers", marker } };
   };
 
@@ -149,7 +149,7 @@
     const models = Float64Array.from(runs, (run) => inpca.headOf(picture, run));
     const table = channelTable(picture, share);
     const color = runs.map((run, index) => table[positionOf(picture, run, models[index])]);
-    const marker = { symbol: "diamond", size: 5, color, line: { width: 0 } };
+    const marker = { symbol: "diamond", size: 5 * (picture.emphasis ?? 1), color, line: { width: 0 } };
     return { role, models, trace: { ...points(picture, models, role), mode: "markers", marker } };
   };
 
@@ -160,7 +160,7 @@
 
   const referenceCount = (scene) => (scene.arrays.reference_positions || []).length;
 
-  const referenceTraces = ({ scene, axes, style, theme, showReferences }) => {
+  const referenceTraces = ({ scene, axes, style, theme, emphasis = 1, showReferences }) => {
     const n = referenceCount(scene);
     if (!showReferences || n === 0) return [];
     const [x, y, z] = axes.map((component) => Float32Array.from({ length: n }, (_, point) => referencePoint(scene, point, component)));
@@ -168,13 +168,13 @@
     const ends = ([first, ...rest]) => [first, rest.at(-1)];
     const shared = { type: "scatter3d", hoverinfo: "skip" };
     return [
-      { trace: { ...shared, uid: "geodesic", x, y, z, mode: "lines", line: { color, width: 4, dash: "dash" } } },
-      { trace: { ...shared, uid: "references", x: ends(x), y: ends(y), z: ends(z), mode: "markers", marker: { symbol: "diamond", size: 6, color } } },
+      { trace: { ...shared, uid: "geodesic", x, y, z, mode: "lines", line: { color, width: 4 * emphasis, dash: "dash" } } },
+      { trace: { ...shared, uid: "references", x: ends(x), y: ends(y), z: ends(z), mode: "markers", marker: { symbol: "diamond", size: 6 * emphasis, color } } },
     ];
   };
 
   /** Labels as annotations: unlike text in the scene they are never hidden behind a line. */
-  inpca.referenceLabels = ({ scene, axes, style, theme, showReferences }) => {
+  inpca.referenceLabels = ({ scene, axes, style, theme, emphasis = 1, showReferences }) => {
     const last = referenceCount(scene) - 1;
     if (!showReferences || last < 0) return [];
     const color = style.surfaces[theme].reference;
@@ -183,9 +183,9 @@
       ["P* truth", last],
     ].map(([text, point]) => ({
       text,
-      font: { color, size: 12 },
+      font: { color, size: 12 * emphasis },
       showarrow: false,
-      yshift: 14,
+      yshift: 14 * emphasis,
       ...Object.fromEntries(axes.map((component, index) => ["xyz"[index], referencePoint(scene, point, component)])),
     }));
   };

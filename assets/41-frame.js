@@ -27,9 +27,9 @@
 
   /** Layout of a picture in an element of the given width and height; without a camera of its own it gets one that fits. */
   inpca.pictureLayout = (picture, size) => {
-    const { axes, camera, scene, style, theme } = picture;
+    const { axes, camera, emphasis = 1, scene, style, theme } = picture;
     const ranges = inpca.rangesOf(picture);
-    const titled = axes.map((component, index) => [`${"xyz"[index]}axis`, axis(scene, component, ranges, index, style)]);
+    const titled = axes.map((component, index) => [`${"xyz"[index]}axis`, axis(scene, component, ranges[index], style, emphasis)]);
     return {
       template: style.templates[theme],
       uirevision: "view",
@@ -100,12 +100,12 @@
     return `${component} · ${inpca.isImaginary(scene, component) ? "imaginary" : "real"} · ${percent} %`.replace("-", "−");
   };
 
-  const axis = (scene, component, ranges, index, style) => {
-    const range = ranges[index];
+  const axis = (scene, component, range, style, emphasis) => {
     if (!isThere(scene, component)) return { range, title: { text: `${component} · not in this embedding` }, nticks: 2 };
     const title = inpca.componentTitle(scene, component);
     const color = inpca.isImaginary(scene, component) ? { color: style.timeLike } : {};
-    return { range, title: { text: title, font: { size: TITLE_SIZE, ...color } }, ...color, tickfont: { size: TICK_SIZE }, nticks: TICKS };
+    const font = { size: TITLE_SIZE * emphasis, ...color };
+    return { range, title: { text: title, font }, ...color, tickfont: { size: TICK_SIZE * emphasis }, nticks: TICKS };
   };
 
   /* ------------------------------------------------------------------ camera */
@@ -113,7 +113,7 @@
   /** The camera of a preset (a key of inpca.VIEWS): the whole box with its labels, as large as the picture allows. */
   inpca.viewOf = (picture, size, view) => {
     const { from, up } = inpca.VIEWS[view];
-    return fitted(aspectOf(picture), size, from, up);
+    return fitted(aspectOf(picture), size, from, up, picture.emphasis);
   };
 
   /**
@@ -121,7 +121,7 @@
    * box's middle, is seen at (x - eye) / (distance - z) in focal lengths; asking that all lie between two limits gives the
    * least distance directly, and the eye's place from it.
    */
-  const fitted = (aspect, size, direction, up) => {
+  const fitted = (aspect, size, direction, up, emphasis = 1) => {
     const outward = unit(direction);
     const right = unit(cross(up, outward));
     const upward = cross(outward, right);
@@ -130,7 +130,7 @@
     const depths = corners.map((corner) => dot(corner, outward));
     const [width, height] = [Math.max(1, size.width), Math.max(1, size.height)];
     const limits = (less, more, length) =>
-      [Math.min(less, MOST_AROUND * length) - length / 2, length / 2 - Math.min(more, MOST_AROUND * length)].map(
+      [Math.min(less * emphasis, MOST_AROUND * length) - length / 2, length / 2 - Math.min(more * emphasis, MOST_AROUND * length)].map(
         (pixels) => pixels / ((FOCAL_LENGTH * height) / 2),
       );
     const sides = [

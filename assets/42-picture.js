@@ -198,18 +198,21 @@
       place(view);
     };
 
-    /** Go to a view on an arc, at once where the system asks for less motion; whatever else moves the camera ends it. */
-    const glide = async (view) => {
+    /**
+     * Go to a view on an arc, at once where the system asks for less motion; whatever else moves the camera ends it. The
+     * view is asked for at every step, since a preset's depends on what is drawn meanwhile.
+     */
+    const glide = async (viewNow) => {
       const [from, mine] = [camera(), ++glides];
       const began = performance.now();
       const share = () => (inpca.isStill() || document.hidden ? 1 : (performance.now() - began) / inpca.motion.cameraMs);
       isGliding = true;
       for (let at = share(); at < 1 && mine === glides; at = share()) {
-        place(inpca.cameraBetween(from, view, inpca.eased(at)));
+        place(inpca.cameraBetween(from, viewNow(), inpca.eased(at)));
         await inpca.nextFrame();
         if (isDragging) glides += 1;
       }
-      if (mine === glides) place(view);
+      if (mine === glides) place(viewNow());
       if (mine === glides || isDragging) isGliding = false;
     };
 
@@ -217,7 +220,7 @@
     const lookFrom = async (view) => {
       if (!shown) return;
       preset = typeof view === "string" ? view : null;
-      await glide(preset ? inpca.viewOf(shown, size(), preset) : view);
+      await glide(preset ? () => inpca.viewOf(shown, size(), view) : () => view);
     };
 
     /** Go round and round until told to stop; where the system asks for less motion, never begin. */

@@ -8,14 +8,19 @@
   const inpca = (window.inpca = window.inpca || {});
 
   const PAUSE_MS = 300;
-  const MOST_NAMED_RUNS = 40;
+  const MOST_NAMED_RUNS = 60;
+  /** An address says the sign of this many components; those beyond are noise more often than they are looked at. */
+  const MOST_FLIPPED = 20;
   const escape = encodeURIComponent;
   let timer = null;
 
-  const isNamed = ({ kept }) => kept.size <= MOST_NAMED_RUNS;
+  /** Few runs are named one by one, many by the name under which the server keeps them (78-kept-selections.js). */
+  inpca.isNamedSingly = ({ kept }) => kept.size <= MOST_NAMED_RUNS;
 
-  const keptMask = ({ study, kept }) =>
-    `${study.fingerprint.slice(0, 12)}.${inpca.encodeMask(study.run_ids.map((id) => (kept.has(id) ? 1 : 0)))}`;
+  /** A bit per run of the study: how a request names kept runs, and an address until they have a name. */
+  inpca.keptMask = ({ study, kept }) => inpca.encodeMask(study.run_ids.map((id) => (kept.has(id) ? 1 : 0)));
+
+  const fingerprintedMask = (state) => `${state.study.fingerprint.slice(0, 12)}.${inpca.keptMask(state)}`;
 
   const levels = ({ constraints }) =>
     constraints
@@ -29,7 +34,13 @@
       .map(({ name, low, high }) => `${escape(name)}:${low}..${high}`)
       .join(";");
 
-  const camera = ({ camera: view }) =>
+  /** Components that an alignment has turned round: a camera is of no use to somebody who sees their mirror image. */
+  const flips = ({ flips: wanted, scene }) => {
+    const flipped = wanted ?? scene?.alignment.flipped ?? [];
+    return [...flipped].filter((component) => component <= MOST_FLIPPED).join(",");
+  };
+
+  inpca.cameraText = (view) =>
     view
       ? ["eye", "center", "up"].flatMap((part) => ["x", "y", "z"].map((axis) => Number(view[part][axis].toPrecision(4)))).join(",")
       : "";
@@ -40,13 +51,15 @@
     ["split", (state) => (state.split === "train" ? "" : state.split)],
     ["f", levels],
     ["r", ranges],
-    ["runs", (state) => (isNamed(state) ? [...state.kept].map(escape).join(",") : "")],
-    ["mask", (state) => (isNamed(state) ? "" : keptMask(state))],
+    ["runs", (state) => (inpca.isNamedSingly(state) ? [...state.kept].map(escape).join(",") : "")],
+    ["s", (state) => inpca.selectionName(state)],
+    ["mask", (state) => (inpca.isNamedSingly(state) || inpca.selectionName(state) ? "" : fingerprintedMask(state))],
     ["ref", (state) => (state.references === "project" ? "" : state.references)],
     ["ax", (state) => (state.axes.join() === "1,2,3" ? "" : state.axes.join())],
     ["c", (state) => state.colorBy],
+    ["fl", flips],
     ["th", (state) => state.chosenTheme],
-    ["cam", camera],
+    ["cam", (state) => inpca.cameraText(state.camera)],
   ];
 
   inpca.query = () => {

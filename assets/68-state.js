@@ -17,6 +17,7 @@
     // How.
     theme: "light",
     chosenTheme: "",
+    emphasis: 1,
     colorBy: "model:progress",
     view: "3d",
     axes: [1, 2, 3],
@@ -27,6 +28,8 @@
     clock: "progress",
     // {clock, at} while trajectories are drawn up to a moment; null: whole.
     moment: null,
+    // What an opened view says of the signs of components, until its embedding is there.
+    flips: null,
     // Runs selected in the table or pinned in the picture, which is the same; pins name and colour up to a dozen.
     picked: new Set(),
     pins: [],

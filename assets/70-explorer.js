@@ -19,6 +19,8 @@
 
   inpca.asker = inpca.makeAsker();
   let timer = null;
+  let isAnotherView = false;
+  let shownAsItCame = null;
 
   /* ------------------------------------------------------------------ opening and selecting */
 
@@ -26,9 +28,7 @@
     const isSame = state.study?.study === study.study;
     Object.assign(state, { study, style, isOpening: true });
     if (!isSame) forget();
-    state.kept = new Set(study.view?.picked);
-    if (study.view?.camera.length && !state.camera) state.camera = cameraOf(study.view.camera);
-    if (study.view && study.view.dark !== null) inpca.chooseTheme(study.view.dark ? "dark" : "light");
+    if (study.view) takeUp(study.view);
     byId("page").dataset.state = study.study ? "ready" : "empty";
     inpca.listProblems(study.problems);
     inpca.attachMainPicture();
@@ -38,6 +38,33 @@
     else inpca.hideNotice();
     inpca.showLinkNote(study.study ? study.notice : "");
     inpca.emit("study", study);
+  };
+
+  /** What of a view no control of Dash's holds: the same view gives the same picture, whatever was on screen before. */
+  const takeUp = (view) => {
+    Object.assign(state, { kept: new Set(view.picked), colorBy: view.color_by, axes: view.axes, flips: new Set(view.flips) });
+    if (view.dark !== null) inpca.chooseTheme(view.dark ? "dark" : "light");
+    if (isAnotherView) {
+      isAnotherView = false;
+      state.hidden = new Set();
+      if (state.picked.size) setProps("run-table", { selectedRows: [] });
+    }
+    // The address rounds the camera: where it says what is on screen, what is on screen is the more exact.
+    const camera = view.camera.length ? cameraOf(view.camera) : null;
+    if (inpca.cameraText(camera) === inpca.cameraText(state.camera)) return;
+    state.camera = camera;
+    inpca.picture?.stopTurning();
+    if (inpca.picture) inpca.lookFrom(camera ?? "default");
+  };
+
+  /**
+   * Open another view in place, all of it but what is the reader's own (theme, rails); the browser's Back leads here
+   * again. The time makes the address differ from the last one opened, which Dash would otherwise pass over.
+   */
+  inpca.openView = (query) => {
+    isAnotherView = true;
+    if (state.study?.study) history.replaceState(history.state, "", inpca.query());
+    setProps("location", { search: `${query}&at=${Date.now()}` });
   };
 
   /** Another study: nothing on screen answers for it any more. */
@@ -93,6 +120,9 @@
       inpca.asker.withdraw();
       setBusy(false);
       inpca.hideNotice();
+      state.isOpening = false;
+      if (state.flips && !isOrientedAs(scene, state.flips)) show(shownAsItCame, state.embeddedName);
+      state.flips = null;
     } else if (state.isOpening) embed(state.study.opening_seconds);
     else if (state.automatic) {
       // Another split or fit is another question: the old picture says nothing about it, so more patience is right.
@@ -150,8 +180,10 @@
   /** Put another embedding on screen, as it is drawn there; name is that of the question it answers exactly, or empty. */
   const show = (decoded, name) => {
     const previous = state.scene;
-    const scene = inpca.orient(decoded, previous);
+    const scene = inpca.orient(decoded, previous, state.flips);
+    shownAsItCame = decoded;
     state.scene = scene;
+    if (!scene.is_preview) state.flips = null;
     state.embeddedName = name;
     state.isOpening = false;
     byId("page").toggleAttribute("data-preview", scene.is_preview);
@@ -159,8 +191,12 @@
     inpca.emit("scene", scene, previous);
     inpca.offerComponents();
     inpca.draw();
+    inpca.writeAddress();
     return scene;
   };
+
+  const isOrientedAs = ({ alignment: { flipped, rotated } }, flips) =>
+    rotated.length === 0 && flipped.size === flips.size && [...flips].every((component) => flipped.has(component));
 
   /** Approximate: the panels keep what they had, faint, and the badge says so until the exact scene replaces it. */
   const onPreview = (scene, milliseconds) => {

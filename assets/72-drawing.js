@@ -20,9 +20,11 @@
 
   /** The picture of an embedding under the present view: everything that 40-traces.js needs, and nothing else. */
   inpca.pictureOf = (scene, colouring, isShown) => {
-    const { alongside, context, inFull, axes, picked, pins, style, theme, camera, scale, moment } = state;
+    const { alongside, context, inFull, axes, picked, pins, style, theme, camera, scale, moment, emphasis } = state;
     const showReferences = state.references !== "hide";
-    return { scene, alongside, colouring, isShown, context, inFull, axes, picked, pins, style, theme, camera, scale, moment, showReferences };
+    return {
+      scene, colouring, isShown, alongside, context, inFull, axes, picked, pins, style, theme, camera, scale, moment, emphasis, showReferences,
+    };
   };
 
   inpca.describePicture = () => {
@@ -129,6 +131,8 @@
       axes[twin] = state.axes[changed];
       inpca.setProps(`axis-${"xyz"[twin]}`, { value: String(axes[twin]) });
     }
+    // Opening a view has set them already.
+    if (colorBy === state.colorBy && axes.join() === state.axes.join()) return;
     if (colorBy !== state.colorBy) state.hidden = new Set();
     Object.assign(state, { colorBy, axes });
     inpca.draw();

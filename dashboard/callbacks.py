@@ -21,7 +21,7 @@ from dashboard.link_note import link_note
 from dashboard.run_mask import selected_runs
 from dashboard.study_payload import color_options, column_definitions, default_color, study_filters, study_payload
 from dashboard.view_state import ViewState
-from engine.errors import EngineError
+from engine.errors import EngineError, SelectionNotKeptError
 from engine.explorer import Explorer
 from engine.store import Study
 from engine.values import StudySummary
@@ -51,13 +51,14 @@ def register_callbacks(app: Dash, explorer: Explorer) -> None:
             "references": Output(Picture.REFERENCES, "value"),
             "columns": Output(Table.GRID, "columnDefs"),
             "payload": Output(Page.STUDY_DATA, "data"),
+            "opened": Output(Page.OPEN_STUDY, "data"),
         },
         inputs={"query": Input(Page.LOCATION, "search"), "picked_study": Input(Header.STUDY, "value")},
-        state={"split": State(Header.SPLIT, "value"), "current": State(Page.STUDY_DATA, "data")},
+        state={"split": State(Header.SPLIT, "value"), "opened": State(Page.OPEN_STUDY, "data")},
     )
-    def sync(query: str | None, picked_study: str | None, split: str, current: dict[str, Any] | None) -> Any:
+    def sync(query: str | None, picked_study: str | None, split: str, opened: str | None) -> Any:
         if ctx.triggered_id == Header.STUDY:
-            if current is not None and current.get("study") == picked_study:
+            if opened and opened == picked_study:
                 raise PreventUpdate
             return open_view(explorer, ViewState(study=picked_study or "", split=split or "train"))
         return open_view(explorer, ViewState.from_query(query or ""))
@@ -115,12 +116,15 @@ def open_view(explorer: Explorer, view: ViewState) -> dict[str, Any]:
     except EngineError as error:
         return _empty_page(summaries, view, str(error))
     filters, colors = study_filters(study), color_options(study)
+    picked, is_kept = _picked_runs(explorer, study, view)
+    if not is_kept:
+        view = replace(view, unread=(*view.unread, text.SELECTION_NOT_KEPT))
     notice = notice or link_note(study, view, filters, _is_offered(view.color_by, colors))
     view = replace(
         view,
         split=view.split if view.split in study.splits else next(iter(study.splits)),
         color_by=view.color_by if _is_offered(view.color_by, colors) else default_color(study),
-        picked=_picked_runs(study, view),
+        picked=picked,
     )
     payload = {**study_payload(study, view, OPENING_SECONDS), "notice": notice}
     return {
@@ -135,16 +139,26 @@ def open_view(explorer: Explorer, view: ViewState) -> dict[str, Any]:
         "references": view.references,
         "columns": column_definitions(study),
         "payload": payload,
+        "opened": view.study,
     }
 
 
-def _picked_runs(study: Study, view: ViewState) -> tuple[str, ...]:
-    """The runs a link narrows the selection to, of those there are; a mask of another state of the study is ignored."""
+def _picked_runs(explorer: Explorer, study: Study, view: ViewState) -> tuple[tuple[str, ...], bool]:
+    """The runs a link narrows the selection to, of those there are; False where the link names what is not kept here.
+
+    A mask of another state of the study is ignored.
+    """
+    if view.picked_name:
+        try:
+            run_ids = explorer.selections.run_ids(study, view.picked_name)
+        except SelectionNotKeptError:
+            return (), False
+        return tuple(run_id for run_id in run_ids if run_id in study.runs.index), True
     fingerprint, _, mask = view.picked_mask.partition(".")
     if mask and study.fingerprint.startswith(fingerprint):
         with suppress(EngineError):
-            return selected_runs(mask, list(study.runs.index))
-    return tuple(run_id for run_id in view.picked if run_id in study.runs.index)
+            return selected_runs(mask, list(study.runs.index)), True
+    return tuple(run_id for run_id in view.picked if run_id in study.runs.index), True
 
 
 def _empty_page(summaries: tuple[StudySummary, ...], view: ViewState, notice: str) -> dict[str, Any]:
@@ -162,6 +176,7 @@ def _empty_page(summaries: tuple[StudySummary, ...], view: ViewState, notice: st
         "references": view.references,
         "columns": [],
         "payload": {"study": None, "title": title, "advice": advice, "notice": notice, "problems": broken},
+        "opened": None,
     }
 
 

@@ -9,6 +9,7 @@ class Page(StrEnum):
     PROVIDER = "provider"
     LOCATION = "location"
     STUDY_DATA = "study-data"
+    OPEN_STUDY = "open-study"
     STYLE_DATA = "style-data"
     ANNOUNCER = "announcer"
     SKIP = "skip-link"
@@ -48,6 +49,25 @@ class Export(StrEnum):
     RECIPE = "export-recipe"
     OPEN_RECIPE = "open-recipe"
     STATUS = "export-status"
+
+
+class SavedViews(StrEnum):
+    """Saved views, the study's tour, and the steps of a presentation."""
+
+    BUTTON = "views-button"
+    MENU = "views-menu"
+    PRESENT = "present-toggle"
+    CAPTION = "caption"
+    TITLE = "caption-title"
+    SENTENCE = "caption-sentence"
+    STEPS = "caption-steps"
+    COUNT = "caption-count"
+    PREVIOUS = "present-previous"
+    NEXT = "present-next"
+    FULL = "present-full"
+    FULLSCREEN = "present-fullscreen"
+    LEAVE = "present-leave"
+    TOUR_CARD = "tour-card"
 
 
 class Filters(StrEnum):

@@ -11,6 +11,10 @@ NO_STUDIES = (
     "(ten lines, see the README), or start the app on the studies that ship: python app.py --studies data/studies",
 )
 
+SELECTION_NOT_KEPT = "its choice of runs, which this server does not keep"
+
+TOUR_OFFER = "A tour of this study"
+
 STAGES = {
     "queued": "Waiting for the engine",
     "load": "Reading predictions",

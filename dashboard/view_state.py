@@ -10,7 +10,9 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs, quote, unquote
+
+from engine.kept_selections import SELECTION_NAME
 
 VERSION = "1"
 """Raised when a link of an older form would be misread; such a link opens with the defaults."""
@@ -27,6 +29,8 @@ CLOCKS = ("progress", "epoch", "step")
 PANEL_TABS = ("components", "distances")
 CONTEXT_MODES = ("faint", "hidden")
 MAXIMUM_PINS = 12
+READERS_OWN = ("th",)
+"""Keys that a link may carry but a saved view does not: how somebody likes to read, not what is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class ViewState:
         search: words that a run's name or hyperparameters must hold.
         picked: run ids the selection is narrowed to; empty means no narrowing.
         picked_mask: the same for many runs: the beginning of the study's fingerprint, a dot, and a bit per run.
+        picked_name: the same for many runs: the name under which the server keeps the selection.
         references: how P0, P* and the geodesic are drawn: ``"project"``, ``"fit"`` (into the embedding) or ``"hide"``.
         mode: how the embedding is shown: ``"3d"``, ``"pairs"`` of components, or ``"compare"`` with another embedding.
         paired: the pairs are those of the first so many components.
@@ -51,6 +56,7 @@ class ViewState:
         tab: which panels the right rail shows: ``"components"`` or ``"distances"``.
         pinned: run ids that are pinned, at most a dozen.
         context: how embedded runs that are filtered away are drawn: ``"faint"`` or ``"hidden"``.
+        flips: components that point the other way than from P0 to P*, counted from one.
         camera: eye, centre and up vector, nine numbers, or empty for the default view.
         unread: what of the link could not be read and has its default, in words; no part of the view itself.
         scale: ``"equal"`` on all axes, or ``"stretched"`` so that all are equally long.
@@ -65,12 +71,14 @@ class ViewState:
     search: str = ""
     picked: tuple[str, ...] = ()
     picked_mask: str = ""
+    picked_name: str = ""
     references: str = "project"
     mode: str = "3d"
     paired: int = 4
     comparison: str = ""
     axes: tuple[int, int, int] = (1, 2, 3)
     color_by: str = ""
+    flips: tuple[int, ...] = ()
     dark: bool | None = None
     tab: str = "components"
     pinned: tuple[str, ...] = ()
@@ -100,6 +108,26 @@ class ViewState:
                 except (ValueError, KeyError):
                     unread.append(f"{key}={pairs[key][:24]}, which cannot be read")
         return replace(view, unread=tuple(unread))
+
+
+def saved_query(query: str) -> str:
+    """What a saved view keeps of an address: every known field but the theme, which is the reader's own.
+
+    Raises:
+        ValueError: the address is too long or of another version, or one of its fields cannot be read.
+    """
+    if len(query) > MAXIMUM_QUERY_LENGTH:
+        raise ValueError(f"the address has more than {MAXIMUM_QUERY_LENGTH} characters")
+    pairs = {key: values[-1] for key, values in parse_qs(query.lstrip("?"), max_num_fields=50).items()}
+    if pairs.get("v", VERSION) != VERSION:
+        raise ValueError(f"the address has version {pairs['v']!r}; this program reads {VERSION}")
+    kept = {key: pairs[key] for key in _FIELDS if key in pairs and key not in READERS_OWN}
+    for key, text in kept.items():
+        try:
+            _FIELDS[key][1](text)
+        except (ValueError, KeyError):
+            raise ValueError(f"the field {key!r} of the address cannot be read") from None
+    return "?" + "&".join(f"{key}={quote(text, safe='')}" for key, text in {"v": VERSION, **kept}.items())
 
 
 def _parse_split(text: str) -> str:
@@ -140,6 +168,12 @@ def _parse_picked(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(unquote(run_id) for run_id in text.split(",") if run_id))
 
 
+def _parse_picked_name(text: str) -> str:
+    if not SELECTION_NAME.fullmatch(text):
+        raise ValueError(text)
+    return text
+
+
 def _parse_paired(text: str) -> int:
     if int(text) not in PAIRED_COMPONENTS:
         raise ValueError(text)
@@ -161,6 +195,13 @@ def _parse_axes(text: str) -> tuple[int, int, int]:
     if len(axes) != 3 or len(set(axes)) != 3 or not all(1 <= axis <= MAXIMUM_COMPONENT for axis in axes):
         raise ValueError(text)
     return axes[0], axes[1], axes[2]
+
+
+def _parse_flips(text: str) -> tuple[int, ...]:
+    flips = sorted({int(part) for part in text.split(",")})
+    if not all(1 <= component <= MAXIMUM_COMPONENT for component in flips):
+        raise ValueError(text)
+    return tuple(flips)
 
 
 def _parse_color(text: str) -> str:
@@ -193,12 +234,14 @@ _FIELDS: dict[str, tuple[str, Callable[[str], object]]] = {
     "q": ("search", _parse_search),
     "runs": ("picked", _parse_picked),
     "mask": ("picked_mask", str),
+    "s": ("picked_name", _parse_picked_name),
     "ref": ("references", {name: name for name in REFERENCE_MODES}.__getitem__),
     "m": ("mode", {name: name for name in MODES}.__getitem__),
     "pc": ("paired", _parse_paired),
     "cmp": ("comparison", _parse_comparison),
     "ax": ("axes", _parse_axes),
     "c": ("color_by", _parse_color),
+    "fl": ("flips", _parse_flips),
     "th": ("dark", {"dark": True, "light": False}.__getitem__),
     "tab": ("tab", {name: name for name in PANEL_TABS}.__getitem__),
     "pin": ("pinned", _parse_pinned),

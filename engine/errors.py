@@ -14,6 +14,9 @@ Each message says what was refused, which rule it broke, the value received, and
     │   ├── RunLockedError       (BlockingIOError)    a second writer
     │   └── RunMismatchError     (ValueError)         does not fit the study it is recorded into
     ├── CacheError                                    a cache folder that cannot be used
+    ├── KeepsakeError                                 saved views or selections that cannot be read or written
+    │   ├── ViewNotFoundError    (LookupError)        no saved view of this id
+    │   └── SelectionNotKeptError (LookupError)       no selection is kept under this name
     ├── DeviceError              (RuntimeError)       the requested device is not there
     ├── MemoryBudgetError        (MemoryError)        more memory is needed than may be taken
     ├── SceneNotReadyError       (LookupError)        no scene of this key is kept
@@ -75,6 +78,18 @@ class RunMismatchError(RunError, ValueError):
 
 class CacheError(EngineError):
     """A cache folder that cannot be used."""
+
+
+class KeepsakeError(EngineError):
+    """What people keep (saved views, selections that links name) cannot be read or written."""
+
+
+class ViewNotFoundError(KeepsakeError, LookupError):
+    """No saved view has this id."""
+
+
+class SelectionNotKeptError(KeepsakeError, LookupError):
+    """No intact selection is kept under this name."""
 
 
 class DeviceError(EngineError, RuntimeError):

@@ -25,6 +25,8 @@ from engine.errors import (
     SceneNotReadyError,
 )
 from engine.jobs import Job, Jobs
+from engine.keepsakes import keepsake_folder
+from engine.kept_selections import SelectionStore
 from engine.recent import Recent
 from engine.recipe import Recipe, recipe_of
 from engine.scene_builder import POSITIONS, SceneBuilder, scene_key
@@ -33,6 +35,7 @@ from engine.scenes import SceneCache
 from engine.selection import answerable
 from engine.store import Study
 from engine.values import EmbeddingSpec, JobStatus, PreviewScene, Scene, StudySummary
+from engine.views import ViewStore
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +55,11 @@ class Explorer:
             time only costs time.
         memory: bytes that distances in memory may take; by default half of what is free at the time. Above, they are
             multiplied straight from the disk, and the scene says so.
+        views: a folder for what people keep, by default in the user's data directory; created when something is kept.
+
+    Attributes:
+        views: saved views of each study.
+        selections: selections that links name.
 
     Raises:
         DeviceError: the device asked for is not there.
@@ -64,7 +72,11 @@ class Explorer:
         device: str | None = None,
         cache: str | os.PathLike[str] | None = None,
         memory: int | None = None,
+        views: str | os.PathLike[str] | None = None,
     ) -> None:
+        kept = keepsake_folder(views)
+        self.views = ViewStore(kept)
+        self.selections = SelectionStore(kept)
         self._memory = memory
         self._device_wanted = device
         self._device = choose_device(device)

@@ -32,6 +32,7 @@ def page(device: str) -> dmc.MantineProvider:
         children=[
             dcc.Location(id=Page.LOCATION, refresh=False),
             dcc.Store(id=Page.STUDY_DATA),
+            dcc.Store(id=Page.OPEN_STUDY),
             dcc.Store(id=Page.STYLE_DATA, data={**theme.style(), "stages": text.STAGES, "labels": text.COLUMN_LABELS}),
             html.A("Skip to the picture", id=Page.SKIP, href="#picture", className="skip-link"),
             html.Div(

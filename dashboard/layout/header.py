@@ -9,6 +9,7 @@ from dashboard import text
 from dashboard.ids import Header
 from dashboard.layout.export import export_button, export_panel
 from dashboard.layout.parts import link_button
+from dashboard.layout.saved_views import present_button, views_menu
 
 
 def header() -> html.Header:
@@ -40,8 +41,10 @@ def header() -> html.Header:
             dmc.Button("Re-embed", id=Header.EMBED, size="compact-xs", variant="light", disabled=True),
             dmc.Switch(id=Header.AUTOMATIC, label="automatic", size="xs", checked=True),
             html.Div(className="spacer"),
+            views_menu(),
             export_button(),
             export_panel(),
+            present_button(),
             html.Div(
                 [_rail_toggle("filters", "Filters"), _rail_toggle("panels", "Panels"), _rail_toggle("table", "Runs")],
                 className="rail-toggles",

@@ -8,6 +8,7 @@ from dash import html
 from dashboard import text
 from dashboard.ids import Picture
 from dashboard.layout.parts import link_button
+from dashboard.layout.saved_views import view_overlays
 from dashboard.layout.time import time_bar
 from dashboard.layout.views import comparison_bar, graphics_notice, pair_grid, second_pane, view_switch
 
@@ -92,6 +93,7 @@ def stage() -> html.Section:
                         className="job",
                         hidden=True,
                     ),
+                    *view_overlays(),
                 ],
                 className="canvas",
             ),

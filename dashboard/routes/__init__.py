@@ -14,6 +14,7 @@ from dashboard.routes.border import guarded, immutable
 from dashboard.routes.exports import add_export_routes
 from dashboard.routes.panels import add_panel_routes
 from dashboard.routes.scenes import add_scene_routes
+from dashboard.routes.views import add_view_routes
 from engine.explorer import Explorer
 
 __all__ = ["register_routes"]
@@ -41,6 +42,7 @@ def register_routes(server: flask.Flask, explorer: Explorer, prefix: str) -> Non
     add_scene_routes(route, explorer)
     add_panel_routes(route, explorer)
     add_export_routes(route, explorer)
+    add_view_routes(route, explorer)
 
 
 @cache

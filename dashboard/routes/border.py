@@ -10,7 +10,14 @@ from typing import Any
 import flask
 
 from dashboard.run_mask import selected_runs
-from engine.errors import EngineError, InvalidSpecError, SceneNotReadyError, StudyNotFoundError
+from engine.errors import (
+    EngineError,
+    InvalidSpecError,
+    KeepsakeError,
+    SceneNotReadyError,
+    StudyNotFoundError,
+    ViewNotFoundError,
+)
 from engine.store import Study
 from engine.values import EmbeddingSpec
 
@@ -33,9 +40,9 @@ class Question:
             raise InvalidSpecError("The request must be a JSON object.")
         self._body = body
 
-    def text(self, name: str) -> str:
+    def text(self, name: str, longest: int = 4096) -> str:
         value = self._body.get(name)
-        if not isinstance(value, str) or len(value) > (MAXIMUM_CLIENT_LENGTH if name == "client" else 4096):
+        if not isinstance(value, str) or len(value) > (MAXIMUM_CLIENT_LENGTH if name == "client" else longest):
             raise InvalidSpecError(f"{name} must be a short text.")
         return value
 
@@ -51,16 +58,29 @@ class Question:
             raise InvalidSpecError(f"{name} must be a JSON object.")
         return value
 
-    def spec(self, study: Study) -> EmbeddingSpec:
+    def is_missing(self, name: str) -> bool:
+        return self._body.get(name) is None
+
+    def integer(self, name: str, lowest: int, highest: int) -> int:
+        value = self.number(name)
+        if not value.is_integer() or not lowest <= value <= highest:
+            raise InvalidSpecError(f"{name} must be a whole number from {lowest} to {highest}.")
+        return int(value)
+
+    def run_ids(self, study: Study) -> tuple[str, ...]:
         if self.text("fingerprint") != study.fingerprint:
             raise StaleStudyError(f"Study {study.study_id} has changed on disk: reload the page to see its runs.")
+        return selected_runs(self.text("mask"), list(study.runs.index))
+
+    def spec(self, study: Study) -> EmbeddingSpec:
+        run_ids = self.run_ids(study)
         split = self.text("split")
         if split not in study.splits:
             raise InvalidSpecError(f"Study {study.study_id} has no split {split!r}; it has {sorted(study.splits)}.")
         return EmbeddingSpec(
             study_id=study.study_id,
             split=split,
-            run_ids=selected_runs(self.text("mask"), list(study.runs.index)),
+            run_ids=run_ids,
             fit_references=self._body.get("fit_references") is True,
         )
 
@@ -79,7 +99,13 @@ def guarded(view: Callable[..., Any]) -> Callable[..., Any]:
     return answer
 
 
-_CODES = {StaleStudyError: 409, StudyNotFoundError: 404, SceneNotReadyError: 404}
+_CODES = {
+    StaleStudyError: 409,
+    StudyNotFoundError: 404,
+    SceneNotReadyError: 404,
+    ViewNotFoundError: 404,
+    KeepsakeError: 409,
+}
 
 
 def immutable(body: bytes, mimetype: str, encoding: str = "") -> flask.Response:

@@ -55,7 +55,7 @@ class Served:
 
 
 def serve(studies: Path, cache: Path) -> Iterator[Served]:
-    explorer = Explorer(studies, device="cpu", cache=cache)
+    explorer = Explorer(studies, device="cpu", cache=cache, views=cache / "views")
     explorer.warm_up()
     server = waitress.create_server(create_app(explorer).server, host="127.0.0.1", port=0, threads=8)
     thread = threading.Thread(target=server.run, daemon=True)

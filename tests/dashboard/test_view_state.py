@@ -24,8 +24,9 @@ def test_an_empty_link_is_the_default_view() -> None:
 def test_a_link_with_everything_is_read_whole() -> None:
     query = (
         "?v=1&d=digits&split=test&f=architecture%3ACNN%2CViT%3Bseed%3A0&r=test_error%3A0.01..0.2"
-        "&tab=distances&q=cnn%20seed%3A1&runs=run-1%2Crun-2&mask=abc.AQ%3D%3D&ref=fit&m=compare&pc=7&cmp=sel%3Aabc.AQ%3D%3D"
-        "&ax=2%2C1%2C5&c=model%3Aprogress&th=dark&pin=run-3%2Crun-4&ctx=hidden"
+        "&tab=distances&q=cnn%20seed%3A1&runs=run-1%2Crun-2&mask=abc.AQ%3D%3D&s=abcdefgh23&ref=fit"
+        "&m=compare&pc=7&cmp=sel%3Aabc.AQ%3D%3D&ax=2%2C1%2C5&c=model%3Aprogress&fl=2%2C3&th=dark"
+        "&pin=run-3%2Crun-4&ctx=hidden"
         "&cam=1%2C2%2C3%2C0%2C0%2C0%2C0%2C0%2C1&scale=stretched&clk=epoch&t=3.5"
     )
     assert ViewState.from_query(query) == ViewState(
@@ -36,12 +37,14 @@ def test_a_link_with_everything_is_read_whole() -> None:
         search="cnn seed:1",
         picked=("run-1", "run-2"),
         picked_mask="abc.AQ==",
+        picked_name="abcdefgh23",
         references="fit",
         mode="compare",
         paired=7,
         comparison="sel:abc.AQ==",
         axes=(2, 1, 5),
         color_by="model:progress",
+        flips=(2, 3),
         dark=True,
         tab="distances",
         pinned=("run-3", "run-4"),
@@ -81,6 +84,8 @@ def test_a_link_with_everything_is_read_whole() -> None:
         "?c=<script>",
         "?q=%00",
         "?q=" + "a" * 500,
+        "?s=../../etc",
+        "?fl=0",
         "?v=99&split=test",
         "?" + "a" * 20_000,
     ],

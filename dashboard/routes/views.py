@@ -1,0 +1,75 @@
+"""Saved views and the study's own tour: list them, change them; and keep a long selection under a short name.
+
+Every answer to a change is the whole list, so that a page never guesses what another one did meanwhile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import flask
+
+from dashboard.routes.border import AddRoute, Question
+from dashboard.view_state import MAXIMUM_QUERY_LENGTH, saved_query
+from engine.errors import InvalidSpecError, KeepsakeError
+from engine.explorer import Explorer
+from engine.views import MAXIMUM_VIEWS, View
+
+
+def add_view_routes(route: AddRoute, explorer: Explorer) -> None:
+    """Add the routes of saved views and kept selections."""
+
+    @route("api/studies/<study_id>/views", "GET")
+    def list_views(study_id: str) -> Any:
+        study = explorer.study(study_id)
+        answer: dict[str, Any] = {"problems": []}
+        for name, read in (("views", explorer.views.saved), ("tour", explorer.views.tour)):
+            try:
+                answer[name] = _entries(read(study))
+            except KeepsakeError as error:
+                answer[name] = []
+                answer["problems"].append(str(error))
+        return answer
+
+    @route("api/studies/<study_id>/views", "POST")
+    def add_view(study_id: str) -> Any:
+        question = Question(flask.request.get_json())
+        position = None if question.is_missing("position") else question.integer("position", 0, MAXIMUM_VIEWS)
+        return _changed(explorer.views.add(explorer.study(study_id), *_fields(question), position))
+
+    @route("api/studies/<study_id>/views/<view_id>", "POST")
+    def change_view(study_id: str, view_id: str) -> Any:
+        question = Question(flask.request.get_json())
+        return _changed(explorer.views.change(explorer.study(study_id), view_id, *_fields(question)))
+
+    @route("api/studies/<study_id>/views/<view_id>/move", "POST")
+    def move_view(study_id: str, view_id: str) -> Any:
+        steps = Question(flask.request.get_json()).integer("steps", -MAXIMUM_VIEWS, MAXIMUM_VIEWS)
+        return _changed(explorer.views.move(explorer.study(study_id), view_id, steps))
+
+    @route("api/studies/<study_id>/views/<view_id>/delete", "POST")
+    def delete_view(study_id: str, view_id: str) -> Any:
+        return _changed(explorer.views.remove(explorer.study(study_id), view_id))
+
+    @route("api/studies/<study_id>/selections", "POST")
+    def keep_selection(study_id: str) -> Any:
+        study = explorer.study(study_id)
+        run_ids = Question(flask.request.get_json()).run_ids(study)
+        return {"name": explorer.selections.keep(study, run_ids)}
+
+
+def _fields(question: Question) -> tuple[str, str, str]:
+    try:
+        query = saved_query(question.text("query", MAXIMUM_QUERY_LENGTH))
+    except ValueError as error:
+        raise InvalidSpecError(f"This view cannot be saved: {error}.") from None
+    return question.text("title"), question.text("sentence"), query
+
+
+def _entries(views: tuple[View, ...]) -> list[dict[str, Any]]:
+    return [asdict(view) for view in views]
+
+
+def _changed(views: tuple[View, ...]) -> dict[str, Any]:
+    return {"views": _entries(views)}

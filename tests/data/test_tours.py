@@ -1,0 +1,86 @@
+"""The tours that ship open as they say, and the numbers in their sentences are those of the studies."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import engine
+from dashboard.study_payload import color_options
+from dashboard.view_state import ViewState, saved_query
+from engine.views import View, ViewStore
+
+STUDIES = Path(__file__).resolve().parents[2] / "data" / "studies"
+MIDDLE = (0.3, 0.7)
+"""Progress of what the tours call mid-course."""
+
+
+@pytest.fixture(scope="module", params=["digits", "mnist1d"])
+def study(request: pytest.FixtureRequest) -> engine.Study:
+    return engine.open_study(STUDIES / request.param)
+
+
+@pytest.fixture(scope="module")
+def tour(study: engine.Study) -> tuple[View, ...]:
+    return ViewStore(STUDIES).tour(study)
+
+
+def numbers(view: View) -> list[float]:
+    return [float(text.replace(",", "")) for text in re.findall(r"\d[\d,]*(?:\.\d+)?", view.sentence)]
+
+
+def test_every_step_opens_its_own_study_whole(study: engine.Study, tour: tuple[View, ...]) -> None:
+    assert len(tour) == 6
+    offered = {item["value"] for group in color_options(study) for item in group["items"]}
+    for step in tour:
+        assert saved_query(step.query) == step.query
+        view = ViewState.from_query(step.query)
+        assert view.study == study.study_id
+        assert view.split in study.splits
+        assert view.color_by in offered
+        assert view.camera
+        assert step.sentence.endswith(".")
+
+
+def test_they_start_as_near_to_ignorance_as_is_said(study: engine.Study, tour: tuple[View, ...]) -> None:
+    predictions = study.predictions("train")
+    n_runs, near, far = numbers(tour[0])
+    roots = np.exp(predictions.log_probabilities[predictions.models["checkpoint"] == 0].astype(np.float64) / 2)
+    distances = -np.log(roots.sum(axis=2) / np.sqrt(study.n_classes)).mean(axis=1)
+    assert n_runs == len(study.runs) == len(distances)
+    assert round(distances.mean(), 2) == near
+    assert round(np.log(study.n_classes) / 2, 2) == far
+
+
+def test_the_checkpoints_are_counted_right(study: engine.Study, tour: tuple[View, ...]) -> None:
+    n_checkpoints, n_samples, n_classes, n_numbers, _ = numbers(tour[1])
+    assert n_checkpoints == len(study.checkpoints)
+    assert (n_samples, n_classes) == (study.splits["train"].n_samples, study.n_classes)
+    assert n_numbers == n_samples * n_classes
+
+
+def test_the_geodesic_is_as_far_as_is_said(study: engine.Study, tour: tuple[View, ...]) -> None:
+    mean, least = numbers(tour[5])
+    predictions = study.predictions("test")
+    progress = engine.progress(predictions.log_probabilities, predictions.labels)
+    log_probabilities = predictions.log_probabilities[(progress > MIDDLE[0]) & (progress < MIDDLE[1])]
+    roots = np.exp(log_probabilities.astype(np.float64) / 2)
+    to_truth = roots[:, np.arange(len(predictions.labels)), predictions.labels]
+    to_ignorance = roots.sum(axis=2) / np.sqrt(study.n_classes)
+    angle = np.arccos(1 / np.sqrt(study.n_classes))
+    along = np.linspace(0, 1, 201)[:, None, None]
+    overlaps = (np.sin((1 - along) * angle) * to_ignorance + np.sin(along * angle) * to_truth) / np.sin(angle)
+    distances = (-np.log(overlaps)).mean(axis=2).min(axis=0)
+    assert round(distances.mean(), 2) == mean
+    assert round(distances.min(), 2) == least
+
+
+def test_the_errors_on_unseen_signals_are_as_said() -> None:
+    study = engine.open_study(STUDIES / "mnist1d")
+    lowest, highest, worst_low, worst_high = numbers(ViewStore(STUDIES).tour(study)[4])
+    errors = 100 * study.runs.groupby("architecture")["test_error"].agg(["min", "max"])
+    assert errors.loc["residual"].round().tolist() == [lowest, highest]
+    assert errors.loc["fully connected"].round().tolist() == [worst_low, worst_high]
