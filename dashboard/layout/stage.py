@@ -39,7 +39,7 @@ def stage() -> html.Section:
                         size="xs",
                         value="project",
                         data=[
-                            {"value": "project", "label": "project P0, P*"},
+                            {"value": "project", "label": "project P₀, P*"},
                             {"value": "fit", "label": "fit"},
                             {"value": "hide", "label": "hide"},
                         ],
