@@ -11,18 +11,24 @@
   const GAP = 7;
   const INSET = 6;
   const SHARE_OF_SCALE_BAR = 0.3;
-  const NAMES_REFERENCES_FROM = 130;
+  /** Narrower panels have no room for the names of reference points, nor for the letters of pins. */
+  const NAMES_FROM = 130;
+  const BADGE = 7;
+
+  /** Type grows with the picture's emphasis (83-present.js), within what the margins can take. */
+  const typeOf = ({ emphasis = 1 }) => Math.min(1.6, emphasis);
 
   /* ------------------------------------------------------------------ where things are */
 
-  /** Panels of the lower triangle of pairs among the first k components, in an area of the given size. */
-  inpca.pairPanels = (k, { width, height }) => {
-    const cellWidth = (width - MARGIN.left - MARGIN.right + GAP) / (k - 1) - GAP;
-    const cellHeight = (height - MARGIN.top - MARGIN.bottom + GAP) / (k - 1) - GAP;
+  /** Panels of a picture's pairs, the lower triangle among its first k components, in an area of the given size. */
+  inpca.pairPanels = (picture, k, { width, height }) => {
+    const [before, below] = [MARGIN.left * typeOf(picture), MARGIN.bottom * typeOf(picture)];
+    const cellWidth = (width - before - MARGIN.right + GAP) / (k - 1) - GAP;
+    const cellHeight = (height - MARGIN.top - below + GAP) / (k - 1) - GAP;
     const panels = [];
     for (let row = 2; row <= k; row += 1) {
       for (let column = 1; column < row; column += 1) {
-        const left = MARGIN.left + (column - 1) * (cellWidth + GAP);
+        const left = before + (column - 1) * (cellWidth + GAP);
         const top = MARGIN.top + (row - 2) * (cellHeight + GAP);
         panels.push({ column, row, left, top, width: Math.max(1, cellWidth), height: Math.max(1, cellHeight) });
       }
@@ -57,8 +63,8 @@
     context.restore();
   };
 
-  inpca.paintPanelFrame = (context, { style, theme }, panel, { scale, x, y }, font) => {
-    const { wall, grid, muted } = style.surfaces[theme];
+  inpca.paintPanelFrame = (context, picture, panel, { scale, x, y }, font) => {
+    const { wall, grid, muted } = picture.style.surfaces[picture.theme];
     const { left, top, width, height } = panel;
     context.fillStyle = wall;
     context.fillRect(left, top, width, height);
@@ -71,7 +77,8 @@
     context.stroke();
     const length = roundNumber((SHARE_OF_SCALE_BAR * width) / scale);
     const [from, base] = [left + INSET, top + height - INSET];
-    Object.assign(context, { strokeStyle: muted, fillStyle: muted, font: `10px ${font}`, textAlign: "left", textBaseline: "bottom" });
+    Object.assign(context, { strokeStyle: muted, fillStyle: muted, textAlign: "left", textBaseline: "bottom" });
+    context.font = `${10 * typeOf(picture)}px ${font}`;
     context.beginPath();
     context.moveTo(from, base);
     context.lineTo(from + scale * length, base);
@@ -85,22 +92,23 @@
     return ([5, 2, 1].find((digit) => digit * power <= value) || 1) * power;
   };
 
-  inpca.paintPanelReferences = (context, { scene, style, theme }, panel, map, font) => {
+  inpca.paintPanelReferences = (context, picture, panel, map, font) => {
+    const { scene, style, theme, emphasis = 1 } = picture;
     const last = (scene.arrays.reference_positions || []).length - 1;
     if (last < 0) return;
     const { x, y } = inpca.panelPlaces(scene.arrays.reference_coordinates, scene.n_components, panel, map);
     const { reference: color, wall } = style.surfaces[theme];
-    Object.assign(context, { strokeStyle: color, fillStyle: color, lineWidth: 1.5 });
+    Object.assign(context, { strokeStyle: color, fillStyle: color, lineWidth: 1.5 * emphasis });
     context.setLineDash([5, 4]);
     context.beginPath();
     for (let point = 0; point <= last; point += 1) context.lineTo(x(point), y(point));
     context.stroke();
     context.setLineDash([]);
     context.beginPath();
-    for (const point of [0, last]) inpca.diamond(context, x(point), y(point), 4);
+    for (const point of [0, last]) inpca.diamond(context, x(point), y(point), 4 * emphasis);
     context.fill();
-    if (panel.width < NAMES_REFERENCES_FROM) return;
-    Object.assign(context, { font: `11px ${font}`, textAlign: "center", lineWidth: 3, strokeStyle: wall });
+    if (panel.width < NAMES_FROM) return;
+    Object.assign(context, { font: `${11 * typeOf(picture)}px ${font}`, textAlign: "center", lineWidth: 3, strokeStyle: wall });
     for (const [name, point] of [["P₀", 0], ["P*", last]]) {
       const isHigh = y(point) - panel.top < 22;
       context.textBaseline = isHigh ? "top" : "bottom";
@@ -110,14 +118,38 @@
     }
   };
 
+  /** Pins as the 3D picture has them (44-overlay.js): a core in the pin's colour, its letter at the end. */
+  inpca.paintPanelPins = (context, picture, panel, { x, y }, font) => {
+    const { scene, isShown, pins, style, theme } = picture;
+    const { wall, ink } = style.surfaces[theme];
+    Object.assign(context, { font: `bold 10px ${font}`, textAlign: "center", textBaseline: "middle" });
+    for (const { runId, slot, letter } of pins) {
+      const run = scene.run_ids.indexOf(runId);
+      if (run < 0 || !isShown(run)) continue;
+      const models = inpca.verticesOf(picture, run, true);
+      const color = style.pins[slot];
+      inpca.paintStrokes(context, { lines: [{ models, color, width: 3 }], dots: [] }, { x, y });
+      const isNamed = panel.width >= NAMES_FROM;
+      context.beginPath();
+      context.arc(x(models.at(-1)), y(models.at(-1)), isNamed ? BADGE : BADGE / 2, 0, 2 * Math.PI);
+      Object.assign(context, { fillStyle: wall, strokeStyle: color, lineWidth: 2 });
+      context.fill();
+      context.stroke();
+      context.fillStyle = ink;
+      if (isNamed) context.fillText(letter, x(models.at(-1)), y(models.at(-1)) + 0.5);
+    }
+  };
+
   inpca.paintPanelOutline = (context, { style, theme }, { left, top, width, height }) => {
     Object.assign(context, { strokeStyle: style.surfaces[theme].grid, lineWidth: 1 });
     context.strokeRect(Math.round(left) + 0.5, Math.round(top) + 0.5, Math.round(width) - 1, Math.round(height) - 1);
   };
 
   /** Titles of the columns under the last row, of the rows beside the first column. */
-  inpca.paintPairTitles = (context, { scene, style, theme }, panels, k, font) => {
-    Object.assign(context, { font: `11px ${font}`, textAlign: "center", textBaseline: "middle" });
+  inpca.paintPairTitles = (context, picture, panels, k, font) => {
+    const { scene, style, theme } = picture;
+    const type = typeOf(picture);
+    Object.assign(context, { font: `${11 * type}px ${font}`, textAlign: "center", textBaseline: "middle" });
     const write = (component, x, y, room, angle) => {
       context.save();
       context.translate(x, y);
@@ -131,8 +163,8 @@
       context.restore();
     };
     for (const { column, row, left, top, width, height } of panels) {
-      if (row === k) write(column, left + width / 2, top + height + MARGIN.bottom / 2, width, 0);
-      if (column === 1) write(row, MARGIN.left / 2, top + height / 2, height, -Math.PI / 2);
+      if (row === k) write(column, left + width / 2, top + height + (MARGIN.bottom * type) / 2, width, 0);
+      if (column === 1) write(row, (MARGIN.left * type) / 2, top + height / 2, height, -Math.PI / 2);
     }
   };
 })();

@@ -32,7 +32,7 @@
         each.width = Math.round(host.clientWidth * ratio);
         each.height = Math.round(host.clientHeight * ratio);
       }
-      panels = inpca.pairPanels(k, size());
+      panels = inpca.pairPanels(picture, k, size());
       indices = new Map();
       const traces = inpca.pictureTraces(picture);
       strokes = inpca.strokesOf(traces);
@@ -45,6 +45,7 @@
           const map = inpca.panelProjection(picture.scene, panel);
           inpca.paintPanelFrame(context, picture, panel, map, font);
           inpca.paintStrokes(context, strokes, modelPlaces(panel));
+          inpca.paintPanelPins(context, picture, panel, modelPlaces(panel), font);
           if (picture.showReferences) inpca.paintPanelReferences(context, picture, panel, map, font);
         });
         inpca.paintPanelOutline(context, picture, panel);

@@ -34,7 +34,7 @@
 
   const onClick = (model) => inpca.togglePin(latest.scene.run_ids[latest.scene.arrays.run[model]]);
 
-  const legendWidth = () => byId("legend").offsetWidth + 12;
+  const legendWidth = () => Math.max(byId("legend").offsetWidth, byId("pins").offsetWidth) + 12;
 
   const drawPairs = () => {
     if (state.view !== "pairs" || !latest) return;

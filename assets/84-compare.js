@@ -26,7 +26,7 @@
 
   /* ------------------------------------------------------------------ what the second picture shows */
 
-  const otherSplit = () => state.study.splits.find((split) => split !== (state.scene?.split ?? state.split));
+  const otherSplit = () => state.study.splits?.find((split) => split !== (state.scene?.split ?? state.split));
 
   const maskOf = (runIds) => {
     const present = new Set(runIds);
@@ -157,8 +157,12 @@
   };
 
   const facts = ({ split, run_ids, diagnostics }) => {
-    const k = Math.min(3, diagnostics.explained_stress.length);
-    return `${split} · ${run_ids.length} runs · top-${k} stress ${diagnostics.explained_stress[k - 1].toFixed(3)}`;
+    const { explained_stress: stress } = diagnostics;
+    const start = `${split} · ${inpca.format(run_ids.length)} runs`;
+    // A preview's is not known.
+    if (!stress) return `${start} · preview`;
+    const k = Math.min(3, stress.length);
+    return `${start} · top-${k} stress ${stress[k - 1].toFixed(3)}`;
   };
 
   const describe = () => {

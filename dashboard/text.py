@@ -127,7 +127,7 @@ PICTURE_BACKGROUNDS = {"filled": "filled", "transparent": "transparent"}
 COORDINATE_ROWS = {"shown": "shown runs", "all": "all embedded runs"}
 
 FIRST_PANE = "present selection"
-ONE_FRAME = "one camera, one scale"
+ONE_FRAME = "one camera, one frame"
 ONE_FRAME_EXPLAINED = "Both pictures turn together, in the same frame: equal lengths on screen are equal distances"
 KEEP_SELECTION = "Keep the runs of the left picture on the right; then filter to compare with them"
 

@@ -40,6 +40,22 @@ def place_in_pairs(tab: Visit, panel: int, model: int) -> tuple[float, float]:
     return x, y
 
 
+def lonely_model(tab: Visit, panel: int) -> tuple[int, str]:
+    """The model that is farthest from those of other runs in a panel, and its run."""
+    model, run_id = tab.page.evaluate(
+        """panel => {
+            const { scene } = inpca.state, pairs = inpca.pairs(), { run } = scene.arrays;
+            const places = [...run.keys()].map(model => pairs.placeOf(pairs.panels()[panel], model));
+            const room = places.map(([x, y], model) => Math.min(...places.map(([otherX, otherY], other) =>
+                run[other] === run[model] ? Infinity : Math.hypot(x - otherX, y - otherY))));
+            const model = room.indexOf(Math.max(...room));
+            return [model, scene.run_ids[run[model]]];
+        }""",
+        panel,
+    )
+    return model, run_id
+
+
 def keep_pixels(tab: Visit) -> int:
     """Keep the canvas as it is now, in the page; returns its number, for `n_changed`."""
     return tab.page.evaluate(
@@ -113,22 +129,38 @@ def test_pairs_ask_the_server_nothing_and_follow_colour_hiding_and_theme(tab: Vi
 def test_pointing_at_a_vertex_in_pairs_names_its_run_and_marks_it_in_every_panel(tab: Visit) -> None:
     tab.open("?m=pairs").wait_for_scene()
     wait_for_pairs(tab)
-    last_model = tab.page.evaluate("inpca.state.scene.spans[12].first + inpca.state.scene.spans[12].count - 1")
+    model, owner = lonely_model(tab, 3)
     before = keep_pixels(tab)
     tab.page.evaluate(
         "inpca.heard = []; inpca.on('hover', ({runId, model, source}) => inpca.heard.push([runId, source]))"
     )
-    tab.page.mouse.move(*place_in_pairs(tab, 3, last_model), steps=3)
+    tab.page.mouse.move(*place_in_pairs(tab, 3, model), steps=3)
     tab.page.wait_for_timeout(200)
     run_id, source = tab.page.evaluate("inpca.heard.at(-1)")
     assert source == "pairs"
-    assert run_id == tab.page.evaluate("inpca.state.scene.run_ids[12]")
+    assert run_id == owner
     assert run_id in tab.page.inner_text("#detail")
     assert n_changed(tab, before, keep_pixels(tab)) > 100
     tab.page.mouse.move(5, 300)
     tab.page.wait_for_timeout(200)
     assert tab.page.is_hidden("#detail")
     assert n_changed(tab, before, keep_pixels(tab)) == 0
+
+
+def test_a_click_in_the_pairs_pins_the_run_and_marks_it_there(tab: Visit) -> None:
+    tab.open("?m=pairs").wait_for_scene()
+    wait_for_pairs(tab)
+    model, owner = lonely_model(tab, 3)
+    before = keep_pixels(tab)
+    place = place_in_pairs(tab, 3, model)
+    tab.page.mouse.click(*place)
+    tab.page.wait_for_function("owner => inpca.state.picked.has(owner)", arg=owner)
+    tab.page.mouse.move(5, 300)
+    tab.page.wait_for_timeout(300)
+    assert n_changed(tab, before, keep_pixels(tab)) > 100
+    assert owner in (tab.page.get_attribute("#pins .pin-name", "aria-label") or "")
+    tab.page.mouse.click(*place)
+    tab.page.wait_for_function("() => inpca.state.picked.size === 0")
 
 
 def test_a_run_pointed_at_in_the_table_is_marked_in_the_pairs(tab: Visit) -> None:
@@ -190,6 +222,53 @@ def test_the_second_embedding_points_the_way_of_the_first(tab: Visit) -> None:
         })()"""
     )
     assert min(agreement) > 0
+
+
+def test_a_run_pointed_at_on_the_right_is_marked_in_both_pictures_at_the_same_checkpoint(tab: Visit) -> None:
+    tab.open("?m=compare&cmp=split:test").wait_for_scene()
+    wait_for_second(tab, "test")
+    ink = """() => ['picture', 'second-picture'].map(id => {
+        const canvas = document.querySelector(`#${id} .overlay`);
+        const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+        return data.filter((value, at) => at % 4 === 3 && value > 0).length;
+    })"""
+    assert tab.page.evaluate(ink) == [0, 0]
+    tab.page.evaluate("inpca.on('hover', event => (inpca.heard = event))")
+    x, y = tab.page.evaluate(
+        """() => {
+            const box = document.getElementById('second-picture').getBoundingClientRect();
+            const [x, y] = inpca.secondPicture().project(new Int32Array([12 * 8 + 4]));
+            return [box.left + x, box.top + y];
+        }"""
+    )
+    tab.page.mouse.move(x, y, steps=3)
+    tab.page.wait_for_function("() => inpca.heard?.runId")
+    tab.page.wait_for_timeout(200)
+    heard = tab.page.evaluate("inpca.heard")
+    assert heard["source"] == "second"
+    assert heard["checkpoint"] is not None
+    assert heard["runId"] in tab.page.inner_text("#detail")
+    assert min(tab.page.evaluate(ink)) > 50
+
+
+def test_a_refused_second_embedding_says_so_in_its_pane_only(tab: Visit) -> None:
+    key = tab.open().wait_for_scene()
+
+    def answer(route: Route) -> None:
+        if route.request.post_data_json["split"] == "test":
+            route.fulfill(status=400, json={"error": "too damaged to embed", "kind": "SelectionError"})
+        else:
+            route.continue_()
+
+    tab.page.route("**/api/scenes", answer)
+    tab.page.click("#view-compare")
+    tab.page.wait_for_selector("#second-notice.error:not([hidden])")
+    assert "too damaged" in tab.page.inner_text("#second-notice")
+    assert tab.page.is_hidden("#notice")
+    tab.pill("CNN")
+    tab.wait_for_scene(other_than=key)
+    assert tab.counts().startswith("10 shown / 10 embedded")
+    tab.traffic.errors[:] = [error for error in tab.traffic.errors if "400" not in error]
 
 
 def test_a_kept_selection_stays_on_the_right_and_in_the_address(tab: Visit) -> None:
