@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -19,12 +20,20 @@ from playwright.sync_api import sync_playwright  # noqa: E402
 from dashboard import create_app  # noqa: E402
 from engine import Explorer  # noqa: E402
 
+MNIST = "?v=1&d=mnist1d&c=run%3Aarchitecture"
+PIN_THREE = "[3, 30, 54].forEach(run => inpca.togglePin(inpca.state.scene.run_ids[run]))"
 VIEWS = {
-    "screenshot.png": ("?v=1&d=mnist1d&split=test&c=run%3Aarchitecture", "light"),
-    "screenshot-dark.png": ("?v=1&d=digits&c=model%3Atest_error", "dark"),
+    "screenshot.png": (f"{MNIST}&split=test", "light", []),
+    "screenshot-dark.png": ("?v=1&d=digits&c=model%3Atest_error", "dark", []),
+    "tour-compare.png": (f"{MNIST}&split=test&m=compare", "light", []),
+    "tour-pairs.png": (f"{MNIST}&split=test&m=pairs&tab=distances", "light", [PIN_THREE]),
+    "tour-pins.png": (f"{MNIST}&split=test&t=0.6&tab=distances", "dark", [PIN_THREE]),
+    "tour-present.png": (MNIST, "light", ["inpca.actions['present-toggle']()", "inpca.actions['present-next']()"]),
 }
+"""File name -> address, theme, and what is done before the picture is taken."""
 SIZE = {"width": 1440, "height": 900}
 CHROMIUM = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+SETTLE_MS = 3000
 
 
 def main() -> None:
@@ -32,20 +41,25 @@ def main() -> None:
     executable = shutil.which("chromium") or shutil.which("google-chrome")
     if executable is None:
         raise SystemExit("No Chromium on the path: install one first.")
-    explorer = Explorer(ROOT / "data" / "studies")
-    server = waitress.create_server(create_app(explorer).server, host="127.0.0.1", port=0)
-    threading.Thread(target=server.run, daemon=True).start()
-    with sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as views, sync_playwright() as playwright:
+        explorer = Explorer(ROOT / "data" / "studies", views=views)
+        server = waitress.create_server(create_app(explorer).server, host="127.0.0.1", port=0)
+        threading.Thread(target=server.run, daemon=True).start()
         browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM)
-        for name, (query, scheme) in VIEWS.items():
+        for name, (query, scheme, actions) in VIEWS.items():
             page = browser.new_context(viewport=SIZE, color_scheme=scheme).new_page()  # type: ignore[arg-type]
             page.goto(f"http://127.0.0.1:{server.effective_port}/{query}")
             page.wait_for_selector("#page[data-scene]", timeout=120_000)
-            page.wait_for_timeout(2000)
+            if (offer := page.get_by_role("button", name="not now")).is_visible():
+                offer.click()
+            page.wait_for_timeout(SETTLE_MS)
+            for action in actions:
+                page.evaluate(action)
+                page.wait_for_timeout(SETTLE_MS)
             page.screenshot(path=Path(__file__).with_name(name))
             print(f"docs/{name}")
         browser.close()
-    explorer.close()
+        explorer.close()
 
 
 if __name__ == "__main__":
