@@ -33,6 +33,8 @@
     // Runs selected in the table or pinned in the picture, which is the same; pins name and colour up to a dozen.
     picked: new Set(),
     pins: [],
+    // Whether only picked runs are shown, for as long as there are any.
+    isAlone: false,
     hidden: new Set(),
     // What is embedded but not shown is drawn "faint" or "hidden"; a long study is simplified unless wanted in full.
     context: "faint",

@@ -14,7 +14,8 @@
     const colouring = inpca.colouring(study, scene, state.colorBy, style, alongside);
     const isHidden = (run) => colouring.kind === "levels" && hidden.has(colouring.entries[colouring.entryOfRun(run)].name);
     state.passes = (run) => state.mask[inpca.row(study, scene.run_ids[run])] === 1;
-    state.isShown = (run) => state.passes(run) && !isHidden(run);
+    const isAway = (run) => state.isAlone && state.picked.size > 0 && !state.picked.has(scene.run_ids[run]);
+    state.isShown = (run) => state.passes(run) && !isHidden(run) && !isAway(run);
     state.colouring = colouring;
   };
 

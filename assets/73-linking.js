@@ -30,6 +30,7 @@
   /** Pick these runs and no others: drawn strong, selected in the table, with a swatch each while they are few. */
   inpca.pick = (runIds) => {
     const picked = new Set(runIds);
+    if (picked.size === 0) state.isAlone = false;
     if (picked.size === state.picked.size && runIds.every((runId) => state.picked.has(runId))) return;
     state.picked = picked;
     state.pins = inpca.pinsOf(picked, state.pins);
@@ -49,6 +50,12 @@
     }
     inpca.pick(isPinned ? [...state.picked].filter((other) => other !== runId) : [...state.picked, runId]);
     byId("announcer").textContent = `${runId} ${isPinned ? "unpinned" : "pinned"}`;
+  };
+
+  /** Show the picked runs alone, or all again. */
+  inpca.toggleOthers = () => {
+    state.isAlone = !state.isAlone && state.picked.size > 0;
+    inpca.draw();
   };
 
   inpca.keepOnlyPicked = () => {

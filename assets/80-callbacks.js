@@ -44,6 +44,8 @@
     "reset-camera": () => inpca.lookFrom("default"),
     "theme-toggle": () => inpca.toggleTheme(),
     "only-picked": () => inpca.keepOnlyPicked(),
+    "pin-hovered": () => inpca.state.hovered && inpca.togglePin(inpca.state.hovered),
+    "hide-others": () => inpca.toggleOthers(),
     "clear-picked": () => inpca.keepAll(),
     "level-of-detail": () => inpca.toggleDetail(),
     "left-out": () => document.getElementById("problems").scrollIntoView({ block: "nearest" }),

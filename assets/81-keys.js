@@ -36,7 +36,6 @@
     runs("f", "go to the filters", "focus-filters"),
     runs("p", "pin the run under the pointer", "pin-hovered"),
     runs("h", "hide all but the pinned", "hide-others"),
-    runs("Escape", "let go of pins", "clear-pins"),
     page("e", "embed this selection", "embed-button"),
     page("d", "dark or light", "theme-toggle"),
     page("g", "present", "present-toggle"),

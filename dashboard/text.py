@@ -89,6 +89,7 @@ SEARCH_EXAMPLE = "Search runs, e.g. cnn seed:1"
 SINGLE_KEYS = "Single keys act on the page (arrows and Esc always do)"
 GESTURES = (
     ("Drag", "turn the picture; with the right button, move it; with the wheel, zoom."),
+    ("Click", "pins a run, up to twelve; Esc lets go of all."),
     ("Legend", "a click shows or hides, a double click or Shift and click shows only this."),
     (
         "Search",

@@ -272,3 +272,13 @@ def test_pins_context_and_the_chip_are_accessible(browser: Browser, served: Serv
         assert tab.page.locator("#pins .pin.away").count() == 1
         found = Axe().run(tab.page).response["violations"]
         assert [entry["id"] for entry in found if entry["impact"] in ("serious", "critical")] == []
+
+
+def test_the_pinned_can_be_shown_alone_until_they_are_let_go(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    tab.page.evaluate("[0, 1].forEach(run => inpca.togglePin(inpca.state.scene.run_ids[run]))")
+    tab.page.locator("#picture").focus()
+    tab.page.keyboard.press("h")
+    tab.page.wait_for_function("() => document.getElementById('counts').textContent.startsWith('2 shown')")
+    tab.page.keyboard.press("Escape")
+    tab.page.wait_for_function(f"() => document.getElementById('counts').textContent.startsWith('{N_RUNS} shown')")
