@@ -47,7 +47,7 @@
     if (isAnotherView) {
       isAnotherView = false;
       state.hidden = new Set();
-      if (state.picked.size) setProps("run-table", { selectedRows: [] });
+      inpca.pick([]);
     }
     // The address rounds the camera: where it says what is on screen, what is on screen is the more exact.
     const camera = view.camera.length ? cameraOf(view.camera) : null;

@@ -39,7 +39,10 @@
     problems: [],
     opening_seconds: 60,
     notice: "",
-    view: { picked: [], pinned: [], camera: [], dark: null },
+    view: {
+      search: "", picked: [], pinned: [], mode: "3d", paired: 4, comparison: "", context: "faint", color_by: "run:architecture",
+      axes: [1, 2, 3], flips: [], camera: [], dark: null, scale: "equal", clock: "progress", moment: null, tab: "components",
+    },
   };
 
   const models = runs * checkpoints;

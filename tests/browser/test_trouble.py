@@ -350,7 +350,7 @@ def test_a_link_of_another_version_opens_with_a_note(tab: Visit) -> None:
 
 
 def test_a_link_that_fits_is_not_commented_on(tab: Visit) -> None:
-    tab.open("?v=1&d=small&f=architecture:CNN&r=learning_rate:0.001..0.01&q=seed&c=model:progress").wait_for_scene()
+    tab.open("?v=1&d=small&f=architecture:CNN&r=learning_rate:0.001..0.01&q=cnn&c=model:progress").wait_for_scene()
     assert tab.page.is_hidden("#link-note")
 
 
