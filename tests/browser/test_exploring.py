@@ -125,7 +125,7 @@ def test_the_address_carries_the_view(tab: Visit) -> None:
     tab.rotate(60)
     tab.page.evaluate("dash_clientside.set_props('color-by', {value: 'run:seed'})")
     tab.page.evaluate("dash_clientside.set_props('axis-z', {value: '4'})")
-    tab.page.wait_for_timeout(800)
+    tab.page.wait_for_function("() => location.search.includes('ax=1%2C2%2C4') && location.search.includes('cam=')")
     camera, address = tab.camera(), tab.page.url
     tab.page.goto("about:blank")
     tab.page.goto(address)
