@@ -284,9 +284,7 @@ def test_hostile_names_are_drawn_as_text_everywhere(browser: Browser, hostile: S
         press(tab, "architecture", 7)
         press(tab, "optimizer.lr", 1)
         tab.page.fill("#search", HOSTILE[1])
-        tab.page.evaluate(
-            "document.getElementById('picture').emit('plotly_hover', {points: [{curveNumber: 0, pointNumber: 1}]})"
-        )
+        tab.page.evaluate("inpca.hover({model: 1, source: 'picture', box: {x0: 400, x1: 406, y0: 300, y1: 306}})")
         assert HOSTILE_NAMES[0] in (tab.page.text_content("#detail") or "")
         for name in HOSTILE_NAMES:
             tab.page.evaluate("name => dash_clientside.set_props('color-by', {value: `run:${name}`})", name)
