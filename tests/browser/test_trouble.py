@@ -15,7 +15,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Route
 
-from engine import Recorder
+from engine import Recorder, catalogue
 from tests.browser.conftest import Served, Visit, serve, visit
 from tests.small_study import N_RUNS, record_small_study
 
@@ -166,7 +166,12 @@ def test_an_axis_that_the_embedding_lacks_says_so(tab: Visit) -> None:
     assert tab.page.evaluate("document.getElementById('axis-z').value") == "60"
 
 
-def test_picked_runs_stay_picked_when_the_study_grows(browser: Browser, tmp_path: Path) -> None:
+def test_picked_runs_stay_picked_when_the_study_grows(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The folder is looked at on every call: what is asked for next does not contain the run that goes.
+    monkeypatch.setattr(catalogue, "CHECK_INTERVAL", 0.0)
+    monkeypatch.setattr(catalogue, "CHECK_SHARE", float("inf"))
     folder = record_small_study(tmp_path / "studies" / "small")
     for served in serve(tmp_path / "studies", tmp_path / "cache"):
         for tab in visit(browser, served.url):
