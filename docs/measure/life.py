@@ -21,7 +21,7 @@ def load_rows(session: Session, start: Start, study: str) -> list[Row]:
     session.page.goto(f"{session.address}?d={study}")
     session.page.wait_for_selector("#filters fieldset", timeout=60_000)
     ready = time.perf_counter() - opened
-    session.page.wait_for_function("document.getElementById('page')?.dataset.scene", timeout=180_000)
+    session.page.wait_for_function("() => document.getElementById('page')?.dataset.scene", timeout=180_000)
     picture = time.perf_counter() - opened
     session.page.wait_for_timeout(1500)
     traffic = session.traffic()

@@ -33,7 +33,7 @@ def test_the_camera_moves_by_keyboard_and_the_address_follows(tab: Visit) -> Non
 
 def test_camera_moves_do_what_they_are_called(tab: Visit) -> None:
     tab.open()
-    tab.page.wait_for_function("window.inpca?.cameraMoves")
+    tab.page.wait_for_function("() => window.inpca?.cameraMoves")
     moved = tab.page.evaluate(
         """() => {
             const camera = {eye: {x: 2, y: 1, z: 1}, center: {x: 0, y: 1, z: 0.5}, up: {x: 0, y: 0, z: 1}};
@@ -119,7 +119,7 @@ def test_the_help_sheet_is_a_dialog_that_lists_what_works(tab: Visit) -> None:
 
 def test_no_two_keys_are_the_same(tab: Visit) -> None:
     tab.open()
-    tab.page.wait_for_function("window.inpca?.keys")
+    tab.page.wait_for_function("() => window.inpca?.keys")
     keys = tab.page.evaluate("inpca.keys.flatMap(k => [k.key, ...(k.also || [])])")
     assert len(keys) == len(set(keys))
 

@@ -50,7 +50,7 @@ def place_of(tab: Visit, run: int, checkpoint: int) -> tuple[float, float]:
 
 def hover_run(tab: Visit, run: int, checkpoint: int = 7) -> None:
     tab.page.mouse.move(*place_of(tab, run, checkpoint))
-    tab.page.wait_for_function("inpca.state.hovered !== null")
+    tab.page.wait_for_function("() => inpca.state.hovered !== null")
 
 
 def click_run(tab: Visit, run: int, checkpoint: int = 7) -> None:
@@ -100,7 +100,7 @@ def test_hovering_a_run_shows_it_everywhere_and_redraws_nothing(tab: Visit) -> N
     assert set(marked.evaluate_all("rows => rows.map(row => row.getAttribute('row-id'))")) <= {name}
     assert tab.page.evaluate(INK) > before
     tab.page.mouse.move(5, 5)
-    tab.page.wait_for_function("inpca.state.hovered === null")
+    tab.page.wait_for_function("() => inpca.state.hovered === null")
     assert tab.page.evaluate(INK) == before
     assert tab.page.is_hidden("#detail")
     assert tab.page.evaluate("window.drawings") == 0
