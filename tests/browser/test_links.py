@@ -280,5 +280,6 @@ def test_the_pinned_can_be_shown_alone_until_they_are_let_go(tab: Visit) -> None
     tab.page.locator("#picture").focus()
     tab.page.keyboard.press("h")
     tab.page.wait_for_function("() => document.getElementById('counts').textContent.startsWith('2 shown')")
+    assert tab.counts() == f"2 shown / {N_RUNS} embedded / {N_RUNS} runs"
     tab.page.keyboard.press("Escape")
     tab.page.wait_for_function(f"() => document.getElementById('counts').textContent.startsWith('{N_RUNS} shown')")
