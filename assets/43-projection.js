@@ -73,7 +73,9 @@
         const pixels = new Float32Array(2 * models.length);
         const columns = axes.map((component) => (component >= 1 && component <= scene.n_components ? component - 1 : -1));
         for (let at = 0; at < models.length; at += 1) {
-          const [x, y, z] = columns.map((column) => (column < 0 ? 0 : inpca.coordinateAt(coordinates, scene.n_components, models[at], column)));
+          const x = columns[0] < 0 ? 0 : inpca.coordinateAt(coordinates, scene.n_components, models[at], columns[0]);
+          const y = columns[1] < 0 ? 0 : inpca.coordinateAt(coordinates, scene.n_components, models[at], columns[1]);
+          const z = columns[2] < 0 ? 0 : inpca.coordinateAt(coordinates, scene.n_components, models[at], columns[2]);
           const depth = matrix[3] * x + matrix[7] * y + matrix[11] * z + matrix[15];
           const isGap = models[at] < 0 || depth <= 0;
           const across = (matrix[0] * x + matrix[4] * y + matrix[8] * z + matrix[12]) / depth;
