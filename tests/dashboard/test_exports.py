@@ -7,7 +7,6 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +15,12 @@ import plotly.offline
 import pytest
 from flask.testing import FlaskClient
 
-from dashboard import create_app
 from dashboard.export.coordinates import coordinates_csv
 from dashboard.export.standalone import PLACE, PLOTLY, standalone_page
 from engine import EmbeddingSpec, Explorer, Recorder, open_study
 from engine.values import Scene
 from tests.recording import LABELS, record_step
 from tests.small_study import N_CHECKPOINTS, N_RUNS
-
-
-@pytest.fixture(scope="module")
-def explorer(studies_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Explorer]:
-    explorer = Explorer(studies_folder, device="cpu", cache=tmp_path_factory.mktemp("cache"))
-    yield explorer
-    explorer.close()
-
-
-@pytest.fixture(scope="module")
-def client(explorer: Explorer) -> FlaskClient:
-    return create_app(explorer).server.test_client()
 
 
 @pytest.fixture(scope="module")

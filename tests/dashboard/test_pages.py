@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from enum import EnumType, StrEnum
 from pathlib import Path
 
-import pytest
 from dash.development.base_component import Component
 
 from dashboard import create_app, ids
@@ -17,13 +15,6 @@ from dashboard.layout import page
 from dashboard.view_state import ViewState
 from engine import Explorer
 from tests.small_study import ARCHITECTURES, N_CHECKPOINTS, N_RUNS
-
-
-@pytest.fixture(scope="module")
-def explorer(studies_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Explorer]:
-    explorer = Explorer(studies_folder, device="cpu", cache=tmp_path_factory.mktemp("cache"))
-    yield explorer
-    explorer.close()
 
 
 def layout_ids(component: Component) -> list[str]:

@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
-from dashboard import create_app
 from engine import EmbeddingSpec, Explorer, Scene
 from tests.dashboard.test_routes import decode
 from tests.small_study import N_RUNS
-
-
-@pytest.fixture(scope="module")
-def explorer(studies_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Explorer]:
-    explorer = Explorer(studies_folder, device="cpu", cache=tmp_path_factory.mktemp("cache"))
-    yield explorer
-    explorer.close()
-
-
-@pytest.fixture(scope="module")
-def client(explorer: Explorer) -> FlaskClient:
-    return create_app(explorer).server.test_client()
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,18 +15,6 @@ from dashboard import create_app
 from dashboard.access import AccessPolicy
 from engine import Explorer
 from tests.small_study import N_CHECKPOINTS, N_RUNS
-
-
-@pytest.fixture(scope="module")
-def explorer(studies_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Explorer]:
-    explorer = Explorer(studies_folder, device="cpu", cache=tmp_path_factory.mktemp("cache"))
-    yield explorer
-    explorer.close()
-
-
-@pytest.fixture(scope="module")
-def client(explorer: Explorer) -> FlaskClient:
-    return create_app(explorer).server.test_client()
 
 
 def mask(chosen: list[int], n: int = N_RUNS) -> str:
