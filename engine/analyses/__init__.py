@@ -1,0 +1,18 @@
+"""Every figure of a study as a question with options, and its answer as tables.
+
+To add one: write a module with a function ``(material, options) -> Finding`` and a row ``Analysis(...)`` about it, list
+the row in ``ANALYSES``, and write ``figures(finding)`` in a module of ``dashboard/figures/analyses``. Page, addresses,
+progress, cancelling, keeping, CSV and the table of the documentation follow from the row.
+"""
+
+from __future__ import annotations
+
+from engine.analyses.analysis import Analysis
+from engine.analyses.finding import Basis, Finding
+from engine.analyses.material import Material
+from engine.analyses.progress_curves import PROGRESS_CURVES
+
+__all__ = ["ANALYSES", "Analysis", "Basis", "Finding", "Material"]
+
+ANALYSES: dict[str, Analysis] = {analysis.key: analysis for analysis in (PROGRESS_CURVES,)}
+"""All there are, in the order in which they are offered."""
