@@ -12,7 +12,7 @@
   const SCENES_KEPT = 8;
   const kept = new Map();
 
-  const newClient = () =>
+  inpca.newClient = () =>
     Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
   /** The server understood and said no. */
@@ -51,7 +51,7 @@
 
   /** Someone who wants one embedding at a time; a page that shows two has two of them. */
   inpca.makeAsker = () => {
-    const client = newClient();
+    const client = inpca.newClient();
     let turn = 0;
     let asked = null;
     let running = null;

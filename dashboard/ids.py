@@ -144,6 +144,26 @@ class Views(StrEnum):
     SECOND_PROGRESS_BAR = "second-progress-bar"
     SECOND_CANCEL = "second-cancel"
     GRAPHICS_NOTICE = "graphics-notice"
+    FIGURES = "view-figures"
+
+
+class Figures(StrEnum):
+    """The view of all other figures."""
+
+    PAGE = "figure-page"
+    LIST = "figure-list"
+    OPTIONS = "figure-options"
+    PROGRESS = "figure-progress"
+    STAGE = "figure-stage"
+    BAR = "figure-bar"
+    CANCEL = "figure-cancel"
+    TROUBLE = "figure-trouble"
+    NUMBERS = "figure-numbers"
+    HOST = "figure-host"
+    READOUT = "figure-readout"
+    NOTES = "figure-notes"
+    BASIS = "figure-basis"
+    TAKE_AWAY = "figure-take-away"
 
 
 class Panels(StrEnum):

@@ -61,6 +61,8 @@ def _view(view: ViewState) -> dict[str, Any]:
         "mode": view.mode,
         "paired": view.paired,
         "comparison": view.comparison,
+        "figure": view.figure,
+        "figure_options": dict(view.figure_options),
         "pinned": list(view.pinned),
         "context": view.context,
         "color_by": view.color_by,

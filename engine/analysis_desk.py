@@ -99,6 +99,14 @@ class AnalysisDesk:
         selection = answerable(replace(selection, n_components=20, fit_references=False), study)
         return AnalysisSpec(kind, selection, analysis.parse(options, offer_of(study, selection.run_ids)))
 
+    def alternatives(self, spec: AnalysisSpec) -> dict[str, tuple[tuple[str, str], ...]]:
+        """(value, words) of what each option could be for these runs, by the option's key."""
+        from engine.analyses.material import offer_of
+
+        study, chosen = self._find_study(spec.selection.study_id), dict(spec.options)
+        offer = offer_of(study, spec.selection.run_ids)
+        return {option.key: option.alternatives(offer, chosen) for option in _find(spec.kind).options}
+
     def request(self, spec: AnalysisSpec, client: str = "") -> JobStatus:
         """Ask for a finding without waiting; ``"done"`` at once where it is kept.
 

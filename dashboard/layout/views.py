@@ -13,7 +13,7 @@ from dashboard.view_state import PAIRED_COMPONENTS
 
 
 def view_switch() -> html.Div:
-    """3D, pairs or compare; beside it the number of components that the pairs are made of."""
+    """3D, pairs, compare or figures; beside it the number of components that the pairs are made of."""
     return html.Div(
         [
             html.Div(
@@ -21,6 +21,7 @@ def view_switch() -> html.Div:
                     _choice(Views.PICTURE, "3D", is_chosen=True),
                     _choice(Views.PAIRS, "pairs"),
                     _choice(Views.COMPARE, "compare"),
+                    _choice(Views.FIGURES, "figures"),
                 ],
                 className="choices",
                 role="group",

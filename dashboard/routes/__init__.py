@@ -10,6 +10,7 @@ from typing import Any
 import flask
 import plotly.offline
 
+from dashboard.routes.analyses import add_analysis_routes
 from dashboard.routes.border import guarded, immutable
 from dashboard.routes.exports import add_export_routes
 from dashboard.routes.panels import add_panel_routes
@@ -41,6 +42,7 @@ def register_routes(server: flask.Flask, explorer: Explorer, prefix: str) -> Non
 
     add_scene_routes(route, explorer)
     add_panel_routes(route, explorer)
+    add_analysis_routes(route, explorer)
     add_export_routes(route, explorer)
     add_view_routes(route, explorer)
 

@@ -38,7 +38,7 @@ def add_scene_routes(route: AddRoute, explorer: Explorer) -> None:
         status = explorer.request(spec, client=question.text("client"))
         if not status.is_over and not preview:
             status = explorer.wait(status.key, PATIENCE_SECONDS)
-        return {**_status(status), "predicted": predicted, "preview": preview}
+        return {**status_document(status), "predicted": predicted, "preview": preview}
 
     @route("api/previews", "POST")
     def fetch_preview() -> Any:
@@ -50,18 +50,19 @@ def add_scene_routes(route: AddRoute, explorer: Explorer) -> None:
 
     @route("api/scenes/<key>/status", "GET")
     def scene_status(key: str) -> Any:
-        return _status(explorer.wait(key, PATIENCE_SECONDS))
+        return status_document(explorer.wait(key, PATIENCE_SECONDS))
 
     @route("api/scenes/<key>/cancel", "POST")
     def cancel_scene(key: str) -> Any:
-        return _status(explorer.cancel(key, client=Question(flask.request.get_json()).text("client")))
+        return status_document(explorer.cancel(key, client=Question(flask.request.get_json()).text("client")))
 
     @route("api/scenes/<key>.bin", "GET")
     def fetch_scene(key: str) -> Any:
         return immutable(encode_scene(explorer.scene(key)), "application/octet-stream")
 
 
-def _status(status: JobStatus) -> dict[str, Any]:
+def status_document(status: JobStatus) -> dict[str, Any]:
+    """How a computation is getting on, as the browser is told."""
     return {
         "key": status.key,
         "state": status.state,

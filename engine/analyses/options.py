@@ -54,6 +54,10 @@ class Choice:
         known = [name for name, _ in self.values]
         return _one_of(self.key, self.default if value is None else value, known)
 
+    def alternatives(self, offer: Offer, chosen: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:
+        """(value, words) of all there are."""
+        return self.values
+
 
 @dataclass(frozen=True, slots=True)
 class Number:
@@ -82,6 +86,10 @@ class Number:
             raise InvalidSpecError(f"{self.key} must be {kind} from {self.low:g} to {self.high:g}, received {value!r}.")
         return int(value) if self.is_whole else float(value)
 
+    def alternatives(self, offer: Offer, chosen: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:
+        """Nothing: it is typed."""
+        return ()
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -101,6 +109,10 @@ class Column:
         if not value:
             return self.default if self.default in offer.differing else next(iter(offer.differing), "")
         return _one_of(self.key, value, offer.differing)
+
+    def alternatives(self, offer: Offer, chosen: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:
+        """(value, words) of all there are."""
+        return _in_words(offer.differing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +136,10 @@ class Columns:
         wanted = {str(_one_of(self.key, name, offer.differing)) for name in value}
         return tuple(name for name in offer.differing if name in wanted)
 
+    def alternatives(self, offer: Offer, chosen: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:
+        """(value, words) of all there are."""
+        return _in_words(offer.differing)
+
 
 @dataclass(frozen=True, slots=True)
 class Level:
@@ -145,6 +161,11 @@ class Level:
             return ""
         levels = levels_of(offer.runs[column])
         return _one_of(self.key, value or levels.value_counts(sort=True).index[0], sorted(set(levels)))
+
+    def alternatives(self, offer: Offer, chosen: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:
+        """(value, words) of all there are."""
+        column = str(chosen[self.of])
+        return tuple((level, level or "none") for level in sorted(set(levels_of(offer.runs[column])))) if column else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +196,12 @@ class Model:
             f"zero, received {str(name)[:100]!r}."
         )
 
+    def alternatives(self, offer: Offer, chosen: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:
+        """(value, words) of those that are no checkpoint, and of the one that is chosen; there are too many others."""
+        named = (IGNORANCE, "ignorance P0"), (TRUTH, "truth P*")
+        value = str(chosen[self.key])
+        return named if value in (IGNORANCE, TRUTH) else (*named, (value, value))
+
 
 Option = Choice | Number | Column | Columns | Level | Model
 
@@ -182,6 +209,10 @@ Option = Choice | Number | Column | Columns | Level | Model
 def levels_of(column: pd.Series) -> pd.Series:
     """The values of a hyperparameter as text, the same text wherever it is shown or asked for."""
     return column.map(lambda value: "" if value is None or value != value else str(value))
+
+
+def _in_words(columns: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, name.replace("_", " ")) for name in columns)
 
 
 def _one_of(key: str, value: Any, known: Any) -> str:

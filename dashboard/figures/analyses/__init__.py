@@ -1,0 +1,20 @@
+"""Figures of analyses: pure functions from a finding to what is drawn, one module per analysis.
+
+A figure is a plain value: ``title``; ``data`` and ``layout`` as plotly takes them; and ``series``, curves and points of
+runs (:func:`~dashboard.figures.analyses.series.run_series`), which the browser colours like the picture and links with
+everything else that shows runs. Names from files go through :func:`~dashboard.figures.analyses.series.plain`.
+``shape`` is ``"wide"``, ``"half"`` or ``"square"``: two halves or squares share a row.
+"""
+
+from collections.abc import Callable
+
+from dashboard.figures.analyses.progress_curves import progress_figures
+from dashboard.figures.frame import Figure
+from engine.analyses import Finding
+
+ANALYSIS_FIGURES: dict[str, Callable[[Finding], list[Figure]]] = {
+    "progress": progress_figures,
+}
+"""By key of ``ANALYSES``."""
+
+__all__ = ["ANALYSIS_FIGURES"]
