@@ -23,7 +23,7 @@ END_POLICIES = {
     "reference": "the last checkpoint is taken for the end of the grid, as the published study's code does",
 }
 """What a run is at grid values beyond its own: key and words for people."""
-CALL_ELEMENTS = 2**15
+CALL_ELEMENTS = 2**11
 """Numbers per model that one call takes; enough to outweigh the call, few enough for all cores to have some."""
 
 
