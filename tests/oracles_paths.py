@@ -6,6 +6,7 @@ Long doubles and loops, written from the formulas and never from the engine.
 from __future__ import annotations
 
 import numpy as np
+from scipy.optimize import minimize_scalar
 
 
 def roots(log_probabilities):
@@ -49,3 +50,33 @@ def resampled(log_probabilities, clock, grid, after):
         share = (tau - clock[k - 1]) / (clock[k] - clock[k - 1])
         points.append(between(log_probabilities[k - 1], log_probabilities[k], share))
     return np.array(points), inside
+
+
+def overlaps(log_model, log_p, log_q, position):
+    """(sample,) overlaps of a model with a point of the great circle between two."""
+    return (roots(log_model) * np.sqrt(between(log_p, log_q, position))).sum(axis=1)
+
+
+def objective(log_model, log_p, log_q, position, definition):
+    """What a position is nearest by: the mean angle to the point there, or the mean of -log overlap."""
+    shared = np.minimum(overlaps(log_model, log_p, log_q, position), 1)
+    with np.errstate(divide="ignore"):
+        return float((np.arccos(shared) if definition == "angle" else -np.log(shared)).mean())
+
+
+def position_between(log_model, log_p, log_q, definition):
+    """Nearest position on the great circle between two models, by bounded minimisation."""
+    if definition != "mean":
+        return minimize_scalar(
+            lambda t: objective(log_model, log_p, log_q, t, definition),
+            bounds=(0, 1), method="bounded", options={"xatol": 1e-9},
+        ).x  # fmt: skip
+    each = [
+        minimize_scalar(
+            lambda t, n=n: objective(log_model[n : n + 1], log_p[n : n + 1], log_q[n : n + 1], t, "bhattacharyya"),
+            bounds=(0, 1), method="bounded", options={"xatol": 1e-9},
+        ).x
+        for n in range(len(log_p))
+        if angle(roots(log_p)[n], roots(log_q)[n]) > 1e-8
+    ]  # fmt: skip
+    return float(np.mean(each))
