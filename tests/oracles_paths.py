@@ -5,6 +5,8 @@ Long doubles and loops, written from the formulas and never from the engine.
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from scipy.optimize import minimize_scalar
 
@@ -80,3 +82,28 @@ def position_between(log_model, log_p, log_q, definition):
         if angle(roots(log_p)[n], roots(log_q)[n]) > 1e-8
     ]  # fmt: skip
     return float(np.mean(each))
+
+
+def step_angles(log_p, log_q):
+    """(sample,) angles between two models."""
+    return np.array([angle(s, t) for s, t in zip(roots(log_p), roots(log_q), strict=True)], dtype=np.float64)
+
+
+def step_distance(log_p, log_q, floor=2.0**-63):
+    """-1/N sum_n log max(overlap, floor), overlaps near one from the chord."""
+    total = np.longdouble(0)
+    for s, t in zip(roots(log_p), roots(log_q), strict=True):
+        chord = ((s - t) ** 2).sum()
+        total -= np.log1p(-chord / 2) if chord < 0.1 else np.log(max((s * t).sum(), np.longdouble(floor)))
+    return float(total / len(log_p))
+
+
+def lengths(models):
+    """Sum of mean angles, of sqrt(8 d_B) and of sqrt(d_B) over consecutive models."""
+    pairs = list(itertools.pairwise(models))
+    distances = [step_distance(p, q) for p, q in pairs]
+    return (
+        sum(step_angles(p, q).mean() for p, q in pairs),
+        sum(np.sqrt(8 * d) for d in distances),
+        sum(np.sqrt(d) for d in distances),
+    )
