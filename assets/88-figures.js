@@ -91,8 +91,11 @@
       if (!error.message) return retryLater(mine);
       inpca.clearFigures();
       asked = name;
-      showTrouble(error.message, "try again", () => {
+      const isChosen = Object.keys(state.figureOptions).length > 0;
+      showTrouble(error.message, isChosen ? "with the defaults" : "try again", () => {
         asked = "";
+        state.figureOptions = {};
+        inpca.writeAddress();
         askIfSeen();
       });
     } finally {
