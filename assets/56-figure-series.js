@@ -52,8 +52,8 @@
   };
 
   /**
-   * Traces of a figure. look: {colorOf(runId), isShown(runId), pins: [{runId, slot}], pinColors, hovered}.
-   * What is pinned stands out against what is not; what is pointed at lies on top.
+   * Traces of a figure. look: {colorOf(runId), isShown(runId), pins: [{runId, slot}], pinColors}.
+   * What is pinned stands out against what is not.
    */
   inpca.figureTraces = (figure, look) => {
     const traces = [...figure.data];
@@ -75,20 +75,48 @@
           traces.push(traceOf(series, [position], look.pinColors[pin.slot], { width: STRONG, size: DOT + 2, role: "pin" }));
         }
       }
-      const pointed = series.run_ids.indexOf(look.hovered);
-      const positions = pointed >= 0 && look.isShown(look.hovered) ? [pointed] : [];
-      traces.push(traceOf(series, positions, look.ink, { width: STRONG + 1, size: DOT + 3, role: "hovered" }));
     }
     return traces;
   };
 
-  /** Where the traces of what is pointed at are, and what they show for another run. */
-  inpca.hoveredTraces = (traces, runId, isShown) =>
-    traces.flatMap((trace, index) => {
-      if (trace.meta?.role !== "hovered") return [];
-      const { series } = trace.meta;
+  const SVG = "http://www.w3.org/2000/svg";
+
+  const shape = (name, attributes) => {
+    const element = document.createElementNS(SVG, name);
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    return element;
+  };
+
+  /**
+   * Lay a run's points and curves over a drawn chart, or nothing for null. A layer of its own, because a plotly chart
+   * that is changed while the pointer is over it tells of the pointer anew.
+   */
+  inpca.markInChart = (element, figure, runId, color) => {
+    const layer = element.querySelector(":scope > .figure-marks") ?? element.appendChild(shape("svg", { class: "figure-marks", "aria-hidden": "true" }));
+    layer.replaceChildren();
+    const layout = element._fullLayout;
+    if (runId === null || !layout) return;
+    for (const series of figure.series) {
       const position = series.run_ids.indexOf(runId);
-      const points = pointsOf(series, position >= 0 && isShown(runId) ? [position] : []);
-      return [{ index, x: points.x, y: points.y }];
-    });
+      const [across, up] = [axisOf(layout, series.xaxis ?? "x"), axisOf(layout, series.yaxis ?? "y")];
+      if (position < 0 || !across || !up) continue;
+      const pane = layer.appendChild(shape("svg", { x: across._offset, y: up._offset, width: across._length, height: up._length }));
+      const [from, to] = spanOf(series, position);
+      const places = [];
+      for (let index = from; index < to; index += 1) {
+        const [x, y] = [across.d2p(series.x[index]), up.d2p(series.y[index])];
+        places.push(series.x[index] === null || series.y[index] === null || !Number.isFinite(x + y) ? null : [x, y]);
+      }
+      if (series.mode.includes("lines")) {
+        pane.append(shape("path", { d: pathOf(places), fill: "none", stroke: color, "stroke-width": STRONG }));
+      }
+      if (!series.mode.includes("markers")) continue;
+      for (const place of places.filter(Boolean)) pane.append(shape("circle", { cx: place[0], cy: place[1], r: DOT, fill: color }));
+    }
+  };
+
+  const axisOf = (layout, name) => layout[`${name[0]}axis${name.slice(1)}`];
+
+  const pathOf = (places) =>
+    places.map((place, index) => (place ? `${index > 0 && places[index - 1] ? "L" : "M"}${place[0].toFixed(1)} ${place[1].toFixed(1)}` : "")).join("");
 })();

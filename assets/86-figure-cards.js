@@ -32,8 +32,6 @@
     isShown,
     pins: state.pins,
     pinColors: state.style.pins,
-    hovered: state.hovered,
-    ink: state.style.surfaces[state.theme].ink,
   });
 
   /** Show an answer of the server about a figure: {kind, key, figures, numbers, notes, basis, seconds, tables}. */
@@ -50,7 +48,7 @@
       element.setAttribute("role", "figure");
       element.setAttribute("aria-label", figure.title);
       card.append(head, element);
-      return { figure, element, card, traces: [] };
+      return { figure, element, card };
     });
     host.replaceChildren(...drawnFigures.map(({ card }) => card));
     byId("figure-numbers").replaceChildren(
@@ -92,13 +90,12 @@
     if (!answer || state.view !== "figures") return;
     const template = state.style.templates[state.theme];
     const seen = look();
-    for (const drawn of drawnFigures) {
-      const { figure, element } = drawn;
+    for (const { figure, element } of drawnFigures) {
       if (!inpca.isVisible(element)) continue;
       const isFirst = !element._fullLayout;
-      drawn.traces = inpca.figureTraces(figure, seen);
+      const traces = inpca.figureTraces(figure, seen);
       const layout = { margin: MARGIN, hovermode: "closest", showlegend: false, ...figure.layout, uirevision: answer.key, template };
-      Plotly.react(element, drawn.traces, layout, CONFIG);
+      Plotly.react(element, traces, layout, CONFIG);
       if (isFirst) listen(element);
     }
   };
@@ -124,6 +121,8 @@
       byId("figure-readout").textContent = "";
       inpca.hover({ runId: null, source: "figures" });
     });
+    // Axes have moved: what is marked moves along.
+    element.on("plotly_afterplot", () => mark({ runId: state.hovered }));
     element.on("plotly_click", (event) => {
       const found = pointed(event);
       if (found?.runId) inpca.togglePin(found.runId);
@@ -132,11 +131,9 @@
 
   const mark = ({ runId }) => {
     if (!answer || state.view !== "figures") return;
-    for (const { element, traces } of drawnFigures) {
-      const hovered = inpca.hoveredTraces(traces, runId, isShown);
-      if (hovered.length === 0 || !element._fullLayout) continue;
-      Plotly.restyle(element, { x: hovered.map(({ x }) => x), y: hovered.map(({ y }) => y) }, hovered.map(({ index }) => index));
-    }
+    const { ink } = state.style.surfaces[state.theme];
+    const shown = runId !== null && isShown(runId) ? runId : null;
+    for (const { element, figure } of drawnFigures) inpca.markInChart(element, figure, shown, ink);
   };
 
   inpca.clearFigures = () => {

@@ -66,7 +66,7 @@ def test_pointing_and_pinning_go_both_ways(tab: Visit) -> None:
     run_id = tab.page.evaluate("inpca.state.scene.run_ids[4]")
     tab.page.evaluate("runId => inpca.hover({ runId, source: 'table' })", run_id)
     tab.page.wait_for_function(
-        "() => document.querySelector('.figure-chart').data.find(({ meta }) => meta?.role === 'hovered').x.length > 0"
+        "() => document.querySelectorAll('.figure-marks path, .figure-marks circle').length >= 2"
     )
     point = tab.page.evaluate(
         """() => { const element = document.querySelector('.figure-chart');
