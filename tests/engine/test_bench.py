@@ -11,7 +11,9 @@ import torch
 from click.testing import CliRunner
 
 from engine.__main__ import main
+from engine.analyses import ANALYSES
 from engine.bench import (
+    analysis_cases,
     card_cases,
     distance_cases,
     growth_cases,
@@ -310,3 +312,18 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_measured():
     result = CliRunner().invoke(main, ["bench", "--quick", "--device", "cuda"])
     assert result.exit_code == 1
     assert "cuda" in str(result.exception)
+
+
+def test_every_figure_is_asked_for_three_times_and_what_is_refused_says_so(monkeypatch, tmp_path):
+    chosen = {"progress": ANALYSES["progress"]}
+    monkeypatch.setattr(analysis_cases, "ANALYSES", chosen)
+    case = analysis_cases.AnalysisCase("digits", 2, 100.0, 100.0)
+    table, goals = analysis_cases.run_analyses(case, "cpu", tmp_path / "a")
+    assert [row[0] for row in table.rows] == ["Progress and error"]
+    assert [goal.is_met for goal in goals] == [True, True]
+    (first, again) = (goal.measured for goal in goals)
+    assert 0 < again <= first
+    refused = analysis_cases.AnalysisCase("digits", 0)
+    table, goals = analysis_cases.run_analyses(refused, "cpu", tmp_path / "b")
+    assert table.rows[0][1] == "refused"
+    assert goals == []
