@@ -28,6 +28,7 @@ from engine.errors import (
 )
 
 if TYPE_CHECKING:
+    from engine.analyses import ANALYSES, Finding
     from engine.distances import DistanceStore
     from engine.divergences import DIVERGENCES, pairwise_distances
     from engine.explorer import Explorer
@@ -59,6 +60,8 @@ _HOMES = {
     "geodesic": "geodesics",
     "progress": "geodesics",
     "Explorer": "explorer",
+    "ANALYSES": "analyses",
+    "Finding": "analyses",
     "EmbeddingSpec": "values",
     "Scene": "values",
     "Recipe": "recipe",
@@ -68,6 +71,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "ANALYSES",
     "DIVERGENCES",
     "CacheError",
     "Comparison",
@@ -78,6 +82,7 @@ __all__ = [
     "EmbeddingSpec",
     "EngineError",
     "Explorer",
+    "Finding",
     "InvalidPredictionsError",
     "InvalidSpecError",
     "JobCancelled",
