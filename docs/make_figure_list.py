@@ -19,8 +19,8 @@ def page() -> str:
     """The page: every figure with what it shows, how it is computed and what can be chosen."""
     parts = [
         "# Figures",
-        "Written by `python docs/make_figure_list.py` from the table `ANALYSES`. Each is computed for the runs that are "
-        "embedded, in the view *figures* of the page, or from a notebook: "
+        "Written by `python docs/make_figure_list.py` from the table `ANALYSES`. Each is computed for the runs that "
+        "are embedded, in the view *figures* of the page, or from a notebook: "
         '`explorer.analyses.find("progress", selection, definition="mean")`. What the studies that ship show in them: '
         "[study.md](study.md).",
     ]
