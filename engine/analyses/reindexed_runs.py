@@ -13,7 +13,12 @@ from engine.analyses.options import Choice, Number
 from engine.clocks import accuracy, cross_entropy, largest_fall
 from engine.resampling import END_POLICIES, crossings, resample
 
-POLICY = Choice("after", "beyond its end", tuple(END_POLICIES.items()), "hold")
+POLICY = Choice(
+    "after",
+    "beyond its end a run",
+    (("hold", "stays at its last checkpoint"), ("reference", "is stretched to the grid's end")),
+    "hold",
+)
 
 
 def run(material: Material, options: Options) -> Finding:
@@ -51,7 +56,7 @@ def run(material: Material, options: Options) -> Finding:
     shares = pd.DataFrame({clock.title: grid, "share of runs": n_reached / len(ends)})
     all_reach = grid[n_reached == len(ends)]
     n_short = int((ends["largest"].to_numpy() < grid[-1]).sum())
-    notes = [f"{clock.title.capitalize()}: {clock.explained}", *readings.notes]
+    notes = [f"The clock is {clock.title}. {clock.explained}", *readings.notes]
     if readings.turning:
         notes.append(readings.turning)
     if n_short:

@@ -20,7 +20,7 @@ def geodesic_distance_figures(finding: Finding) -> list[Figure]:
             yaxis=height,
         )
         for title, column in (
-            ("From the geodesic's point at the same progress", "distance"),
-            ("From the geodesic's nearest point", "nearest distance"),
+            ("From the point at its progress", "distance"),
+            ("From the nearest point", "nearest distance"),
         )
     ]  # fmt: skip

@@ -31,16 +31,14 @@ def reindexed_figures(finding: Finding) -> list[Figure]:
     }
     return [
         figure(
-            "When each value is first reached",
+            "When it is first reached",
             clock,
             title,
             series=[run_series(reached, clock, when)],
             shape="half",
             yaxis={"type": "log"} if is_long else {},
         ),
-        figure(
-            "Runs that reach it", clock, "share of runs", data=[curve], shape="half", yaxis={"range": [-0.03, 1.03]}
-        ),
+        figure("How many reach it", clock, "share of runs", data=[curve], shape="half", yaxis={"range": [-0.03, 1.03]}),
         _there(table, clock, ACCURACY, "Accuracy at equal clocks", "accuracy"),
         _there(table, clock, LOSS, "Loss at equal clocks", "loss (nats)"),
     ]

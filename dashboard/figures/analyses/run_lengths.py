@@ -31,6 +31,7 @@ def length_figures(finding: Finding) -> list[Figure]:
         "hoverinfo": "skip",
     }
     levels = list(dict.fromkeys(table["group"]))
+    level_line = straight | {"x": [-0.6, len(levels) - 0.4], "y": [1, 1]}
     return [
         figure(
             "Length against the straight way",
@@ -43,9 +44,10 @@ def length_figures(finding: Finding) -> list[Figure]:
             yaxis={"range": [0, top]},
         ),
         figure(
-            "Detour: length over the straight way",
+            "Length over the straight way",
             "",
-            "detour",
+            "times the straight way",
+            data=[level_line],
             series=[run_series(_stripped(table, levels), "place", "detour", "markers")],
             shape="half",
             xaxis={
@@ -53,6 +55,7 @@ def length_figures(finding: Finding) -> list[Figure]:
                 "ticktext": [plain(level) or "none" for level in levels],
                 "range": [-0.6, len(levels) - 0.4],
                 "showgrid": False,
+                "zeroline": False,
             },
             yaxis={"rangemode": "tozero"},
         ),
