@@ -21,7 +21,8 @@ DEFINITION = Choice(
     "angle",
 )
 ENDS = Model("start", "geodesic from", IGNORANCE), Model("end", "to", TRUTH)
-SATURATED = 1.0 - 1e-9
+SATURATED = 1.0 - 1e-6
+"""From here on progress counts as being at the end."""
 
 
 class ChosenGeodesic:

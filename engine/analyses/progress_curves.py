@@ -56,7 +56,8 @@ PROGRESS_CURVES = Analysis(
     shows="How far along the way from ignorance to truth each run is as it trains, and how that goes with its error.",
     computed=(
         "Progress is the position on the geodesic that is nearest to the checkpoint; the definition says in which "
-        "sense, and the geodesic may lead between any two models. The dashed line is progress = 1 - error."
+        "sense. The geodesic may lead between any two models: pin a run to choose its ends. The dashed line is "
+        "progress = 1 - error."
     ),
     options=(DEFINITION, ALONG, *ENDS),
     run=run,

@@ -49,10 +49,13 @@ def _there(table: pd.DataFrame, clock: str, column: str, title: str, y_title: st
         return run_series(table.assign(**{column: table[column].where(is_drawn)}), clock, column, **line)
 
     inside = table["reached"]
+    neighbours = inside.groupby(table["run_id"], sort=False)
+    # With the point inside that it begins or ends at.
+    beyond = ~(inside & neighbours.shift(1, fill_value=True) & neighbours.shift(-1, fill_value=True))
     return figure(
         title,
         clock,
         y_title,
-        series=[part(~inside, line={"dash": "dot", "width": 1}, name="beyond its range"), part(inside)],
+        series=[part(beyond, line={"dash": "dot", "width": 1}, name="beyond its range"), part(inside)],
         shape="half",
     )
