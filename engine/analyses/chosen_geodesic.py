@@ -42,13 +42,13 @@ class ChosenGeodesic:
         self.circle = Geodesic.between(named_model(material, start), named_model(material, end))
         self.words = f"{words_of(start)} to {words_of(end)}"
 
-    def progress(self, definition: str) -> NDArray[np.float64]:
-        """(model,) progress of all checkpoints by a definition; kept, since several figures ask for it."""
+    def progress(self, definition: str, within: tuple[float, float] = (0.0, 1.0)) -> NDArray[np.float64]:
+        """(model,) progress of all checkpoints by a definition; ``within`` is the part of the whole that this is."""
         if self._is_usual:
             return self._material.progress(definition)
         parts = []
         for done, run_id in enumerate(self._material.run_ids):
-            self._material.report(done / len(self._material.run_ids))
+            self._material.report(within[0] + (within[1] - within[0]) * done / len(self._material.run_ids))
             parts.append(self.circle.progress(self._material.log_probabilities(run_id), definition))
         return np.concatenate(parts)
 
@@ -66,8 +66,8 @@ class ChosenGeodesic:
         n_saturated = int((progress >= SATURATED).sum())
         if definition == "angle" and n_saturated:
             notes.append(
-                f"{n_saturated} of {len(progress)} checkpoints are at 1: by the sum of angles progress saturates while "
-                "a part of the samples is still wrong. The other definitions do not."
+                f"{n_saturated} of {len(progress)} checkpoints are at 1. By the sum of angles progress saturates: it can "
+                "be 1 while a part of the samples is still wrong. The other definitions do not."
             )
         return tuple(notes)
 

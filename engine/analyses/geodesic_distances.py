@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.analyses.analysis import Analysis, Options
 from engine.analyses.chosen_geodesic import DEFINITION, ENDS, ChosenGeodesic
-from engine.analyses.clock_readings import CLOCK, read_clock
+from engine.analyses.clock_readings import CLOCK, READING, read_clock
 from engine.analyses.finding import Finding
 from engine.analyses.material import Material
 
@@ -15,12 +15,13 @@ def run(material: Material, options: Options) -> Finding:
     """Distances of every checkpoint; the third column of the table is the clock that they are drawn against."""
     chosen = ChosenGeodesic(material, options["start"], options["end"])
     readings = read_clock(material, options["clock"])
-    progress = chosen.progress(options["definition"])
-    nearest = progress if options["definition"] == "bhattacharyya" else chosen.progress("bhattacharyya")
+    definition = options["definition"]
+    progress = chosen.progress(definition, (READING, 0.6))
+    nearest = progress if definition == "bhattacharyya" else chosen.progress("bhattacharyya", (0.6, 0.8))
     at_progress, at_nearest = np.empty_like(progress), np.empty_like(progress)
     n_capped = 0
     for done, run_id in enumerate(material.run_ids):
-        material.report(0.5 + 0.5 * done / len(material.run_ids))
+        material.report(0.8 + 0.2 * done / len(material.run_ids))
         models = material.log_probabilities(run_id)
         own = slice(material.starts[done], material.starts[done] + material.counts[done])
         at_progress[own], capped = chosen.circle.distances(models, progress[own])
@@ -38,7 +39,7 @@ def run(material: Material, options: Options) -> Finding:
     }
     table = material.models[["run_id", "checkpoint"]].assign(**columns)
     notes = list(readings.notes)
-    notes += chosen.notes(progress, options["definition"])
+    notes += chosen.notes(progress, definition)
     if n_capped:
         notes.append(f"{n_capped} overlaps with the geodesic were zero and count as the smallest one there is, 2^-63.")
     farthest = np.maximum.reduceat(at_progress, material.starts)

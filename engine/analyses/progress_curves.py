@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.analyses.analysis import Analysis, Options
 from engine.analyses.chosen_geodesic import DEFINITION, ENDS, ChosenGeodesic
-from engine.analyses.clock_readings import read_clock
+from engine.analyses.clock_readings import READING, read_clock
 from engine.analyses.finding import Finding
 from engine.analyses.material import Material
 from engine.analyses.options import Choice
@@ -24,11 +24,10 @@ def run(material: Material, options: Options) -> Finding:
         along = "step"
         notes.append("The runs recorded no epochs: progress is drawn against steps.")
     table = models[["run_id", "checkpoint", along, "step" if along == "epoch" else "epoch"]].copy()
-    chosen = ChosenGeodesic(material, options["start"], options["end"])
-    progress = chosen.progress(options["definition"])
-    table["progress"] = progress
     accuracy = read_clock(material, "accuracy")
-    table["error"] = 1.0 - accuracy.values
+    chosen = ChosenGeodesic(material, options["start"], options["end"])
+    progress = chosen.progress(options["definition"], (READING, 1.0))
+    table["progress"], table["error"] = progress, 1.0 - accuracy.values
     notes += accuracy.notes
     ends = material.starts + material.counts - 1
     n_back = sum(

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from engine.analyses.analysis import Analysis, Options
-from engine.analyses.clock_readings import CLOCK, read_clock
+from engine.analyses.clock_readings import CLOCK, READING, read_clock
 from engine.analyses.finding import Finding
 from engine.analyses.material import Material
 from engine.analyses.options import Choice, Number
@@ -28,7 +28,7 @@ def run(material: Material, options: Options) -> Finding:
     grid = clock.grid(options["points"], material.n_classes, float(np.nanmax(readings.values)))
     resampled, reach = [], []
     for run in np.flatnonzero(readings.can_be_read).tolist():
-        material.report(0.5 + 0.5 * run / len(material.run_ids))
+        material.report(READING + (1.0 - READING) * run / len(material.run_ids))
         run_id, values = material.run_ids[run], readings.of_run(material, run)
         where = crossings(values, grid, after=after)
         points, is_inside = resample(material.log_probabilities(run_id), values, grid, after=after)
