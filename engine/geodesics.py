@@ -114,7 +114,7 @@ class Geodesic:
             + \sin(t \theta_n) \sum_c \sqrt{p^n_c e^n_c}}{\sin\theta_n}
 
         Two overlaps per sample, with the start s and the end e, serve all points; neither is negative, so small ones
-        keep their digits.
+        keep their digits, and no confidence is too large: at P* this is half the cross-entropy.
 
         Args:
             log_probabilities: (model, sample, class) natural logarithms; rows are renormalised.
@@ -145,8 +145,14 @@ class Geodesic:
             from_end = np.where(self.angles == 0, x, np.sin(x * self.angles) / sines)
             overlaps = from_start * np.einsum("msc,sc->ms", roots, start)
             overlaps += from_end * np.einsum("msc,sc->ms", roots, end)
-            shared_none[part] = (overlaps == 0).sum(axis=1)
-            values[part] = -np.log(np.where(overlaps == 0, OVERLAP_FLOOR, overlaps)).mean(axis=1)
+            with np.errstate(divide="ignore"):
+                logs = np.log(overlaps)
+            for m, n in np.argwhere(overlaps == 0):
+                # Nothing is shared, or less than float64 has a number for.
+                root = from_start[m, n] * start[n] + from_end[m, n] * end[n]
+                logs[m, n] = _log_overlap(log_probabilities[first + m, n], root)
+            shared_none[part] = np.isneginf(logs).sum(axis=1)
+            values[part] = -np.where(np.isneginf(logs), np.log(OVERLAP_FLOOR), logs).mean(axis=1)
         return np.maximum(values, 0.0), shared_none
 
     def _basis(self) -> tuple[Array, Array]:
@@ -241,3 +247,11 @@ def _roots(log_probabilities: FloatArray) -> Array:
     """Square roots of probabilities, rows scaled to length one."""
     roots = np.exp(0.5 * log_probabilities.astype(np.float64))
     return np.asarray(roots / np.linalg.norm(roots, axis=-1, keepdims=True))
+
+
+def _log_overlap(log_probabilities: FloatArray, roots: Array) -> float:
+    """Logarithm of the overlap of one row with the square roots of another, however small the former's are."""
+    is_shared = (roots > 0) & ~np.isneginf(log_probabilities)
+    if not is_shared.any():
+        return -np.inf
+    return float(np.logaddexp.reduce(0.5 * log_probabilities[is_shared].astype(np.float64) + np.log(roots[is_shared])))

@@ -107,3 +107,14 @@ def lengths(models):
         sum(np.sqrt(8 * d) for d in distances),
         sum(np.sqrt(d) for d in distances),
     )
+
+
+def mean_loss(log_model, labels):
+    """-1/N sum_n log p_true, entry by entry."""
+    p = np.exp(np.asarray(log_model, dtype=np.longdouble))
+    return float(np.mean([-np.log(row[label] / row.sum()) for row, label in zip(p, labels, strict=True)]))
+
+
+def share_right(log_model, labels):
+    """Share of samples whose most probable class is the true one."""
+    return float(np.mean([int(np.argmax(row)) == label for row, label in zip(log_model, labels, strict=True)]))

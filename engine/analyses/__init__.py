@@ -9,10 +9,15 @@ from __future__ import annotations
 
 from engine.analyses.analysis import Analysis
 from engine.analyses.finding import Basis, Finding
+from engine.analyses.geodesic_distances import GEODESIC_DISTANCES
 from engine.analyses.material import Material
 from engine.analyses.progress_curves import PROGRESS_CURVES
+from engine.analyses.reindexed_runs import REINDEXED_RUNS
+from engine.analyses.run_lengths import RUN_LENGTHS
 
 __all__ = ["ANALYSES", "Analysis", "Basis", "Finding", "Material"]
 
-ANALYSES: dict[str, Analysis] = {analysis.key: analysis for analysis in (PROGRESS_CURVES,)}
+ANALYSES: dict[str, Analysis] = {
+    analysis.key: analysis for analysis in (PROGRESS_CURVES, GEODESIC_DISTANCES, RUN_LENGTHS, REINDEXED_RUNS)
+}
 """All there are, in the order in which they are offered."""

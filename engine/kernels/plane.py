@@ -1,9 +1,8 @@
-r"""Where models lie relative to a great circle: coordinates in its plane, and the nearest position by bisection.
+r"""Where models lie relative to a great circle: coordinates in its plane, and the nearest position on it.
 
 Sample by sample the circle spans a plane with the orthonormal basis (origin, direction). A model's square root z has
-the coordinates a along the origin and b along the direction in it, and a rest outside of it. The circle turned by x
-has its new origin where a and b are turned back by x: so a bisection need not take a sine, it turns the coordinates
-by halved angles from a table.
+the coordinates a along the origin and b along the direction in it, and a rest outside of it. Nearest is where a slope
+changes its sign, which never falls: it is enclosed from both sides, for every model by itself.
 """
 
 from __future__ import annotations
@@ -19,14 +18,13 @@ from numpy.typing import NDArray
 from engine.kernels.threads import run_all
 from engine.values import FloatArray
 
-BISECTIONS = 45
-"""Halvings of [0, 1]: 3e-14, about what the overlaps themselves carry."""
+TOLERANCE = 2.0**-46
+"""Of a position, 1.4e-14: about what the overlaps themselves carry."""
 EDGE = 1e-12
 """Angles have a kink at the end of a circle: whether a model stays there is decided by the slope just inside."""
 CALL_BYTES = 2**19
 """Square roots of the models of one call; they should stay in the cache."""
 
-_FRACTIONS = np.concatenate([[EDGE, 1.0 - EDGE], 0.5 ** np.arange(1, BISECTIONS + 2)])
 _TINY = 1e-200
 """Far below every sum that it is added to, and enough to divide nothing by."""
 
@@ -57,9 +55,8 @@ def nearest_positions(logs: FloatArray, origin: Array, direction: Array, angles:
         logs, origin, direction, angles: as for :func:`mean_positions`.
         is_angle: whether it is the sum of the angles, or else that of the logarithms.
     """
-    turns = _FRACTIONS[:, None] * angles
     positions = np.empty(len(logs))
-    _share_out(_bisect, logs, origin, direction, (angles, np.cos(turns), np.sin(turns), is_angle), positions)
+    _share_out(_enclose, logs, origin, direction, (angles, is_angle), positions)
     return positions
 
 
@@ -75,7 +72,7 @@ def _share_out(
     step = max(1, CALL_BYTES // (8 * max(1, logs[:1].size)))
 
     def take(part: slice) -> None:
-        roots = 0.5 * logs[part].astype(np.float64)
+        roots = np.multiply(logs[part], 0.5, dtype=np.float64)
         np.exp(roots, out=roots)
         along, across, rest = _project(roots, origin, direction)
         solve(along, across, rest, *how, positions[part])
@@ -119,46 +116,73 @@ def _average(along, across, rest, angles, positions):  # type: ignore[no-untyped
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _bisect(along, across, rest, angles, cosines, sines, is_angle, positions):  # type: ignore[no-untyped-def]
-    """Rows of the table: just after the start, just before the end, and halved again and again."""
-    a, b = np.empty(len(angles)), np.empty(len(angles))
+def _enclose(along, across, rest, angles, is_angle, positions):  # type: ignore[no-untyped-def]
+    """Halve the interval or do better: Oliveira and Takahashi, ACM Trans. Math. Softw. 47 (2020), 5.
+
+    The secant's root, moved a little towards the middle, is taken as long as it is no further from it than bisection
+    with one more step would allow. A smooth slope takes some ten evaluations, none more than bisection and one.
+    """
     for m in range(len(positions)):
-        _turn(along[m], across[m], cosines[0], sines[0], 1.0, a, b)
-        if _slope(a, b, rest[m], angles, is_angle) >= 0.0:
-            positions[m] = 0.0
+        a, b, left = along[m], across[m], rest[m]
+        low, high = EDGE, 1.0 - EDGE
+        below, above = _slope(low, a, b, left, angles, is_angle), _slope(high, a, b, left, angles, is_angle)
+        if below >= 0.0 or above <= 0.0:
+            positions[m] = 0.0 if below >= 0.0 else 1.0
             continue
-        _turn(along[m], across[m], cosines[1], sines[1], 1.0, a, b)
-        if _slope(a, b, rest[m], angles, is_angle) <= 0.0:
-            positions[m] = 1.0
-            continue
-        position, step = 0.5, 0.5
-        _turn(along[m], across[m], cosines[2], sines[2], 1.0, a, b)
-        for k in range(3, len(cosines)):
-            sign = -1.0 if _slope(a, b, rest[m], angles, is_angle) > 0.0 else 1.0
-            step *= 0.5
-            position += sign * step
-            _turn(a, b, cosines[k], sines[k], sign, a, b)
-        positions[m] = position
-
-
-@njit(nogil=True, cache=True, fastmath={"contract"}, error_model="numpy")
-def _turn(a, b, cosines, sines, sign, turned_a, turned_b):  # type: ignore[no-untyped-def]
-    for n in range(len(a)):
-        x, y = a[n], b[n]
-        turned_a[n] = x * cosines[n] + sign * sines[n] * y
-        turned_b[n] = y * cosines[n] - sign * sines[n] * x
+        # What is left of the interval when bisection would have been at it as often, the step more included.
+        allowed = high - low
+        while high - low > TOLERANCE:
+            middle = 0.5 * (low + high)
+            secant = (above * low - below * high) / (above - below)
+            towards = 1.0 if middle >= secant else -1.0
+            t = secant + towards * min(0.2 * (high - low) ** 2, abs(middle - secant))
+            room = max(allowed - 0.5 * (high - low), 0.0)
+            if abs(t - middle) > room:
+                t = middle - towards * room
+            slope = _slope(t, a, b, left, angles, is_angle)
+            if slope > 0.0:
+                high, above = t, slope
+            else:
+                low, below = t, slope
+            allowed *= 0.5
+        positions[m] = 0.5 * (low + high)
 
 
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"}, error_model="numpy")
-def _slope(a, b, rest, angles, is_angle):  # type: ignore[no-untyped-def]
-    # Of arccos(R cos x): R sin x / sqrt(1 - R^2 cos^2 x), with b = -R sin x and rest = 1 - R^2. The denominator is
-    # written as sqrt(rest + b^2), which keeps its digits for models on the circle. Of -log(R cos x): tan x; a is zero
-    # at an end that shares nothing with the model, and both are for a model that shares nothing with either.
+def _slope(t, a, b, rest, angles, is_angle):  # type: ignore[no-untyped-def]
+    """What the objective grows by at t."""
+    # Of arccos(R cos x): R sin x / sqrt(1 - R^2 cos^2 x), where `over` is R sin x and `rest` 1 - R^2. The denominator
+    # is written as sqrt(rest + over^2), which keeps its digits for models on the circle. Of -log(R cos x): tan x; its
+    # denominator is zero at an end that shares nothing with the model, and both are for one that shares nothing with
+    # either end.
     total = 0.0
     if is_angle:
         for n in range(len(a)):
-            total -= angles[n] * b[n] / math.sqrt(rest[n] + b[n] * b[n] + _TINY)
+            sine, cosine = _sine_and_cosine(t * angles[n])
+            over = a[n] * sine - b[n] * cosine
+            total += angles[n] * over / math.sqrt(rest[n] + over * over + _TINY)
     else:
         for n in range(len(a)):
-            total -= angles[n] * b[n] / max(a[n], _TINY)
+            sine, cosine = _sine_and_cosine(t * angles[n])
+            over = a[n] * sine - b[n] * cosine
+            total += angles[n] * over / max(a[n] * cosine + b[n] * sine, _TINY)
     return total
+
+
+_SINE = tuple((-1) ** k / math.factorial(2 * k + 1) for k in range(11))
+_COSINE = tuple((-1) ** k / math.factorial(2 * k) for k in range(12))
+
+
+@njit(nogil=True, cache=True, fastmath={"contract"}, inline="always")
+def _sine_and_cosine(x):  # type: ignore[no-untyped-def]
+    """Taylor's polynomials, whose first terms left out are under 1e-17 for x from 0 to pi/2.
+
+    The library's are as good, but a compiler does not take them for several samples side by side.
+    """
+    y = x * x
+    sine, cosine = _SINE[10], _COSINE[11]
+    for k in range(9, -1, -1):
+        sine = sine * y + _SINE[k]
+    for k in range(10, -1, -1):
+        cosine = cosine * y + _COSINE[k]
+    return sine * x, cosine

@@ -19,6 +19,7 @@ from engine.bench import (
     growth_cases,
     large_cases,
     models,
+    progress_cases,
     published,
     selection_cases,
     timing,
@@ -68,6 +69,21 @@ def test_published_eigenpairs_agree_with_the_oracle():
     assert (eigenvalues < -1e-3).any()
     assert np.allclose(eigenvalues, oracles.eigenpairs(distances)[0], atol=1e-12)
     assert np.allclose(oracles.centred(distances) @ vectors, vectors * eigenvalues, atol=1e-12)
+
+
+def test_published_progress_agrees_with_the_oracle():
+    trained, labels = families.training_family(2, 4)
+    for form in (published.progress, published.bare_progress):
+        found = form(oracles.probabilities(trained), labels)
+        assert found == pytest.approx(oracles.progress(trained, labels, "angle"), abs=1e-4)
+
+
+def test_the_progress_case_compares_both_roads_on_the_same_models():
+    case = progress_cases.ProgressCase(12, 9, 4, 6, 1e-9, 0.0)
+    table, goals = progress_cases.run_progress(case, HASTY)
+    assert [row[0] for row in table.rows][-2] == "published: a minimisation per model, from 6 models"
+    assert [float(row[6]) < 1e-4 for row in table.rows[-2:]] == [True, True]
+    assert [goal.is_met for goal in goals] == [False, True]
 
 
 def test_exact_distance_agrees_with_the_oracle():

@@ -174,6 +174,15 @@ def test_distance_to_the_truth_is_half_the_cross_entropy_however_confident():
     assert ignorance == pytest.approx(oracles.bhattacharyya(models, uniform)[:, 0], rel=1e-12)
 
 
+def test_probabilities_without_a_float64_root_have_their_distance():
+    logits = np.zeros((1, 3, 4))
+    logits[0, 0, 1] = 9000.0
+    models, labels = families.normalised(logits), np.zeros(3, dtype=int)
+    values, shared_none = Geodesic.to_truth(labels, 4).distances(models, [1.0])
+    assert values[0] == pytest.approx((9000 + 2 * np.log(4)) / 6, rel=1e-12)
+    assert shared_none.tolist() == [0]
+
+
 def test_distance_of_a_point_to_itself_is_zero():
     circle = Geodesic.between(*ends())
     values, _ = circle.distances(circle.points(GRID), GRID)

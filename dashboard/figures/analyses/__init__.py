@@ -8,12 +8,18 @@ everything else that shows runs. Names from files go through :func:`~dashboard.f
 
 from collections.abc import Callable
 
+from dashboard.figures.analyses.geodesic_distances import geodesic_distance_figures
 from dashboard.figures.analyses.progress_curves import progress_figures
+from dashboard.figures.analyses.reindexed_runs import reindexed_figures
+from dashboard.figures.analyses.run_lengths import length_figures
 from dashboard.figures.frame import Figure
 from engine.analyses import Finding
 
 ANALYSIS_FIGURES: dict[str, Callable[[Finding], list[Figure]]] = {
     "progress": progress_figures,
+    "geodesic-distance": geodesic_distance_figures,
+    "lengths": length_figures,
+    "reindexed": reindexed_figures,
 }
 """By key of ``ANALYSES``."""
 

@@ -2,45 +2,44 @@
 
 from __future__ import annotations
 
-from dashboard.figures.analyses.series import figure, run_series
+from dashboard.figures.analyses.series import along_training, figure, run_series
 from dashboard.figures.frame import MARK_COLOR, Figure
 from engine.analyses import Finding
 
+SHARE = {"range": [-0.03, 1.03]}
+
 
 def progress_figures(finding: Finding) -> list[Figure]:
-    """Progress against epochs, on a logarithmic axis where training is long; and against the error."""
+    """Progress against what it is drawn along, the table's third column; and against the error."""
     table = finding.tables["progress"]
-    is_long = table["epoch"].max() > 20
-    along = table.assign(epoch=table["epoch"].where(table["epoch"] > 0)) if is_long else table
-    figures = [
+    along = table.columns[2]
+    drawn, axis = along_training(table, along)
+    diagonal = {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [0, 1],
+        "y": [1, 0],
+        "line": {"dash": "dash", "width": 1, "color": MARK_COLOR},
+        "hoverinfo": "skip",
+    }
+    return [
         figure(
             "Progress while training",
-            "epoch",
+            along,
             "progress",
-            series=[run_series(along, "epoch", "progress")],
+            series=[run_series(drawn, along, "progress")],
             shape="half",
-            xaxis={"type": "log"} if is_long else {},
-            yaxis={"range": [-0.03, 1.03]},
-        )
+            xaxis=axis,
+            yaxis=SHARE,
+        ),
+        figure(
+            "Progress against error",
+            "error",
+            "progress",
+            data=[diagonal],
+            series=[run_series(table, "error", "progress", "lines+markers")],
+            shape="half",
+            xaxis=SHARE,
+            yaxis=SHARE,
+        ),
     ]
-    if "error" in table:
-        diagonal = {
-            "type": "scatter",
-            "mode": "lines",
-            "x": [0, 1],
-            "y": [1, 0],
-            "line": {"dash": "dash", "width": 1, "color": MARK_COLOR},
-            "hoverinfo": "skip",
-        }
-        figures.append(
-            figure(
-                "Progress against error",
-                "error",
-                "progress",
-                data=[diagonal],
-                series=[run_series(table, "error", "progress", "lines+markers")],
-                shape="half",
-                yaxis={"range": [-0.03, 1.03]},
-            )
-        )
-    return figures

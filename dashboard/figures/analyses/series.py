@@ -12,6 +12,10 @@ from dashboard.figures.frame import Figure
 MOST_POINTS = 20_000
 """Of one series: a chart of vectors with more answers slowly. Runs are thinned evenly, their ends kept."""
 
+COUNTED = ("step", "epoch")
+LONG_TRAINING = 20
+"""Steps or epochs from which on most of what happens, happens at the beginning."""
+
 
 def run_series(table: pd.DataFrame, x: str, y: str, mode: str = "lines", **properties: Any) -> dict[str, Any]:
     """What the browser needs to draw something of every run.
@@ -58,6 +62,16 @@ def figure(
         "data": data or [],
         "layout": {"xaxis": x_axis, "yaxis": y_axis, **layout},
     }
+
+
+def along_training(table: pd.DataFrame, x: str) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """A table to draw along steps, epochs or the like, and its axis: logarithmic where training is long.
+
+    A logarithmic axis has no place for zero: there the first checkpoint is left out of the drawing.
+    """
+    if x not in COUNTED or not table[x].max() > LONG_TRAINING:
+        return table, {}
+    return table.assign(**{x: table[x].where(table[x] > 0)}), {"type": "log"}
 
 
 def plain(text: str) -> str:
