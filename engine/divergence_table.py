@@ -23,9 +23,10 @@ class Divergence:
         key: how specs, addresses and files name it.
         title: how people name it.
         short: the same where there is little room.
-        unit: unit of the values; a sentence may go on with it.
+        unit: unit of the values, and their limit where there is one.
         formula: its definition in a line, for people.
         caps: what becomes of zeros and infinite logarithms, for people.
+        capped: what a number of capped samples counts, for people; empty where nothing is ever capped.
         reference: where it is defined.
         can_be_negative: whether its embedding can have time-like components.
         effort: seconds a pair of models takes, as a multiple of the Bhattacharyya distance's on a CPU.
@@ -42,6 +43,7 @@ class Divergence:
     reference: str
     can_be_negative: bool
     effort: float
+    capped: str = ""
     module: str = "engine.split_divergences"
     is_packed: bool = False
 
@@ -68,6 +70,7 @@ DIVERGENCES: dict[str, Divergence] = {
             reference="Bhattacharyya 1943; Mao et al. 2024, eq. 1",
             can_be_negative=True,
             effort=1.0,
+            capped="overlaps capped",
             module="engine.divergences",
             is_packed=True,
         ),
@@ -75,7 +78,7 @@ DIVERGENCES: dict[str, Divergence] = {
             key="hellinger",
             title="Squared Hellinger distance",
             short="Hellinger",
-            unit="per sample, at most 1",
+            unit="dimensionless, at most 1",
             formula="D = 1 − (1/N) Σₙ Σ_c √(p q) = (1/2N) Σₙ Σ_c (√p − √q)²",
             caps=NOTHING_CAPPED,
             reference="Hellinger 1909",
@@ -93,6 +96,7 @@ DIVERGENCES: dict[str, Divergence] = {
             reference="Jeffreys 1946; Teoh et al. 2020",
             can_be_negative=True,
             effort=2.0,
+            capped="terms with a capped logarithm",
         ),
         Divergence(
             key="jensen_shannon",
@@ -120,7 +124,7 @@ DIVERGENCES: dict[str, Divergence] = {
             key="euclidean",
             title="Squared Euclidean distance of probabilities",
             short="Euclidean",
-            unit="per sample, at most 2",
+            unit="dimensionless, at most 2",
             formula="D = (1/N) Σₙ Σ_c (p − q)²",
             caps=NOTHING_CAPPED,
             reference="Brier 1950",
