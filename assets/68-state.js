@@ -8,6 +8,7 @@
     study: null,
     style: null,
     split: "train",
+    divergence: "bhattacharyya",
     constraints: [],
     search: "",
     references: "project",

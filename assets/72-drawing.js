@@ -72,7 +72,7 @@
     const badge = byId("stale-badge");
     badge.hidden = !(scene && isWanted);
     badge.textContent = scene?.is_preview ? `preview, error ≲ ${inpca.previewError(scene)}` : "stale";
-    badge.title = scene ? `The picture shows ${scene.split}, ${scene.run_ids.length} runs` : "";
+    badge.title = scene ? `The picture shows ${scene.split}, ${inpca.divergenceWords(scene.divergence).short}, ${scene.run_ids.length} runs` : "";
     inpca.setProps("embed-button", { disabled: !isWanted || isOnItsWay, variant: isWanted && !isOnItsWay ? "filled" : "light" });
     if (!isWanted) inpca.setProps("embed-button", { children: "Re-embed" });
   };

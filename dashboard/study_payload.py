@@ -58,6 +58,7 @@ def _view(view: ViewState) -> dict[str, Any]:
     return {
         "search": view.search,
         "picked": list(view.picked),
+        "divergence": view.divergence,
         "mode": view.mode,
         "paired": view.paired,
         "comparison": view.comparison,

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qs, quote, unquote
 
+from engine.divergence_table import DIVERGENCES
 from engine.kept_selections import SELECTION_NAME
 
 VERSION = "1"
@@ -41,6 +42,7 @@ class ViewState:
     Attributes:
         study: study id; empty means the first one.
         split: ``"train"`` or ``"test"``.
+        divergence: key of the divergence that is embedded.
         levels: per filtered category, its name and the chosen levels.
         ranges: per filtered number, its name, lowest and highest value that pass.
         search: words that a run's name or hyperparameters must hold.
@@ -53,7 +55,8 @@ class ViewState:
         figure: key of the figure that is open; empty means the first one.
         figure_options: its options by key; those that are missing, or do not fit, have their defaults.
         paired: the pairs are those of the first so many components.
-        comparison: the other embedding: ``"split:<name>"``, or ``"sel:"`` and a selection written as in `picked_mask`.
+        comparison: the other embedding: ``"split:<name>"``, ``"div:<divergence>"``, or ``"sel:"`` and a selection
+            written as in `picked_mask`.
         axes: the three components drawn, counted from one.
         color_by: ``"run:<column>"`` or ``"model:<column>"``; empty means the first differing hyperparameter.
         dark: dark theme, light theme, or None for what the browser prefers.
@@ -70,6 +73,7 @@ class ViewState:
 
     study: str = ""
     split: str = "train"
+    divergence: str = "bhattacharyya"
     levels: tuple[tuple[str, tuple[str, ...]], ...] = ()
     ranges: tuple[tuple[str, float, float], ...] = ()
     search: str = ""
@@ -251,11 +255,12 @@ def _parse_figure_options(text: str) -> tuple[tuple[str, str | float | tuple[str
 
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,40}")
-_COMPARISON = re.compile(r"split:(train|test)|sel:[0-9a-f]+\.[A-Za-z0-9+/]+={0,2}")
+_COMPARISON = re.compile(rf"split:(train|test)|div:({'|'.join(DIVERGENCES)})|" r"sel:[0-9a-f]+\.[A-Za-z0-9+/]+={0,2}")
 
 _FIELDS: dict[str, tuple[str, Callable[[str], object]]] = {
     "d": ("study", str),
     "split": ("split", _parse_split),
+    "div": ("divergence", {key: key for key in DIVERGENCES}.__getitem__),
     "f": ("levels", _parse_levels),
     "r": ("ranges", _parse_ranges),
     "q": ("search", _parse_search),

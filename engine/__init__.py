@@ -30,7 +30,8 @@ from engine.errors import (
 if TYPE_CHECKING:
     from engine.analyses import ANALYSES, Finding
     from engine.distances import DistanceStore
-    from engine.divergences import DIVERGENCES, pairwise_distances
+    from engine.divergence_table import DIVERGENCES
+    from engine.divergences import pairwise_distances
     from engine.explorer import Explorer
     from engine.geodesics import geodesic, progress
     from engine.inpca import embed, minkowski_distances, project
@@ -49,7 +50,7 @@ _HOMES = {
     "Predictions": "values",
     "Recorder": "recorder",
     "predict": "prediction",
-    "DIVERGENCES": "divergences",
+    "DIVERGENCES": "divergence_table",
     "pairwise_distances": "divergences",
     "Distances": "values",
     "DistanceStore": "distances",

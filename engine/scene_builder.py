@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from engine.cache import BlobCache
 from engine.costs import STAGES, Costs, Work
+from engine.divergence_table import find_divergence
 from engine.jobs import Job
 from engine.run_progress import RunProgress
 from engine.values import Distances, Embedding, EmbeddingSpec, PreviewScene, References, Scene
@@ -68,7 +69,7 @@ class SceneBuilder:
     def work(self, spec: EmbeddingSpec, study: Study) -> Work:
         """How much there is to do for this scene."""
         counts = study.runs.loc[list(spec.run_ids), "n_checkpoints"]
-        n_missing = self.distances.missing(study, spec.split, spec.run_ids)
+        n_missing = self.distances.missing(study, spec.split, spec.run_ids, divergence=spec.divergence)
         # Whatever was measured once had its progress computed just before, so there is no need to ask the disk.
         unread = [run_id for run_id in spec.run_ids if n_missing and not self.progress.knows(study, spec.split, run_id)]
         return Work(
@@ -77,6 +78,7 @@ class SceneBuilder:
             n_missing=n_missing,
             n_values=study.splits[spec.split].n_samples * study.n_classes,
             n_points=len(POSITIONS),
+            effort=find_divergence(spec.divergence).effort,
         )
 
     def build(self, key: str, spec: EmbeddingSpec, study: Study, job: Job) -> Scene:

@@ -117,3 +117,23 @@ def test_every_panel_tells_its_definition_in_a_few_sentences() -> None:
         assert title
         assert 1 <= len(definition) <= 3
         assert all(40 < len(paragraph) < 420 for paragraph in definition)
+
+
+def test_the_table_of_divergences_says_what_the_engine_says() -> None:
+    lines = (ROOT / "docs" / "divergences.md").read_text().splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines if line.startswith("| `")]
+    described = [row for row in rows if len(row) == 8]
+    assert [[*row[:4], *row[5:]] for row in described] == [
+        [
+            f"`{key}`",
+            row.title,
+            row.formula,
+            row.unit,
+            row.caps,
+            "possible" if row.can_be_negative else "none",
+            row.reference,
+        ]
+        for key, row in engine.DIVERGENCES.items()
+    ]
+    measured = [row for row in rows if len(row) != 8]
+    assert [row[0] for row in measured] == [f"`{key}`" for key in engine.DIVERGENCES]

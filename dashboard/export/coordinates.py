@@ -20,7 +20,7 @@ def coordinates_csv(scene: Scene, study: Study, run_ids: Collection[str]) -> Ite
         run_ids: the runs to list, in the scene's order.
     """
     chosen = scene.models["run_id"].isin(run_ids).to_numpy().nonzero()[0]
-    along = scene.models.rename(columns={"run_id": "run"})
+    along = scene.models.rename(columns={"run_id": "run"}).assign(divergence=scene.spec.divergence)
     components = [f"component_{number}" for number in range(1, scene.embedding.n_components + 1)]
     names = _distinct([*along.columns, *components, *study.hyperparameters], n_taken=along.shape[1] + len(components))
     blank = dict.fromkeys(study.hyperparameters)

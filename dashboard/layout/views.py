@@ -8,7 +8,7 @@ from dash import html
 
 from dashboard import text
 from dashboard.ids import Views
-from dashboard.layout.parts import link_button
+from dashboard.layout.parts import divergence_options, link_button
 from dashboard.view_state import PAIRED_COMPONENTS
 
 
@@ -57,7 +57,9 @@ def comparison_bar() -> html.Div:
                     html.Div(
                         [
                             html.Strong(text.FIRST_PANE),
-                            html.Span(text.ONE_FRAME, className="hint", title=text.ONE_FRAME_EXPLAINED),
+                            html.Span(
+                                text.ONE_FRAME, id=Views.ONE_FRAME, className="hint", title=text.ONE_FRAME_EXPLAINED
+                            ),
                         ],
                         className="pane-choice apart",
                     ),
@@ -73,6 +75,12 @@ def comparison_bar() -> html.Div:
                                 [
                                     _choice(Views.SECOND_SPLIT, "other split"),
                                     _choice(Views.SECOND_SELECTION, "kept selection"),
+                                    html.Select(
+                                        [html.Option("divergence", value=""), *divergence_options()],
+                                        id=Views.SECOND_DIVERGENCE,
+                                        className="choice",
+                                        **{"aria-label": "Another divergence on the right"},
+                                    ),
                                 ],
                                 className="choices",
                                 role="group",
