@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.devices import choose_device, find_device
-from engine.divergences import Cancelled, Progress, bhattacharyya, prepare
+from engine.divergences import Cancelled, Progress, find_divergence, prepare
 from engine.errors import InvalidPredictionsError, InvalidSpecError, JobCancelled
 from engine.values import FloatArray
 
@@ -27,24 +27,27 @@ GRID_ROUNDING = 1e-9
 def trajectory_distances(
     resampled: FloatArray,
     *,
+    divergence: str = "bhattacharyya",
     device: str | None = None,
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
 ) -> Array:
-    """Return the mean Bhattacharyya distance at equal clock between every two trajectories.
+    """Return the mean distance at equal clock between every two trajectories.
 
     Args:
         resampled: (run, point, sample, class) log-probabilities of all runs at the same values of a clock. A prefix
             or a snapshot is a part of its points: see :func:`points_until` and :func:`point_at`.
+        divergence: key of ``DIVERGENCES``; the study's is the default.
         device: ``"cpu"``, ``"cuda"``, ...; None takes the best one there is.
         progress: told the fraction done, between points.
         cancelled: asked between points whether to stop.
 
     Returns:
-        (run, run) float64 in nats per sample, exactly symmetric with a diagonal of zeros.
+        (run, run) float64 in the unit of the divergence, exactly symmetric with a diagonal of zeros.
 
     Raises:
         InvalidPredictionsError: not distributions, or no point.
+        InvalidSpecError: unknown divergence.
         DeviceError: the device is not there.
         JobCancelled: ``cancelled`` said so.
     """
@@ -55,7 +58,9 @@ def trajectory_distances(
         )
     n_runs, n_points = resampled.shape[:2]
     total = np.zeros((n_runs, n_runs))
-    for done, (values, _) in enumerate(distances_along([resampled], device=device, cancelled=cancelled)):
+    for done, (values, _) in enumerate(
+        distances_along([resampled], divergence=divergence, device=device, cancelled=cancelled)
+    ):
         total += values
         if progress is not None:
             progress((done + 1) / n_points)
@@ -63,7 +68,11 @@ def trajectory_distances(
 
 
 def distances_along(
-    chunks: Iterable[FloatArray], *, device: str | None = None, cancelled: Cancelled | None = None
+    chunks: Iterable[FloatArray],
+    *,
+    divergence: str = "bhattacharyya",
+    device: str | None = None,
+    cancelled: Cancelled | None = None,
 ) -> Iterator[tuple[Array, int]]:
     """Yield the distances between all runs at one value of the clock after the other.
 
@@ -73,25 +82,28 @@ def distances_along(
     Args:
         chunks: (run, point, sample, class) log-probabilities, one stretch of the clock after the other; they may be
             made while they are asked for.
+        divergence: key of ``DIVERGENCES``.
         device: ``"cpu"``, ``"cuda"``, ...; None takes the best one there is.
         cancelled: asked between points whether to stop.
 
     Yields:
-        (run, run) float64 in nats per sample, symmetric with a diagonal of zeros, and how many overlaps of pairs of
-        different runs were capped.
+        (run, run) float64 in the unit of the divergence, symmetric with a diagonal of zeros, and how many samples of
+        pairs of different runs were capped.
 
     Raises:
         InvalidPredictionsError: not distributions.
+        InvalidSpecError: unknown divergence.
         DeviceError: the device is not there.
         JobCancelled: ``cancelled`` said so.
     """
+    measure = find_divergence(divergence).function
     device = choose_device(device) or find_device(None)
     for chunk in chunks:
         for point in range(chunk.shape[1]):
             if cancelled is not None and cancelled():
                 raise JobCancelled("The distances between trajectories were cancelled.")
             models = prepare(np.ascontiguousarray(chunk[:, point]), device, "resampled")
-            values, capped = bhattacharyya(models, None)
+            values, capped = measure(models, None)
             yield values, int(np.tril(capped).sum())
 
 

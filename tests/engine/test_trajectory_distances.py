@@ -123,5 +123,7 @@ def test_what_has_no_distance_is_refused():
         trajectory_distances(resampled()[0])
     with pytest.raises(engine.InvalidPredictionsError, match="sum to one"):
         trajectory_distances(np.zeros((2, 1, 3, 4), dtype=np.float32))
+    with pytest.raises(engine.InvalidSpecError, match="divergence must be one of"):
+        trajectory_distances(resampled(), divergence="cosine")
     with pytest.raises(engine.InvalidSpecError, match="without a gap"):
         between_groups(np.zeros((2, 2)), [0, 2])
