@@ -136,9 +136,22 @@ def resample(
             "log_probabilities must have the axes (checkpoint, sample, class) and one checkpoint per value of the "
             f"clock, received {log_probabilities.shape} and {n_values} values."
         )
+    return models_at(log_probabilities, where), where.is_inside
+
+
+def models_at(log_probabilities: FloatArray, where: Crossings) -> NDArray[np.float32]:
+    """Return the models at crossings that are known already.
+
+    Args:
+        log_probabilities: (checkpoint, sample, class) natural logarithms, of all checkpoints that ``where`` names.
+        where: from :func:`crossings`.
+
+    Returns:
+        (point, sample, class) float32 log-probabilities.
+    """
     points = np.empty((len(where.fraction), *log_probabilities.shape[1:]), dtype=np.float32)
     _fill(log_probabilities, where.earlier, where.later, where.fraction, points)
-    return points, where.is_inside
+    return points
 
 
 def _finite(numbers: ArrayLike, name: str) -> NDArray[np.float64]:

@@ -10,14 +10,28 @@ from __future__ import annotations
 from engine.analyses.analysis import Analysis
 from engine.analyses.finding import Basis, Finding
 from engine.analyses.geodesic_distances import GEODESIC_DISTANCES
+from engine.analyses.kinds_of_mean import KINDS_OF_MEAN
 from engine.analyses.material import Material
 from engine.analyses.progress_curves import PROGRESS_CURVES
 from engine.analyses.reindexed_runs import REINDEXED_RUNS
 from engine.analyses.run_lengths import RUN_LENGTHS
+from engine.analyses.trajectory_embedding import TRAJECTORY_EMBEDDING
+from engine.analyses.trajectory_heat_map import TRAJECTORY_HEAT_MAP
+from engine.analyses.tube import TUBE
 
 __all__ = ["ANALYSES", "Analysis", "Basis", "Finding", "Material"]
 
 ANALYSES: dict[str, Analysis] = {
-    analysis.key: analysis for analysis in (PROGRESS_CURVES, GEODESIC_DISTANCES, RUN_LENGTHS, REINDEXED_RUNS)
+    analysis.key: analysis
+    for analysis in (
+        PROGRESS_CURVES,
+        GEODESIC_DISTANCES,
+        RUN_LENGTHS,
+        REINDEXED_RUNS,
+        TRAJECTORY_HEAT_MAP,
+        TRAJECTORY_EMBEDDING,
+        TUBE,
+        KINDS_OF_MEAN,
+    )
 }
 """All there are, in the order in which they are offered."""

@@ -66,8 +66,8 @@ class ChosenGeodesic:
         n_saturated = int((progress >= SATURATED).sum())
         if definition == "angle" and n_saturated:
             notes.append(
-                f"{n_saturated} of {len(progress)} checkpoints are at 1. By the sum of angles progress saturates: it can "
-                "be 1 while a part of the samples is still wrong. The other definitions do not."
+                f"{n_saturated} of {len(progress)} checkpoints are at 1. By the sum of angles progress saturates: it "
+                "can be 1 while a part of the samples is still wrong. The other definitions do not."
             )
         return tuple(notes)
 

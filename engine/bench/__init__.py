@@ -10,7 +10,7 @@ from pathlib import Path
 from engine.devices import choose_device, find_device
 from engine.errors import DeviceError
 
-CASES = ("floor", "distances", "card", "growth", "selections", "progress", "analyses", "large")
+CASES = ("floor", "distances", "card", "growth", "selections", "progress", "trajectories", "analyses", "large")
 """``card`` is measured on a GPU only."""
 
 
@@ -41,6 +41,7 @@ def run_bench(
         large_cases,
         progress_cases,
         selection_cases,
+        trajectory_cases,
     )
     from engine.bench.floor import measure_floor
     from engine.bench.machine import describe_machine
@@ -62,7 +63,7 @@ def run_bench(
         goals.extend(measured[1])
 
     with tempfile.TemporaryDirectory(prefix="inpca-bench-") as scratch:
-        if wanted & {"floor", "distances", "card"}:
+        if wanted & {"floor", "distances", "card", "trajectories"}:
             say("the floor of this machine")
             floor = measure_floor(device, quick, discipline)
             tables.append(floor.table)
@@ -88,6 +89,10 @@ def run_bench(
             for progress in progress_cases.QUICK if quick else progress_cases.FULL:
                 say(progress.name)
                 take(progress_cases.run_progress(progress, discipline))
+        if "trajectories" in wanted:
+            for trajectories in trajectory_cases.QUICK if quick else trajectory_cases.FULL:
+                say(trajectories.name)
+                take(trajectory_cases.run_trajectories(trajectories, device, floor.multiply_adds, discipline))
         if "analyses" in wanted:
             for study in analysis_cases.QUICK if quick else analysis_cases.FULL:
                 say(f"every figure of {study.study_id}")

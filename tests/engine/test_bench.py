@@ -23,6 +23,7 @@ from engine.bench import (
     published,
     selection_cases,
     timing,
+    trajectory_cases,
 )
 from engine.bench.accuracy import Oracle, exact_distance
 from engine.bench.floor import Floor
@@ -84,6 +85,18 @@ def test_the_progress_case_compares_both_roads_on_the_same_models():
     assert [row[0] for row in table.rows][-2] == "published: a minimisation per model, from 6 models"
     assert [float(row[6]) < 1e-4 for row in table.rows[-2:]] == [True, True]
     assert [goal.is_met for goal in goals] == [False, True]
+
+
+def test_the_trajectory_case_compares_both_roads_on_the_same_points():
+    case = trajectory_cases.TrajectoryCase(5, 6, 9, 4, 2, 1e-9)
+    table, goals = trajectory_cases.run_trajectories(case, "cpu", 1e12, HASTY)
+    assert [row[0] for row in table.rows] == [
+        "runs to distances",
+        "of that: distances",
+        "published, torch form, from 2 points",
+    ]
+    assert float(table.rows[-1][7]) < 1e-6
+    assert [goal.is_met for goal in goals] == [False]
 
 
 def test_exact_distance_agrees_with_the_oracle():

@@ -9,9 +9,13 @@ everything else that shows runs. Names from files go through :func:`~dashboard.f
 from collections.abc import Callable
 
 from dashboard.figures.analyses.geodesic_distances import geodesic_distance_figures
+from dashboard.figures.analyses.kinds_of_mean import kinds_of_mean_figures
 from dashboard.figures.analyses.progress_curves import progress_figures
 from dashboard.figures.analyses.reindexed_runs import reindexed_figures
 from dashboard.figures.analyses.run_lengths import length_figures
+from dashboard.figures.analyses.trajectory_embedding import trajectory_embedding_figures
+from dashboard.figures.analyses.trajectory_heat_map import trajectory_heat_map_figures
+from dashboard.figures.analyses.tube import tube_figures
 from dashboard.figures.frame import Figure
 from engine.analyses import Finding
 
@@ -20,6 +24,10 @@ ANALYSIS_FIGURES: dict[str, Callable[[Finding], list[Figure]]] = {
     "geodesic-distance": geodesic_distance_figures,
     "lengths": length_figures,
     "reindexed": reindexed_figures,
+    "trajectory-distances": trajectory_heat_map_figures,
+    "trajectory-embedding": trajectory_embedding_figures,
+    "tube": tube_figures,
+    "mean-models": kinds_of_mean_figures,
 }
 """By key of ``ANALYSES``."""
 
