@@ -12,7 +12,7 @@ of simplices, with one ignorance, one truth and one geodesic for both:
 Distances within a split are the usual ones on the matched samples. Distances between splits assume that a test sample
 may stand for a train sample of its class. They are not zero for a network that generalises perfectly, since samples of
 one class differ: how large that scatter is shows the distance of a network to itself when the train samples are paired
-with other train samples of their class (:func:`reshuffled`).
+with other train samples of their class (:func:`within_train`).
 
 Matching at random assumes no more than that. Matching by difficulty pairs the easiest with the easiest, which takes out
 most of the scatter and assumes that ranks of difficulty correspond.
@@ -35,6 +35,8 @@ from engine.values import FloatArray
 
 FEWEST_PER_CLASS = 5
 """Of each class, in either split."""
+GAP_MODELS = 32
+"""Measured at a time, each with every other: few enough that what is not on the diagonal costs little."""
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -134,38 +136,48 @@ def _check_classes(counts: Ints, class_names: Sequence[str] | None) -> None:
             )
 
 
-def reshuffled(matching: Matching, seed: int = 0) -> Matching:
+def within_train(matching: Matching, seed: int = 0, *, by_rank: bool = False) -> Matching:
     """Return the train samples of a matching paired with other train samples of their class.
 
     It is what the distance between splits would be if test samples were train samples: the scatter within classes.
-    Within each class the samples go round in a random ring, so that none is paired with itself.
+
+    Args:
+        matching: of train and test samples.
+        seed: of the pairing.
+        by_rank: pair neighbours in the order of slots, which is that of difficulty where they were matched by it,
+            instead of at random. No sample is paired with itself either way.
     """
     random = np.random.default_rng(seed)
     partner = np.empty_like(matching.train)
     for label in np.unique(matching.labels):
-        slots = random.permutation(np.flatnonzero(matching.labels == label))
-        partner[slots] = matching.train[np.roll(slots, 1)]
+        slots = np.flatnonzero(matching.labels == label)
+        if not by_rank:
+            slots = random.permutation(slots)
+        # Rings of two, and one of three where the number is odd.
+        for ring in np.split(slots, range(2, len(slots) - 1, 2)):
+            partner[ring] = matching.train[np.roll(ring, 1)]
     return Matching(matching.train, partner, matching.labels, matching.counts)
 
 
-def gaps(train: FloatArray, test: FloatArray, matching: Matching) -> Array:
-    r"""Return the distance of each model on the train samples to itself on the matched test samples.
+def gaps(train: FloatArray, test: FloatArray, matching: Matching, divergence: str = "bhattacharyya") -> Array:
+    """Return the divergence of each model on the train samples from itself on the matched test samples.
 
     Args:
         train: (model, train sample, class) natural-log probabilities.
         test: (model, test sample, class), the same models.
         matching: of their samples.
+        divergence: key of ``DIVERGENCES``.
 
     Returns:
-        (model,) float64 Bhattacharyya distances in nats per sample. Overlaps of zero count as ``OVERLAP_FLOOR``.
+        (model,) float64 in the divergence's unit.
     """
-    from engine.kernels import OVERLAP_FLOOR
+    from engine.divergences import pairwise_distances
 
     values = np.empty(len(train))
-    for i, (ours, theirs) in enumerate(zip(train, test, strict=True)):
-        roots = (np.exp(0.5 * side.astype(np.float64)) for side in (ours[matching.train], theirs[matching.test]))
-        unit = [root / np.sqrt(np.einsum("nc,nc->n", root, root))[:, None] for root in roots]
-        values[i] = -np.log(np.clip(np.einsum("nc,nc->n", *unit), OVERLAP_FLOOR, 1.0)).mean()
+    for start in range(0, len(train), GAP_MODELS):
+        part = slice(start, start + GAP_MODELS)
+        both = (side[part][:, samples] for side, samples in ((train, matching.train), (test, matching.test)))
+        values[part] = np.diagonal(pairwise_distances(*both, divergence=divergence).values)
     return values
 
 

@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 from engine.errors import InvalidSpecError, SelectionError
 from engine.explained import explained_among
 from engine.inpca import embed
-from engine.values import Embedding, FloatArray
+from engine.kernels.threads import one_blas_thread
+from engine.values import Distances, DistanceSums, Embedding, FloatArray
 
 SMALLEST_SUBSET = 5
 SEED = 0
+CHUNK_ROWS = 128
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -67,7 +69,7 @@ def subset_sizes(n_samples: int, smallest: int) -> tuple[int, ...]:
 
 def subset_qualities(
     distances_on: Callable[[Ints], FloatArray],
-    whole: FloatArray,
+    whole: Distances | FloatArray,
     n_samples: int,
     *,
     smallest: int = 25,
@@ -97,8 +99,8 @@ def subset_qualities(
             f"The probe set has {n_samples} samples, and two subsets of at least {max(smallest, SMALLEST_SUBSET)} are "
             "needed to compare sizes: choose a smaller smallest subset."
         )
-    above = np.triu_indices(len(whole), 1)
-    reference = np.asarray(whole[above], dtype=np.float64)
+    values = whole.values if isinstance(whole, Distances) else whole
+    exact = embed(whole, n_components)
     halvings = len(sizes) - 1
     random = np.random.default_rng(SEED)
     found = []
@@ -110,46 +112,59 @@ def subset_qualities(
             if report is not None:
                 report((shuffle + done / (2 ** (halvings + 1) - 1)) / n_shuffles)
             if level < halvings:
-                found.append(_quality(distances, whole, reference, above, sizes[level], shuffle, n_components))
+                found.append(_quality(distances, values, exact, sizes[level], shuffle, n_components))
     found.sort(key=lambda quality: (quality.n_samples, quality.shuffle))
-    exact = embed(whole, n_components)
     found.append(_of(exact, n_samples, 0, exact.explained_distance, 1.0, 0.0))
     return found
 
 
-def _unions(distances_on: Callable[[Ints], FloatArray], blocks: list[Ints]) -> Iterator[tuple[int, Array]]:
-    """Yield (level, distances) of every block, of every two of them, of every four, ...; what is yielded is read only
-    until the next one."""
-    waiting: list[tuple[int, Array]] = []
+def _unions(
+    distances_on: Callable[[Ints], FloatArray], blocks: list[Ints]
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Yield (level, distances) of every block, of every two of them, of every four, ..."""
+    waiting: list[tuple[int, NDArray[np.float32]]] = []
     for block in blocks:
-        level, distances = 0, np.array(distances_on(block), dtype=np.float64)
+        level, distances = 0, np.asarray(distances_on(block), dtype=np.float32)
         yield level, distances
         while waiting and waiting[-1][0] == level:
-            distances += waiting.pop()[1]
-            distances *= 0.5
+            distances = (distances + waiting.pop()[1]) * np.float32(0.5)
             level += 1
             yield level, distances
         waiting.append((level, distances))
 
 
 def _quality(
-    distances: Array,
-    whole: FloatArray,
-    reference: Array,
-    above: tuple[Ints, ...],
-    n_samples: int,
-    shuffle: int,
-    n_components: int,
+    distances: FloatArray, whole: FloatArray, exact: Embedding, n_samples: int, shuffle: int, n_components: int
 ) -> SubsetQuality:
-    embedding = embed(distances, n_components)
+    with one_blas_thread():
+        rows, error, correlation = _compared(distances, whole)
+    # Means of checked distances are distances; the embedding of all samples is a good guess at that of a subset.
+    measured = Distances(distances, exact.divergence, 0, "", rows)
+    embedding = embed(measured, n_components, start=exact.coordinates)
     of_all = explained_among(whole, embedding.coordinates, embedding.signature).frobenius
-    found = distances[above]
-    norm = float(np.linalg.norm(reference))
-    spread = float(found.std() * reference.std())
-    centred = found - found.mean()
-    correlation = float(centred @ (reference - reference.mean())) / (len(found) * spread) if spread else np.nan
-    error = float(np.linalg.norm(found - reference)) / norm if norm else 0.0
     return _of(embedding, n_samples, shuffle, of_all, correlation, error)
+
+
+def _compared(distances: FloatArray, whole: FloatArray) -> tuple[DistanceSums, float, float]:
+    """Sums of some distances, and their relative error and correlation with others, over pairs of different models."""
+    n_models = len(whole)
+    rows, total, squares, squares_of_whole, product, missed = np.empty(n_models), 0.0, 0.0, 0.0, 0.0, 0.0
+    for start in range(0, n_models, CHUNK_ROWS):
+        part = slice(start, start + CHUNK_ROWS)
+        ours, theirs = distances[part].astype(np.float64), whole[part].astype(np.float64)
+        rows[part] = ours.sum(axis=1)
+        total += float(theirs.sum())
+        squares += float(np.vdot(ours, ours))
+        squares_of_whole += float(np.vdot(theirs, theirs))
+        product += float(np.vdot(ours, theirs))
+        theirs -= ours
+        missed += float(np.vdot(theirs, theirs))
+    n_pairs = n_models * (n_models - 1)
+    mean, mean_of_whole = float(rows.sum()) / n_pairs, total / n_pairs
+    spread = (squares / n_pairs - mean**2) * (squares_of_whole / n_pairs - mean_of_whole**2)
+    correlation = (product / n_pairs - mean * mean_of_whole) / np.sqrt(spread) if spread > 0 else np.nan
+    error = np.sqrt(missed / squares_of_whole) if squares_of_whole else 0.0
+    return DistanceSums(rows, squares), float(error), float(correlation)
 
 
 def _of(

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from engine.errors import InvalidSpecError, SelectionError
 from engine.inpca import embed, leading, project
+from engine.kernels.threads import one_blas_thread
 from engine.values import Embedding, FloatArray
 
 MOST_AXES = 3
@@ -27,11 +28,11 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MeanModel:
-    """A mean of models around a progress.
+    r"""A mean of models around a progress.
 
     Attributes:
         log_probabilities: (sample, class) float64.
-        effective_count: of how many models it is the mean, :math:`(\\sum w)^2 / \\sum w^2`.
+        effective_count: of how many models it is the mean, :math:`(\sum w)^2 / \sum w^2`.
     """
 
     log_probabilities: Array
@@ -63,7 +64,8 @@ def mean_models(
     for log_probabilities, progress in runs:
         near = np.exp(-0.5 * ((np.asarray(progress) - centres[:, None]) / width) ** 2)
         probabilities = np.exp(log_probabilities.astype(np.float64)).reshape(len(log_probabilities), -1)
-        part = (near @ probabilities).reshape(len(centres), *log_probabilities.shape[1:])
+        with one_blas_thread():
+            part = (near @ probabilities).reshape(len(centres), *log_probabilities.shape[1:])
         sums = part if sums is None else sums + part
         weight += near.sum(axis=1)
         squared += (near**2).sum(axis=1)
@@ -80,6 +82,27 @@ def mean_models(
     )
 
 
+def chord_cosine(models: FloatArray) -> float:
+    r"""Return the cosine between how models leave ignorance and how they arrive at truth, whatever the divergence.
+
+    On square roots of probabilities z, where a model is a point on a product of spheres:
+
+    .. math:: \frac{\langle z_{early} - z_{P_0},\ z_{P_*} - z_{late} \rangle}
+              {\|z_{early} - z_{P_0}\|\ \|z_{P_*} - z_{late}\|}
+
+    Args:
+        models: (4, sample, class) natural-log probabilities of P0, P*, the early mean and the late mean.
+
+    Returns:
+        From -1 to 1; NaN where either chord has no length. It is below one even where all four lie on the geodesic,
+        which is bent: a geodesic by :math:`\theta` has chords at up to that angle.
+    """
+    ignorance, truth, early, late = np.exp(0.5 * models.astype(np.float64))
+    away, home = early - ignorance, truth - late
+    lengths = float(np.vdot(away, away) * np.vdot(home, home))
+    return float(np.vdot(away, home) / np.sqrt(lengths)) if lengths > 0 else float("nan")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ThreeBases:
     """The embedding of four models, and all others in it.
@@ -87,8 +110,9 @@ class ThreeBases:
     Attributes:
         embedding: of P0, P*, the early and the late mean, in that order; at most three components.
         coordinates: (model, component) of the projected models.
-        cosine: of the angle between the way from P0 to the early mean and the way from the late mean to P*; NaN where
-            either has no length. The ways are vectors of the embedding, which holds all four distances exactly.
+        cosine: Minkowski product of the way from P0 to the early mean and the way from the late mean to P*, over their
+            lengths; NaN where either has none. The ways are vectors of the embedding, which holds all four distances
+            exactly. It may exceed one: vectors with a time-like part enclose no angle. See :func:`chord_cosine`.
     """
 
     embedding: Embedding

@@ -44,6 +44,7 @@ from engine.inpca import (
     check_distances,
     check_model_count,
 )
+from engine.kernels.threads import one_blas_thread
 from engine.memory import check_budget, memory_budget
 from engine.values import Distances
 from engine.weights import checked_weights
@@ -118,7 +119,8 @@ def embed_weighted(distances: Distances | ArrayLike, weights: ArrayLike, n_compo
     source = DenseSource(matrix)
     row_means = source.multiply(w[:, None], np.dtype(np.float64))[:, 0]
     grand_mean = float(w @ row_means)
-    norm = _centred_norm(_mean_square(matrix, w), row_means, grand_mean, w)
+    with one_blas_thread():
+        norm = _centred_norm(_mean_square(matrix, w), row_means, grand_mean, w)
     eigenvalues, vectors = _pairs(source, w, row_means, grand_mean, norm, n_components)
     coordinates = _coordinates(source, w, eigenvalues, vectors)
     signature = np.sign(eigenvalues).astype(np.int8)

@@ -9,10 +9,25 @@ from __future__ import annotations
 
 from engine.analyses.analysis import Analysis
 from engine.analyses.finding import Basis, Finding
+from engine.analyses.fit_and_project import FIT_AND_PROJECT
 from engine.analyses.material import Material
 from engine.analyses.progress_curves import PROGRESS_CURVES
+from engine.analyses.sample_counts import SAMPLE_COUNTS
+from engine.analyses.three_bases import THREE_BASES
+from engine.analyses.train_and_test import TRAIN_AND_TEST
+from engine.analyses.weights import WEIGHTS
 
 __all__ = ["ANALYSES", "Analysis", "Basis", "Finding", "Material"]
 
-ANALYSES: dict[str, Analysis] = {analysis.key: analysis for analysis in (PROGRESS_CURVES,)}
+ANALYSES: dict[str, Analysis] = {
+    analysis.key: analysis
+    for analysis in (
+        PROGRESS_CURVES,
+        FIT_AND_PROJECT,
+        WEIGHTS,
+        TRAIN_AND_TEST,
+        SAMPLE_COUNTS,
+        THREE_BASES,
+    )
+}
 """All there are, in the order in which they are offered."""

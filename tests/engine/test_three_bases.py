@@ -7,7 +7,7 @@ import pytest
 
 import engine
 from engine.geodesics import geodesic, progress
-from engine.three_bases import mean_models, three_bases
+from engine.three_bases import chord_cosine, mean_models, three_bases
 from tests import families, oracles
 
 
@@ -72,6 +72,22 @@ def test_cosine_is_that_of_the_two_ways_in_the_embedding(runs):
     away, home = x[2] - x[0], x[1] - x[3]
     lengths = (sign * away**2).sum() * (sign * home**2).sum()
     assert found.cosine == pytest.approx((sign * away * home).sum() / np.sqrt(lengths), abs=1e-9)
+
+
+@pytest.mark.parametrize(("early", "late"), [(0.3, 0.7), (0.2, 0.9)])
+def test_chords_of_the_geodesic_enclose_the_angle_between_their_middles(early, late):
+    labels, theta = np.array([0, 3, 9, 9]), np.arccos(1 / np.sqrt(10))
+    four = geodesic(labels, 10, [0.0, 1.0, early, late])
+    assert chord_cosine(four) == pytest.approx(np.cos(((1 + late) / 2 - early / 2) * theta), abs=1e-12)
+
+
+def test_chords_agree_with_the_sum_over_samples(runs):
+    four = runs[1][[0, 11, 4, 20]].astype(float)
+    z = [np.sqrt(p) for p in oracles.probabilities(four)]
+    away, home = z[2] - z[0], z[1] - z[3]
+    product = sum(float(a @ b) for a, b in zip(away, home, strict=True))
+    assert chord_cosine(four) == pytest.approx(product / (np.linalg.norm(away) * np.linalg.norm(home)), abs=1e-6)
+    assert np.isnan(chord_cosine(four[[0, 1, 0, 2]]))
 
 
 def test_a_straight_road_has_cosine_one():

@@ -8,12 +8,22 @@ everything else that shows runs. Names from files go through :func:`~dashboard.f
 
 from collections.abc import Callable
 
+from dashboard.figures.analyses.fit_and_project import fit_and_project_figures
 from dashboard.figures.analyses.progress_curves import progress_figures
+from dashboard.figures.analyses.sample_counts import sample_counts_figures
+from dashboard.figures.analyses.three_bases import three_bases_figures
+from dashboard.figures.analyses.train_and_test import train_and_test_figures
+from dashboard.figures.analyses.weights import weights_figures
 from dashboard.figures.frame import Figure
 from engine.analyses import Finding
 
 ANALYSIS_FIGURES: dict[str, Callable[[Finding], list[Figure]]] = {
     "progress": progress_figures,
+    "fit-and-project": fit_and_project_figures,
+    "weights": weights_figures,
+    "train-and-test": train_and_test_figures,
+    "samples": sample_counts_figures,
+    "three-bases": three_bases_figures,
 }
 """By key of ``ANALYSES``."""
 
