@@ -11,7 +11,7 @@ from engine.analyses.material import Material
 from engine.analyses.options import Number
 from engine.analyses.places import at
 from engine.drawn_runs import drawn_runs
-from engine.sample_size import SubsetQuality, subset_qualities, subset_sizes
+from engine.sample_size import SMALLEST_SUBSET, SubsetQuality, subset_qualities, subset_sizes
 from engine.values import FloatArray
 
 N_COMPONENTS = 10
@@ -27,6 +27,8 @@ def run(material: Material, options: Options) -> Finding:
     """Explained stress and distance against the number of samples."""
     from engine.divergences import pairwise_distances
 
+    # Two halves at least, where the probe set allows it.
+    smallest = min(int(options["smallest"]), max(SMALLEST_SUBSET, material.n_samples // 2))
     bytes_of_one = 4 * material.n_samples * material.n_classes
     chosen = drawn_runs(material.counts, min(MOST_MODELS, MOST_BYTES // bytes_of_one))
     run_ids = [material.run_ids[place] for place in chosen]
@@ -39,11 +41,11 @@ def run(material: Material, options: Options) -> Finding:
 
     found = subset_qualities(
         distances_on, whole, material.n_samples,
-        smallest=int(options["smallest"]), n_shuffles=int(options["shuffles"]), n_components=N_COMPONENTS,
+        smallest=smallest, n_shuffles=int(options["shuffles"]), n_components=N_COMPONENTS,
         report=lambda fraction: material.report(0.05 + 0.9 * fraction),
     )  # fmt: skip
     subsets = _subsets(found)
-    sizes = subset_sizes(material.n_samples, int(options["smallest"]))
+    sizes = subset_sizes(material.n_samples, smallest)
     half = [quality for quality in found if quality.n_samples == sizes[-2]]
     notes = [
         f"Each of {options['shuffles']} shuffles cuts the samples into disjoint subsets of {sizes[0]}, which are "
@@ -57,13 +59,14 @@ def run(material: Material, options: Options) -> Finding:
             f"{len(chosen)} of {len(material.run_ids)} runs were drawn at random, {len(models):,} checkpoints, since "
             "distances are computed anew for every subset."
         )
+    if smallest < options["smallest"]:
+        notes.append(f"There are {material.n_samples} samples, so the smallest subset has {sizes[0]}.")
     leftover = material.n_samples - sizes[0] * 2 ** (len(sizes) - 1)
     if leftover:
         notes.append(f"{leftover} samples are left over by halving; each shuffle leaves out others.")
     return Finding(
         tables={"subsets": subsets, "by_number": _bands(subsets)},
         numbers={
-            "smallest subset": sizes[0],
             f"explained stress of 3 from {sizes[0]}": _mean(found, sizes[0]),
             f"explained stress of 3 from {sizes[-2]}": _mean(found, sizes[-2]),
             f"explained stress of 3 from all {material.n_samples}": at(found[-1].explained_stress, 3),

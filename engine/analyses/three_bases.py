@@ -122,8 +122,15 @@ def _explained(name: str, signature: NDArray[np.int8], moduli: Array, squares: A
 
 
 def _outliers(material: Material, is_outlier: NDArray[np.bool_], loss: Array) -> pd.DataFrame:
-    models = material.models[["run_id", "checkpoint", "step", "epoch"]].assign(loss=loss)
-    return models[is_outlier].reset_index(drop=True)
+    """How many each run has."""
+    return pd.DataFrame(
+        {
+            "run_id": list(material.run_ids),
+            "checkpoints": material.counts,
+            "outliers": np.add.reduceat(is_outlier.astype(np.int64), material.starts),
+            "largest loss": np.maximum.reduceat(loss, material.starts),
+        }
+    )
 
 
 def _notes(options: Options, n_axes: int, n_outliers: int) -> list[str]:
@@ -153,8 +160,8 @@ THREE_BASES = Analysis(
     title="Three bases",
     group="Other embeddings",
     shows=(
-        "That three directions found from four models do nearly as well as the best axes: the way from ignorance to "
-        "truth, how networks set out, and how they arrive."
+        "Whether three directions found from four models do nearly as well as the best axes of all: the way from "
+        "ignorance to truth, how networks set out, and how they arrive."
     ),
     computed=(
         "Two means of all checkpoints, weighted by a Gaussian of their progress around an early and a late position, "

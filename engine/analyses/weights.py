@@ -114,10 +114,10 @@ WEIGHTS = Analysis(
         "weight of 0 takes a run out of the fit and projects it."
     ),
     options=(
-        Choice("weights", "the same weight for", tuple((w.key, w.title) for w in WEIGHTINGS.values()), "run"),
-        Column("column", "and for runs with"),
+        Choice("weights", "weights", tuple((w.key, w.title) for w in WEIGHTINGS.values()), "run"),
+        Column("column", "but for runs with"),
         Level("level", "equal to", "column"),
-        Number("factor", "times", 0, 1000, 10),
+        Number("factor", "times this", 0, 1000, 10),
     ),
     run=run,
 )
