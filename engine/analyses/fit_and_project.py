@@ -38,6 +38,7 @@ def run(material: Material, options: Options) -> Finding:
     )
     return Finding(
         tables={"coordinates": with_components(table, found.coordinates), "explained": _explained(found)},
+        arrays={"axes of heights": np.array(n_axes)},
         numbers={
             "fitted runs": int(is_fitted.sum()),
             "projected runs": int((~is_fitted).sum()),
@@ -47,7 +48,6 @@ def run(material: Material, options: Options) -> Finding:
             f"explained distance of {n_axes}, projected": at(found.projected.frobenius, n_axes),
             "mean height, fitted": float(found.heights[of_models, n_axes - 1].mean()),
             "median height, projected": float(np.median(found.heights[~of_models, n_axes - 1])),
-            "axes of heights": n_axes,
         },
         notes=(*_notes(found, options, n_axes, distances.divergence), *capped_notes(distances)),
     )

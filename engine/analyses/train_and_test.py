@@ -110,10 +110,11 @@ def _matched(material: Material, run_ids: list[str], options: Options) -> Findin
     labels = study.splits["train"].labels, study.splits["test"].labels
     by_rank = options["join"] == "difficulty"
     # Refused before anything is read.
-    match_samples(*labels, study.n_classes, class_names=study.class_names)
+    counts = match_samples(*labels, study.n_classes, class_names=study.class_names).counts
     train, test = (_predictions(material, split, run_ids) for split in ("train", "test"))
     difficulty = (_difficulty(train, labels[0]), _difficulty(test, labels[1])) if by_rank else None
-    n_repeats = int(options["repeats"])
+    # By difficulty nothing is drawn but what is left out.
+    n_repeats = 1 if by_rank and np.array_equal(counts[:, 0], counts[:, 1]) else int(options["repeats"])
     first: _Repeat | None = None
     joint, between, within = [], [], []
     for repeat in _repeats(material, train, test, labels, difficulty, n_repeats):
@@ -246,7 +247,7 @@ def _matching_notes(matching: Matching, by_rank: bool, n_repeats: int) -> list[s
         "for both.",
         "Even a network that generalises perfectly is some way from itself, since samples of one class differ: the "
         "curve within train pairs each train sample with another one of its class. Only what exceeds it is a gap "
-        "between the splits.",
+        "between the splits; in the picture the same scatter parts train from test.",
         f"Points are those of the first of {n_repeats} matchings; bands and gaps are over all of them."
         if n_repeats > 1
         else "There is one matching, so no band over matchings.",

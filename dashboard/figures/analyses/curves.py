@@ -10,7 +10,7 @@ import pandas as pd
 
 from dashboard import theme
 from dashboard.figures.analyses.series import figure
-from dashboard.figures.frame import MARK_COLOR, Figure, legend
+from dashboard.figures.frame import MARK_COLOR, Figure
 
 COLORS = theme.CATEGORY_COLORS
 BAND_OPACITY = 0.18
@@ -54,12 +54,18 @@ def band(x: Any, low: Any, high: Any, color: str) -> dict[str, Any]:
     }
 
 
-def curves_figure(
-    title: str, x_title: str, y_title: str, data: Sequence[dict[str, Any]], corner: str = "bottom", **layout: Any
-) -> Figure:
-    """A figure of named curves, half as wide as the page; the legend is in a corner at the right."""
+def curves_figure(title: str, x_title: str, y_title: str, data: Sequence[dict[str, Any]], **layout: Any) -> Figure:
+    """A figure of named curves, half as wide as the page; the legend stands above them."""
     return figure(
-        title, x_title, y_title, data=list(data), shape="half", showlegend=True, legend=legend(corner), **layout
+        title,
+        x_title,
+        y_title,
+        data=list(data),
+        shape="half",
+        showlegend=True,
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
+        margin={"l": 56, "r": 16, "t": 48, "b": 44},
+        **layout,
     )
 
 

@@ -26,18 +26,18 @@ NAMES = {
     "fitted": "fitted",
     "projected": "projected",
     "between": "between the two",
-    "own embedding": "projected, in an embedding of their own",
+    "own embedding": "projected, own embedding",
 }
 
 
 def fit_and_project_figures(finding: Finding) -> list[Figure]:
     """Pairs of components, heights, and what is explained."""
     table, explained = finding.tables["coordinates"], finding.tables["explained"]
-    n_axes = int(finding.numbers["axes of heights"])
+    n_axes = int(finding.arrays["axes of heights"])
     signature = signatures(explained[explained["group"] == "fitted"], "component")
     pairs = [("component 1", "component 2"), ("component 1", "component 3")]
     figures = [
-        pair_figure(f"Fitted (lines) and projected (circles): {x} and {y[-1]}", (x, y), signature, _both(table, x, y))
+        pair_figure(f"1 and {y[-1]}: lines fitted, circles projected", (x, y), signature, _both(table, x, y))
         for x, y in pairs
         if has_component(table, y)
     ]
@@ -53,7 +53,7 @@ def fit_and_project_figures(finding: Finding) -> list[Figure]:
         )
     figures.append(
         figure(
-            "Height while training: fitted (lines) and projected (dotted)",
+            "Height: solid fitted, dotted projected",
             "epoch",
             f"height above {n_axes} axes",
             series=_both(table, "epoch", "height", "lines", dash="dot"),
@@ -72,7 +72,7 @@ def fit_and_project_figures(finding: Finding) -> list[Figure]:
         *figures,
         curves_figure("Explained stress", "components k", "explained stress", _present(stress), xaxis=axis),
         curves_figure(
-            "Explained distance, by moduli (solid) and squares (dashed)",
+            "Explained distance (dashed by squares)",
             "components k",
             "explained distance",
             _present(distance),

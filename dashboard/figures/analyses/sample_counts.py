@@ -36,38 +36,38 @@ def sample_counts_figures(finding: Finding) -> list[Figure]:
         by_components.append(
             curve(rows["components"], rows[measure], f"all {samples}" if is_all else f"{samples}", color)
         )
-    first = table[table["components"] == 1]
+    first = table[(table["components"] == 1) & (table["samples"] < sizes[-1])]
+    name = "error of distances"
     errors = [
-        band(first["samples"], first[f"{name} of distances, low"], first[f"{name} of distances, high"], color)
-        for name, color in (("error", COLORS[1]), ("correlation", COLORS[0]))
-    ] + [
-        curve(first["samples"], first["error of distances"], "relative error", COLORS[1]),
-        curve(first["samples"], first["correlation of distances"], "correlation", COLORS[0]),
+        band(first["samples"], first[f"{name}, low"], first[f"{name}, high"], COLORS[1]),
+        curve(first["samples"], first[name], "relative error", COLORS[1]),
+        curve(first["samples"], 1 - first["correlation of distances"], "1 - correlation", COLORS[0], "dash"),
     ]
     return [
         curves_figure(
-            "Explained stress of a subset's own embedding",
+            "Explained stress of subsets",
             "samples",
             "explained stress",
             against_samples("explained stress"),
             xaxis=by_samples,
         ),
         curves_figure(
-            "Explained distance of all samples, by axes from a subset",
+            "Explained distance of all, from subsets",
             "samples",
             "explained distance",
             against_samples("explained distance of all samples"),
             xaxis=by_samples,
         ),
         curves_figure(
-            "A subset's distances against those of all samples",
+            "Distances on subsets against all",
             "samples",
-            "error and correlation",
+            "error",
             errors,
             xaxis=by_samples,
+            yaxis={"type": "log"},
         ),
         curves_figure(
-            "Explained distance of all samples, by number of samples",
+            "Explained distance of all, by axes",
             "components k",
             "explained distance",
             by_components,

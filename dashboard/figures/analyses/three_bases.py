@@ -28,7 +28,7 @@ def three_bases_figures(finding: Finding) -> list[Figure]:
     signature = signatures(explained[explained["axes"] == "three bases"], "basis")
     figures = [
         pair_figure(
-            f"Projected into the three bases: 1 and {k}",
+            f"Three bases: 1 and {k}",
             ("basis 1", f"basis {k}"),
             signature,
             [run_series(table, "basis 1", f"basis {k}")],
@@ -44,7 +44,7 @@ def three_bases_figures(finding: Finding) -> list[Figure]:
     return [
         *figures,
         curves_figure(
-            "Explained distance by moduli; stars are time-like",
+            "Explained distance; stars are time-like",
             "axes k",
             "explained distance",
             curves,

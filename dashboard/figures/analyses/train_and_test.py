@@ -29,10 +29,10 @@ def train_and_test_figures(finding: Finding) -> list[Figure]:
     table, explained = finding.tables["coordinates"], finding.tables["explained"]
     signature = signatures(explained[explained["embedding"] == "joint"], "component")
     is_matched = "gap" in finding.tables
-    title = "Train (lines) and test (dotted)" if is_matched else "Both splits as one"
+    title = "solid train, dotted test" if is_matched else "train and test as one"
     figures = [
         pair_figure(
-            f"{title}: components 1 and {k}",
+            f"1 and {k}: {title}",
             ("component 1", f"component {k}"),
             signature,
             _trajectories(table, f"component {k}"),
@@ -56,7 +56,7 @@ def train_and_test_figures(finding: Finding) -> list[Figure]:
         gap = finding.tables["gap"]
         figures.append(
             figure(
-                "Train to test (lines), and to other train samples (dotted)",
+                "Solid train to test, dotted within train",
                 "epoch",
                 "divergence of a network from itself",
                 series=[

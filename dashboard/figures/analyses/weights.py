@@ -24,7 +24,7 @@ def weights_figures(finding: Finding) -> list[Figure]:
     rows = {name: explained[explained["embedding"] == name] for name, _ in EMBEDDINGS}
     figures = [
         pair_figure(
-            f"{name.capitalize()}: components 1 and {k}",
+            f"{name.capitalize()}: 1 and {k}",
             (f"{name} 1", f"{name} {k}"),
             signatures(rows[name], name),
             [run_series(table, f"{name} 1", f"{name} {k}")],
