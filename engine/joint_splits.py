@@ -129,6 +129,7 @@ def _check_classes(counts: Ints, class_names: Sequence[str] | None) -> None:
                 f"Train and test cannot be matched: {name(label)} has {in_train or in_test} samples in {there} and "
                 f"none in {missing}. Record both splits with the same classes, or look at the splits one at a time."
             )
+    for label, (in_train, in_test) in enumerate(counts.tolist()):
         if in_train and min(in_train, in_test) < FEWEST_PER_CLASS:
             raise SelectionError(
                 f"Train and test cannot be matched: each class needs at least {FEWEST_PER_CLASS} samples in either, "

@@ -10,7 +10,6 @@ from engine.analyses.finding import Finding
 from engine.analyses.material import Material
 from engine.analyses.options import Choice, Column, Level, Number, levels_of
 from engine.analyses.places import DRAWN, aligned, at, capped_notes, with_components
-from engine.errors import SelectionError
 from engine.explained import explained_among
 from engine.inpca import embed
 from engine.weighted_inpca import embed_weighted
@@ -27,10 +26,6 @@ def run(material: Material, options: Options) -> Finding:
         in_group = (levels_of(material.runs[options["column"]]) == options["level"]).to_numpy()
     weights = model_weights(scheme, material.counts, material.configurations)
     weights = weights * np.repeat(np.where(in_group, factor, 1.0), material.counts)
-    if not weights.any():
-        raise SelectionError(
-            "All selected runs are in the group whose weight is 0, so nothing is left to fit: choose another factor."
-        )
     distances = material.distances()
     material.report(0.3)
     plain = embed(distances, N_COMPONENTS)
@@ -91,9 +86,9 @@ def _notes(material: Material, weights: np.ndarray, in_group: np.ndarray, option
     if np.ptp(weights) <= 1e-12 * weights.max():
         notes.append("All checkpoints have the same weight here, so the two embeddings are the same.")
     n_grouped = int(in_group.sum())
-    if n_grouped == len(in_group):
-        notes.append("All selected runs are in the group, so its factor changes nothing.")
-    elif n_grouped and options["factor"] == 0:
+    if not options["column"]:
+        notes.append("No hyperparameter differs among the selected runs, so there is no group to weigh otherwise.")
+    elif options["factor"] == 0:
         notes.append(f"The {n_grouped} runs with weight 0 have no part in the fit and are projected into it.")
     if options["weights"] == "configuration" and material.n_seeds == 1:
         notes.append("No configuration was repeated, so every run is a configuration of its own.")
