@@ -230,9 +230,10 @@ def _key_of(spec: AnalysisSpec, study: Study) -> str:
         "options": spec.options,
         "divergence": selection.divergence,
         "split": selection.split,
-        "content": [study.content_ids(run_id, selection.split) for run_id in selection.run_ids],
+        # Of all splits: figures that compare them depend on more than the one that is on screen.
+        "content": [[study.content_ids(run_id, split) for split in study.splits] for run_id in selection.run_ids],
         "runs": [selection.run_ids, [[repr(value) for value in row] for row in runs.itertuples(index=False)]],
-        "labels": study.splits[selection.split].order_hash,
+        "labels": [study.splits[split].order_hash for split in study.splits],
     }
     canonical = json.dumps(question, sort_keys=True, separators=(",", ":"))
     return f"analysis-{hashlib.sha256(canonical.encode()).hexdigest()}"

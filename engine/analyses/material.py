@@ -168,6 +168,10 @@ class Material:
         self._job.report("analysis", fraction)
         self._job.check()
 
+    def is_cancelled(self) -> bool:
+        """Whether nobody wants the result any more; for what stops by itself."""
+        return self._job.cancelled()
+
     def check(self) -> None:
         """Stop here if nobody wants the result any more. Raises JobCancelled."""
         self._job.check()

@@ -8,14 +8,19 @@ everything else that shows runs. Names from files go through :func:`~dashboard.f
 
 from collections.abc import Callable
 
+from dashboard.figures.analyses.fit_and_project import fit_and_project_figures
 from dashboard.figures.analyses.geodesic_distances import geodesic_distance_figures
 from dashboard.figures.analyses.kinds_of_mean import kinds_of_mean_figures
 from dashboard.figures.analyses.progress_curves import progress_figures
 from dashboard.figures.analyses.reindexed_runs import reindexed_figures
 from dashboard.figures.analyses.run_lengths import length_figures
+from dashboard.figures.analyses.sample_counts import sample_counts_figures
+from dashboard.figures.analyses.three_bases import three_bases_figures
+from dashboard.figures.analyses.train_and_test import train_and_test_figures
 from dashboard.figures.analyses.trajectory_embedding import trajectory_embedding_figures
 from dashboard.figures.analyses.trajectory_heat_map import trajectory_heat_map_figures
 from dashboard.figures.analyses.tube import tube_figures
+from dashboard.figures.analyses.weights import weights_figures
 from dashboard.figures.frame import Figure
 from engine.analyses import Finding
 
@@ -28,6 +33,11 @@ ANALYSIS_FIGURES: dict[str, Callable[[Finding], list[Figure]]] = {
     "trajectory-embedding": trajectory_embedding_figures,
     "tube": tube_figures,
     "mean-models": kinds_of_mean_figures,
+    "fit-and-project": fit_and_project_figures,
+    "weights": weights_figures,
+    "train-and-test": train_and_test_figures,
+    "samples": sample_counts_figures,
+    "three-bases": three_bases_figures,
 }
 """By key of ``ANALYSES``."""
 
