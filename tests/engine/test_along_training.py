@@ -275,6 +275,14 @@ def test_runs_without_a_clock_are_left_out_by_name(explorer):
         find(explorer, "reindexed", "steps_only", clock="epoch")
 
 
+@pytest.mark.parametrize("kind", ["progress", "geodesic-distance", "lengths", "reindexed"])
+def test_unfinished_runs_are_named(explorer, kind):
+    finding = find(explorer, kind, "different_lengths")
+    (note,) = [note for note in finding.notes if "not finished" in note]
+    assert note == "2 runs are not finished and taken as far as they are: run-1, run-3."
+    assert not said(find(explorer, kind), "not finished")
+
+
 def test_a_kept_clock_is_the_same_clock(explorer, studies_folder, tmp_path):
     """The loss and the arc length are kept on disk; another engine computes the same."""
     first = find(explorer, "reindexed", clock="arc-length", points=5).tables["resampled"]
