@@ -98,14 +98,16 @@ def _notes(material: Material, readings: ClockReadings) -> list[str]:
     title, notes = readings.clock.title, list(unfinished_notes(material))
     unread = [run_id for run_id, is_read in zip(material.run_ids, readings.can_be_read, strict=True) if not is_read]
     if unread:
-        notes.append(f"{len(unread)} runs recorded no {title} and are left out: {some_names(unread)}.")
+        share = f"{len(unread)} of {len(material.run_ids)} runs"
+        notes.append(f"{share} recorded no {title} and are left out: {some_names(unread)}.")
     if readings.clock.key != "accuracy":
         return notes
     error = f"{material.split}_error"
     if error not in material.models:
         notes.append(f"The runs recorded no {error}: accuracy is that of the predictions on the study's samples.")
     elif (is_missing := np.logical_or.reduceat(material.models[error].isna().to_numpy(), material.starts)).any():
-        notes.append(f"{is_missing.sum()} runs lack a {error}: theirs is that of the predictions.")
+        share = f"{is_missing.sum()} of {len(is_missing)} runs"
+        notes.append(f"{share} lack a {error}: their accuracy is that of the predictions.")
     return notes
 
 

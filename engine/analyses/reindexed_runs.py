@@ -63,7 +63,8 @@ def run(material: Material, options: Options) -> Finding:
         notes.append(f"{n_short} of {len(ends)} runs do not reach the end of the grid: {END_POLICIES[after]}.")
     n_late = int((ends["first"].to_numpy() > grid[0]).sum())
     if n_late:
-        notes.append(f"{n_late} runs begin beyond the grid's first value; before, they are at their first checkpoint.")
+        share = f"{n_late} of {len(ends)} runs"
+        notes.append(f"{share} begin beyond the grid's first value; before, they are at their first checkpoint.")
     return Finding(
         tables={"resampled": table, "reach": ends, "shares": shares},
         numbers={

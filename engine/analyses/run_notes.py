@@ -21,4 +21,5 @@ def unfinished_notes(material: Material) -> tuple[str, ...]:
     unfinished = list(status.index[status != "finished"])
     if not unfinished:
         return ()
-    return (f"{len(unfinished)} runs are not finished and taken as far as they are: {some_names(unfinished)}.",)
+    share = f"{len(unfinished)} of {len(status)} runs"
+    return (f"{share} are not finished and taken as far as they are: {some_names(unfinished)}.",)
