@@ -60,7 +60,9 @@ def run(material: Material, options: Options) -> Finding:
         )
     n_still = int((~(straight > 0)).sum())
     if n_still:
-        notes.append(f"{n_still} of {len(path)} runs end where they began, or have a single checkpoint: they have no detour.")
+        notes.append(
+            f"{n_still} of {len(path)} runs end where they began, or have one checkpoint: they have no detour."
+        )
     return Finding(
         tables={"lengths": table},
         numbers={
