@@ -207,9 +207,6 @@ class AlignedRuns:
         n_alone = sum(len(own) == 1 for own in values)
         if n_alone:
             notes.append(f"{n_alone} runs have a single checkpoint, and are there at all values of the clock.")
-        n_unfinished = int((self._material.runs["status"] != "finished").sum())
-        if n_unfinished:
-            notes.append(f"{n_unfinished} runs are not finished; they are taken as far as they are.")
         return tuple(notes)
 
 
