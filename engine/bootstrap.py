@@ -50,22 +50,22 @@ class Replicates:
 
     Attributes:
         estimate: (...) as it is.
-        values: (replicate, ...) in each replicate.
+        draws: (replicate, ...) in each replicate.
     """
 
     estimate: Array
-    values: Array
+    draws: Array
 
     def band(self, level: float = 0.95) -> tuple[Array, Array]:
         """Lower and upper percentile: ``level`` of the replicates lie between them."""
         tail = 0.5 * (1.0 - level)
-        low, high = np.quantile(self.values, [tail, 1.0 - tail], axis=0)
+        low, high = np.quantile(self.draws, [tail, 1.0 - tail], axis=0)
         return low, high
 
     @property
     def bias(self) -> Array:
         """Mean of the replicates, less the estimate."""
-        return np.asarray(self.values.mean(axis=0) - self.estimate)
+        return np.asarray(self.draws.mean(axis=0) - self.estimate)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

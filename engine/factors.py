@@ -166,22 +166,23 @@ def aliased_groups(factors: Sequence[Factor]) -> list[tuple[int, ...]]:
 
 
 def describe_aliases(factors: Sequence[Factor]) -> tuple[str, ...]:
-    """Return a sentence for every pair of factors of which one determines the other, and for those the others fix."""
+    """Return a sentence for every factor that determines others, and for every one that the others fix together."""
     sentences = []
     for i, first in enumerate(factors):
+        above = []
         for j, second in enumerate(factors):
             if i == j or not determines(first, second):
                 continue
-            if determines(second, first):
-                if i < j:
-                    sentences.append(
-                        f"{first.name} and {second.name} always change together: nothing can tell them apart."
-                    )
-            else:
-                sentences.append(
-                    f"Each {first.name} occurs with one {second.name} only, so whatever {second.name} does can be "
-                    f"credited to {first.name} as well."
-                )
+            if not determines(second, first):
+                above.append(second.name)
+            elif i < j:
+                sentences.append(f"{first.name} and {second.name} always change together: nothing can tell them apart.")
+        if above:
+            names = " and one ".join(above)
+            sentences.append(
+                f"Each {first.name} occurs with one {names} only, so whatever {' or '.join(above)} does can be "
+                f"credited to {first.name} as well."
+            )
     for i, factor in enumerate(factors):
         others = [other for j, other in enumerate(factors) if j != i]
         if len(factor.levels) < 2 or not others or any(determines(other, factor) for other in others):

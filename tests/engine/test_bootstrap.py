@@ -83,8 +83,8 @@ def test_spectra_agree_with_embedding_repeated_samples():
     for replicate, row in enumerate(shares):
         repeated = np.repeat(np.arange(24), np.rint(row[groups] * 24).astype(int))
         embedding = engine.embed(oracles.bhattacharyya(models[:, repeated]), 5)
-        assert spectra.eigenvalues.values[replicate] == pytest.approx(embedding.eigenvalues, abs=1e-4)
-        assert spectra.explained_stress.values[replicate] == pytest.approx(embedding.explained_stress, abs=1e-4)
+        assert spectra.eigenvalues.draws[replicate] == pytest.approx(embedding.eigenvalues, abs=1e-4)
+        assert spectra.explained_stress.draws[replicate] == pytest.approx(embedding.explained_stress, abs=1e-4)
 
 
 def test_spread_over_groups_is_that_of_single_samples():
@@ -137,19 +137,19 @@ def test_seed_spectra_agree_with_embedding_the_drawn_runs():
     for replicate, runs in enumerate(drawn):
         rows = np.concatenate([np.arange(starts[run], starts[run] + counts[run]) for run in runs])
         embedding = engine.embed(values[np.ix_(rows, rows)], 4)
-        assert spectra.eigenvalues.values[replicate] == pytest.approx(embedding.eigenvalues, abs=1e-4)
-        assert spectra.explained_stress.values[replicate] == pytest.approx(embedding.explained_stress, abs=1e-4)
-    assert spectra.eigenvalues.values[0] == pytest.approx(spectra.eigenvalues.estimate, rel=1e-5)
+        assert spectra.eigenvalues.draws[replicate] == pytest.approx(embedding.eigenvalues, abs=1e-4)
+        assert spectra.explained_stress.draws[replicate] == pytest.approx(embedding.explained_stress, abs=1e-4)
+    assert spectra.eigenvalues.draws[0] == pytest.approx(spectra.eigenvalues.estimate, rel=1e-5)
 
 
 def test_replicates_of_lower_rank_are_filled_with_nothing():
     models = families.coins([0.1, 0.5, 0.8, 0.9])
     values = Distances(engine.pairwise_distances(models).values, "bhattacharyya", 0, "cpu")
     spectra = seed_spectra(values, [1, 1, 1, 1], np.array([[0, 0, 1, 1], [2, 2, 2, 2]]), 3)
-    assert spectra.eigenvalues.values.shape == (2, 3)
-    assert (spectra.eigenvalues.values[0, 1:] == 0).all()
-    assert (spectra.eigenvalues.values[1] == 0).all()
-    assert (spectra.explained_stress.values[1] == 1).all()
+    assert spectra.eigenvalues.draws.shape == (2, 3)
+    assert (spectra.eigenvalues.draws[0, 1:] == 0).all()
+    assert (spectra.eigenvalues.draws[1] == 0).all()
+    assert (spectra.explained_stress.draws[1] == 1).all()
 
 
 def test_bands_and_bias_are_percentiles_and_mean():
