@@ -30,7 +30,7 @@ ABSENT = (
     ),
     ("Fig. 1, 151,407 models", "60 runs with 1,620 checkpoints ship; see docs/benchmark.md for larger selections."),
 )
-WORD = {True: "yes", False: "**no**", None: "–"}
+WORD = {True: "yes", False: "**no**"}
 
 
 @click.command()
@@ -76,17 +76,17 @@ def page_of(verdicts: dict[str, list[Verdict]]) -> str:
 
 
 def _table(verdicts: dict[str, list[Verdict]]) -> str:
-    names = list(STUDIES.values())
-    head = ["figure", "published", "agrees if", *[f"{name}" for name in names], *[f"{name} agrees" for name in names]]
+    head = ["figure", "published", "agrees if", *STUDIES.values()]
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     for number, claim in enumerate(CLAIMS):
         found = [verdicts[study_id][number] for study_id in STUDIES]
-        cells = [claim.figure, claim.published, claim.agrees_if, *[words for words, _ in found]]
-        lines.append(
-            f"| {' | '.join([*cells, *[WORD[agrees] for _, agrees in found]])} |".replace("|λ", "\\|λ")
-            .replace("₁|", "₁\\|")
-            .replace("₀|", "₀\\|")
-        )
+        cells = [
+            claim.figure,
+            claim.published,
+            claim.agrees_if,
+            *[f"{WORD[agrees]}: {words}" for words, agrees in found],
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -1,7 +1,6 @@
 """The published claims that runs of one's own can be held against, each with the rule that decides.
 
-A claim's rule returns what was found, in words, and whether it agrees with what was published: True, False, or None
-where the studies that ship cannot say.
+A claim's rule returns what was found, in words, and whether it agrees with what was published.
 """
 
 from __future__ import annotations
@@ -13,10 +12,10 @@ import numpy as np
 
 from docs.study_page.evidence import TEST, TRAIN, Evidence
 
-Verdict = tuple[str, bool | None]
+Verdict = tuple[str, bool]
 ARCHITECTURE = "architecture"
 CHOSEN = (ARCHITECTURE, "size", "optimizer", "batch_size", "weight_decay")
-"""What was varied freely: the learning rate goes with optimiser and batch size, the parameters with the architecture."""
+"""What was varied freely: the learning rate goes with the optimiser, the number of parameters with the architecture."""
 
 
 @dataclass(frozen=True)
@@ -100,12 +99,11 @@ def thin_tube(evidence: Evidence) -> Verdict:
 
 
 def neighbours(evidence: Evidence) -> Verdict:
-    """Architecture of the nearest run of another configuration."""
-    shares = {column: evidence.share_of_near_neighbours(column) for column in CHOSEN}
-    words = ", ".join(f"{column.replace('_', ' ')} {100 * share:.0f} %" for column, share in shares.items())
-    return f"the nearest run of another configuration shares: {words}", max(
-        shares, key=shares.__getitem__
-    ) == ARCHITECTURE
+    """What a run shares with the nearest run of another configuration, beyond chance."""
+    shares = {column: evidence.agreement_of_neighbours(column) for column in CHOSEN}
+    words = ", ".join(f"{column.replace('_', ' ')} {share:.2f}" for column, share in shares.items())
+    found = f"agreement with the nearest run of another configuration, 0 by chance and 1 at most: {words}"
+    return found, max(shares, key=shares.__getitem__) == ARCHITECTURE
 
 
 def importance(evidence: Evidence) -> Verdict:
@@ -210,7 +208,7 @@ CLAIMS = (
     Claim("Fig. 3", "Larger networks go the same way faster.", larger_is_faster, "in every architecture"),
     Claim("Fig. 4", "Trajectories leave the geodesic and come back.", off_the_geodesic, "twice as far in mid-course"),
     Claim("Fig. 4", "Seeds stay in a thin tube.", thin_tube, "under a quarter of the distance between configurations"),
-    Claim("Fig. 4", "Trajectories cluster by architecture first.", neighbours, "nothing else is shared more"),
+    Claim("Fig. 4", "Trajectories cluster by architecture first.", neighbours, "nothing else agrees more"),
     Claim("Fig. 4", "Architecture decides the path, little else does.", importance, "twice the share of the next"),
     Claim("Fig. 4, 5", "It does on test data, too.", importance_on_test, "twice the share of the next"),
     Claim("Fig. 4", "As points, trajectories of one architecture lie together.", lanes, "for four runs in five"),

@@ -50,12 +50,19 @@ class Evidence:
         finding = self.find("trajectory-distances", split)
         return finding.arrays["distances"], finding.tables["leaves"]["run_id"].tolist()
 
-    def share_of_near_neighbours(self, column: str, split: str = TRAIN) -> float:
-        """Of how many runs the nearest run of another configuration has the same value in a column."""
+    def agreement_of_neighbours(self, column: str, split: str = TRAIN) -> float:
+        """How much more often than by chance a run and the nearest one of another configuration share a value.
+
+        (share - chance) / (1 - chance), 1 for always: with two values half of all neighbours agree by chance, with five
+        a fifth.
+        """
         distances, run_ids = self.trajectory_distances(split)
         runs = self.study.runs.loc[run_ids]
         values = runs[column].to_numpy()
         others = [name for name in self.study.differing if name != "seed"]
         keys = runs[others].astype(str).agg("|".join, axis=1).to_numpy()
         apart = np.where(keys[:, None] == keys, np.inf, distances)
-        return float((values[apart.argmin(axis=1)] == values).mean())
+        share = float((values[apart.argmin(axis=1)] == values).mean())
+        is_other = np.isfinite(apart)
+        chance = float(((values[:, None] == values) & is_other).sum() / is_other.sum())
+        return (share - chance) / (1 - chance)
