@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from engine import EmbeddingSpec, Explorer
-from engine.analyses import aligned_runs
+from engine.analyses import aligned_runs, kinds_of_mean
 from engine.errors import EngineError
 from engine.geodesics import geodesic, progress
+from engine.mean_models import mean_model
 from tests import oracles, oracles_paths, oracles_trajectories
 from tests.awkward_studies import identical_runs, one_run, one_seed
 
@@ -212,6 +213,37 @@ def test_means_are_measured_as_models_are(explorer, slow):
             assert row["progress of the model"] == pytest.approx(slow_progress, abs=1e-6)
     assert not means[means["mean"] == "Arithmetic mean"]["distance to the arithmetic mean"].any()
     assert set(finding.tables["runs"]["run_id"]) == {selection.run_ids[k] for k in chosen_runs}
+
+
+def test_means_and_runs_lie_in_the_plane_of_their_distances(explorer, slow):
+    selection = chosen(explorer)
+    finding = found(explorer, "mean-models", selection, column="architecture", level="CNN")
+    runs, means = finding.tables["places_of_runs"], finding.tables["places_of_means"]
+    indices = [selection.run_ids.index(run_id) for run_id in runs["run_id"].unique()]
+    models = [np.log(run) for run in slow[0][indices]]
+    kinds = ("arithmetic", "geometric", "harmonic", "square_root")
+    models += [
+        np.log([oracles_trajectories.power_mean(np.log(slow[0][indices, k]), kind) for k in range(N_POINTS)])
+        for kind in kinds
+    ]
+    models += [mean_model(np.log(slow[0][indices]), kind) for kind in ("bhattacharyya", "jeffreys")]
+    eigenvalues, vectors = oracles.eigenpairs(oracles.bhattacharyya(np.concatenate(models)))
+    for k in range(2):
+        ours = np.concatenate([runs[f"PC{k + 1}"], means[f"PC{k + 1}"]])
+        slow_ones = vectors[:, k] * np.sqrt(abs(eigenvalues[k]))
+        assert np.abs(ours - np.sign(ours @ slow_ones) * slow_ones).max() < 1e-4
+    stress = 1 - np.sqrt(1 - (eigenvalues[:2] ** 2).sum() / (eigenvalues**2).sum())
+    assert finding.numbers["explained stress of the two components drawn"] == pytest.approx(stress, abs=1e-5)
+
+
+def test_many_runs_are_thinned_in_the_plane(explorer, monkeypatch):
+    monkeypatch.setattr(kinds_of_mean, "MOST_DRAWN_RUNS", 2)
+    monkeypatch.setattr(kinds_of_mean, "MOST_EMBEDDED", 17)
+    selection = chosen(explorer, step=1)
+    finding = found(explorer, "mean-models", selection, column="architecture", level="CNN", points=9)
+    assert finding.tables["places_of_runs"]["run_id"].nunique() == 2
+    assert finding.tables["places_of_means"]["progress"].unique().tolist() == [1 / 9, 1.0]
+    assert any("2 are drawn" in note for note in finding.notes)
 
 
 def test_the_embedding_stands_for_the_distances(explorer):

@@ -20,24 +20,22 @@ def kinds_of_mean_figures(finding: Finding) -> list[Figure]:
     means, runs = finding.tables["means"], finding.tables["runs"]
     clock = means.columns[1]
     order = sorted(means.columns[2:], key=lambda name: not name.startswith("true-class"))
-    return [_chart(means, runs, clock, quantity, with_legend=k == 0) for k, quantity in enumerate(order)]
+    figures = [_chart(means, runs, clock, quantity, with_legend=k == 0) for k, quantity in enumerate(order)]
+    if "places_of_means" in finding.tables:
+        figures.append(_plane(finding.tables["places_of_means"], finding.tables["places_of_runs"]))
+    return figures
+
+
+def _plane(means: pd.DataFrame, runs: pd.DataFrame) -> Figure:
+    series = run_series(runs, "PC1", "PC2", "lines", line={"width": 0.8})
+    # Distances mean something: a unit is as long along either axis.
+    aspect = {"scaleanchor": "x", "scaleratio": 1}
+    return figure(
+        "In the plane of PC1 and PC2", "PC1", "PC2", data=_lines(means, "PC1", "PC2"), series=[series], yaxis=aspect
+    )
 
 
 def _chart(means: pd.DataFrame, runs: pd.DataFrame, clock: str, quantity: str, *, with_legend: bool) -> Figure:
-    lines: list[dict[str, Any]] = []
-    for k, (name, table) in enumerate(means.groupby("mean", sort=False)):
-        lines.append(
-            {
-                "type": "scatter",
-                "mode": "lines" if len(table) > 1 else "markers",
-                "name": name,
-                "x": [_short(value) for value in table[clock]],
-                "y": [_short(value) for value in table[quantity]],
-                "line": {"width": 2.5, "color": theme.CATEGORY_COLORS[k], "dash": DASHES[k]},
-                "marker": {"color": theme.CATEGORY_COLORS[k]},
-                "hovertemplate": f"{name}: %{{y:.4g}}<extra></extra>",
-            }
-        )
     layout: dict[str, Any] = {}
     if with_legend:
         layout = {
@@ -47,7 +45,26 @@ def _chart(means: pd.DataFrame, runs: pd.DataFrame, clock: str, quantity: str, *
     mode = "lines" if len(runs) > len(set(runs["run_id"])) else "markers"
     series = run_series(runs, clock, quantity, mode, line={"width": 0.8})
     title = quantity[0].upper() + quantity[1:]
-    return figure(title, clock, quantity, data=lines, series=[series], shape="half", **layout)
+    return figure(title, clock, quantity, data=_lines(means, clock, quantity), series=[series], shape="half", **layout)
+
+
+def _lines(means: pd.DataFrame, x: str, y: str) -> list[dict[str, Any]]:
+    """A line for each kind of mean."""
+    lines: list[dict[str, Any]] = []
+    for k, (name, table) in enumerate(means.groupby("mean", sort=False)):
+        lines.append(
+            {
+                "type": "scatter",
+                "mode": "lines" if len(table) > 1 else "markers",
+                "name": name,
+                "x": [_short(value) for value in table[x]],
+                "y": [_short(value) for value in table[y]],
+                "line": {"width": 2.5, "color": theme.CATEGORY_COLORS[k], "dash": DASHES[k]},
+                "marker": {"color": theme.CATEGORY_COLORS[k]},
+                "hovertemplate": f"{name}: %{{y:.4g}}<extra></extra>",
+            }
+        )
+    return lines
 
 
 def _short(value: float) -> float | None:
