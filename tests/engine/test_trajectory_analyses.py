@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine import EmbeddingSpec, Explorer
-from engine.analyses import aligned_runs, kinds_of_mean
+from engine.analyses import aligned_runs, kinds_of_mean, trajectory_embedding
 from engine.errors import EngineError
 from engine.geodesics import geodesic, progress
 from engine.mean_models import mean_model
@@ -262,6 +262,28 @@ def test_the_embedding_stands_for_the_distances(explorer):
     alone = found(explorer, "trajectory-embedding", selection, geodesic="no")
     assert "geodesic" not in alone.tables
     assert len(alone.tables["components"]) == n - 1
+
+
+def test_a_heavy_geodesic_counts_as_several(explorer, monkeypatch):
+    monkeypatch.setattr(trajectory_embedding, "HEAVY_SHARE", 0.5)
+    selection = chosen(explorer)
+    n = len(selection.run_ids)
+    finding = found(explorer, "trajectory-embedding", selection, geodesic="heavy")
+    among = matrix(found(explorer, "trajectory-distances", selection))
+    leaves = found(explorer, "trajectory-distances", selection).tables["leaves"].set_index("run_id")
+    to_geodesic = leaves.loc[among[0], "distance to the geodesic"].to_numpy()
+    # A weight of three is three geodesics, at no distance from one another.
+    repeated = np.zeros((n + 3, n + 3))
+    repeated[:n, :n] = among[1]
+    repeated[:n, n:] = to_geodesic[:, None]
+    repeated[n:, :n] = to_geodesic
+    eigenvalues, vectors = oracles.eigenpairs(repeated)
+    coordinates = finding.tables["coordinates"].set_index("run_id").loc[among[0]]
+    for k in range(2):
+        ours = np.append(coordinates[f"PC{k + 1}"], finding.tables["geodesic"][f"PC{k + 1}"])
+        slow_ones = (vectors[:, k] * np.sqrt(abs(eigenvalues[k])))[: n + 1]
+        assert np.abs(ours - np.sign(ours @ slow_ones) * slow_ones).max() < 1e-6
+    assert any("counts as 3 trajectories" in note for note in finding.notes)
 
 
 def test_the_geodesic_has_no_place_at_equal_epochs(explorer):
