@@ -145,8 +145,8 @@ KINDS_OF_MEAN = Analysis(
     shows="How much it matters how runs are averaged: six means of the same runs, and the runs themselves.",
     computed=(
         "At each value of the clock the models of the runs are averaged sample by sample; of each mean, progress, mean "
-        "probability of the true class, error, distance to the truth (half its cross-entropy) and to the arithmetic "
-        "mean. The plane holds the first two components of InPCA of the runs and the means together."
+        "probability of the true class, error, Bhattacharyya distance to the truth (half its cross-entropy) and to the "
+        "arithmetic mean. The plane holds the first two components of InPCA of the runs and the means together."
     ),
     options=(
         Column("column", "runs with equal"),

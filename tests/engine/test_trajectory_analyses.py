@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -187,6 +189,19 @@ def test_the_tube_is_the_distance_to_the_mean_of_both_seeds(explorer, slow):
     assert box["median"] == np.median(at_end)
     assert (box["lower quartile"], box["upper quartile"]) == tuple(np.quantile(at_end, [0.25, 0.75]))
     assert at_end.min() <= box["lower whisker"] <= box["upper whisker"] <= at_end.max()
+
+
+def test_the_tube_is_measured_alike_whatever_the_picture_is_made_from(explorer):
+    selection = chosen(explorer)
+    usual = found(explorer, "tube", selection)
+    other = found(explorer, "tube", replace(selection, divergence="hellinger"))
+    for name, table in usual.tables.items():
+        assert table.equals(other.tables[name])
+    distances = [
+        found(explorer, "trajectory-distances", replace(selection, divergence=d))
+        for d in ("bhattacharyya", "hellinger")
+    ]
+    assert distances[0].numbers["mean distance between seeds"] > distances[1].numbers["mean distance between seeds"]
 
 
 def test_a_tube_needs_two_seeds(explorer):
