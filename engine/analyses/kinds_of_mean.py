@@ -80,10 +80,12 @@ def run(material: Material, options: Options) -> Finding:
                 f"{last[quantity].iloc[place]:.4g}, {last['mean'].iloc[place].lower()}"
             )
     names, grid = [run_ids[place] for place in drawn_runs], aligned.grid[drawn_points]
-    plane, stress = _plane(material, np.concatenate(drawn, axis=1))
+    plane, components = _plane(material, np.concatenate(drawn, axis=1))
     tables["places_of_runs"] = _places("run_id", names, aligned.title, grid, plane[: len(names)])
     tables["places_of_means"] = _places("mean", titles, aligned.title, grid, plane[len(names) :])
-    numbers["explained stress of the two components drawn"] = stress
+    if len(components):
+        tables["components"] = components
+        numbers["explained stress of the plane"] = float(components["explained stress"].iloc[-1])
     if len(names) < len(chosen):
         notes.append(f"Of {len(chosen)} runs, {len(names)} are drawn in the plane; the means are those of all.")
     return Finding(tables=tables, numbers=numbers, notes=tuple(notes))
@@ -97,15 +99,25 @@ def _drawn(material: Material, aligned: AlignedRuns, n_runs: int) -> tuple[NDArr
     return runs, np.unique(np.linspace(0, aligned.n_points - 1, n_points).round().astype(np.int64))
 
 
-def _plane(material: Material, logs: NDArray[np.float32]) -> tuple[Array, float]:
-    """(trajectory, point, 2) coordinates of (trajectory, point, sample, class) models embedded together; the stress."""
+def _plane(material: Material, logs: NDArray[np.float32]) -> tuple[Array, pd.DataFrame]:
+    """(trajectory, point, 2) coordinates of (trajectory, point, sample, class) models, and of which components.
+
+    Where all models are equal there is no component, and each of them is at the centre.
+    """
     models = logs.reshape(-1, *logs.shape[2:])
     embedding = embed(pairwise_distances(models, divergence=material.divergence), n_components=2)
+    n_components = embedding.n_components
     coordinates = np.zeros((len(models), 2))
-    coordinates[:, : embedding.n_components] = embedding.coordinates
-    # Without a component all models are equal, and nothing is left unexplained.
-    stress = float(embedding.explained_stress[-1]) if embedding.n_components else 1.0
-    return coordinates.reshape(*logs.shape[:2], 2), stress
+    coordinates[:, :n_components] = embedding.coordinates
+    components = pd.DataFrame(
+        {
+            "component": np.arange(1, n_components + 1),
+            "eigenvalue": embedding.eigenvalues,
+            "signature": embedding.signature.astype(np.int64),
+            "explained stress": embedding.explained_stress,
+        }
+    )
+    return coordinates.reshape(*logs.shape[:2], 2), components
 
 
 def _places(thing: str, names: list[str], clock: str, grid: Array, coordinates: Array) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from dashboard import theme
 from dashboard.figures.analyses.series import figure, run_series
+from dashboard.figures.analyses.trajectory_embedding import component_axis
 from dashboard.figures.frame import Figure
 from engine.analyses import Finding
 
@@ -21,18 +22,18 @@ def kinds_of_mean_figures(finding: Finding) -> list[Figure]:
     clock = means.columns[1]
     order = sorted(means.columns[2:], key=lambda name: not name.startswith("true-class"))
     figures = [_chart(means, runs, clock, quantity, with_legend=k == 0) for k, quantity in enumerate(order)]
-    if "places_of_means" in finding.tables:
-        figures.append(_plane(finding.tables["places_of_means"], finding.tables["places_of_runs"]))
-    return figures
+    return [*figures, _plane(finding)]
 
 
-def _plane(means: pd.DataFrame, runs: pd.DataFrame) -> Figure:
+def _plane(finding: Finding) -> Figure:
+    means, runs = finding.tables["places_of_means"], finding.tables["places_of_runs"]
+    components = finding.tables.get("components", ())
+    x_axis, y_axis = (component_axis(components, k) if k <= len(components) else {} for k in (1, 2))
     series = run_series(runs, "PC1", "PC2", "lines", line={"width": 0.8})
     # Distances mean something: a unit is as long along either axis.
-    aspect = {"scaleanchor": "x", "scaleratio": 1}
-    return figure(
-        "In the plane of PC1 and PC2", "PC1", "PC2", data=_lines(means, "PC1", "PC2"), series=[series], yaxis=aspect
-    )
+    y_axis |= {"scaleanchor": "x", "scaleratio": 1}
+    data = _lines(means, "PC1", "PC2")
+    return figure("Means and runs, embedded together", "PC1", "PC2", data=data, series=[series], xaxis=x_axis, yaxis=y_axis)
 
 
 def _chart(means: pd.DataFrame, runs: pd.DataFrame, clock: str, quantity: str, *, with_legend: bool) -> Figure:
