@@ -33,7 +33,9 @@ def _plane(finding: Finding) -> Figure:
     # Distances mean something: a unit is as long along either axis.
     y_axis |= {"scaleanchor": "x", "scaleratio": 1}
     data = _lines(means, "PC1", "PC2")
-    return figure("Means and runs, embedded together", "PC1", "PC2", data=data, series=[series], xaxis=x_axis, yaxis=y_axis)
+    return figure(
+        "Means and runs, embedded together", "PC1", "PC2", data=data, series=[series], xaxis=x_axis, yaxis=y_axis
+    )
 
 
 def _chart(means: pd.DataFrame, runs: pd.DataFrame, clock: str, quantity: str, *, with_legend: bool) -> Figure:
