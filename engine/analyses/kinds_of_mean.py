@@ -74,7 +74,7 @@ def run(material: Material, options: Options) -> Finding:
     if len(chosen) == 2:
         notes.append("Of two runs, square-root mean and Bhattacharyya centroid are the same model: halfway between.")
     numbers: dict[str, float | int | str] = {"runs averaged": len(chosen)}
-    for quantity in ("true-class probability", "error"):
+    for quantity in (name for name in ("true-class probability", "error") if np.ptp(last[name]) > 0):
         for words, place in (("least", last[quantity].argmin()), ("most", last[quantity].argmax())):
             numbers[f"{words} {quantity} at the end"] = (
                 f"{last[quantity].iloc[place]:.4g}, {last['mean'].iloc[place].lower()}"
