@@ -114,6 +114,32 @@ def draw_runs(configurations: ArrayLike, n_repeats: int, seed: int = 0) -> NDArr
     return drawn
 
 
+def check_mean_over_samples(
+    log_probabilities: FloatArray, groups: NDArray[np.int64], divergence: str, device: str | None = None
+) -> None:
+    """Raise unless groups of samples add up to the whole, which a few of the models show.
+
+    Args:
+        log_probabilities: (model, sample, class), of any models.
+        groups: (sample,) from :func:`deal`.
+        divergence, device: as of :func:`engine.pairwise_distances`.
+
+    Raises:
+        InvalidSpecError: a divergence that is no mean over samples.
+    """
+    few = log_probabilities[:CHECKED_MODELS]
+    whole = pairwise_distances(few, divergence=divergence, device=device).values
+    total = np.zeros(whole.shape)
+    for group in range(int(groups.max()) + 1):
+        part = np.ascontiguousarray(few[:, groups == group])
+        total += part.shape[1] * pairwise_distances(part, divergence=divergence, device=device).values
+    if np.abs(total / len(groups) - whole).max() > LINEAR * max(1.0, float(whole.max())):
+        raise InvalidSpecError(
+            f"A bootstrap over samples needs a divergence that is a mean over samples, and {divergence} is none: "
+            "choose another."
+        )
+
+
 class GroupedDistances:
     """Distances of some models, computed for each group of samples by itself.
 
@@ -149,28 +175,13 @@ class GroupedDistances:
             f"The distances of {self.n_models} models in {len(self._sizes)} groups of samples",
             "take fewer groups, or fewer checkpoints",
         )
-        self._check_linear(log_probabilities[:CHECKED_MODELS], groups, device)
+        check_mean_over_samples(log_probabilities, groups, divergence, device)
         self._pairs = np.empty((len(self._sizes), n_pairs), dtype=np.float32)
         for group, row in enumerate(self._pairs):
             if check is not None:
                 check(group / len(self._sizes))
             part = np.ascontiguousarray(log_probabilities[:, groups == group])
             _pack(pairwise_distances(part, divergence=divergence, device=device).values, row)
-
-    def _check_linear(self, few: FloatArray, groups: NDArray[np.int64], device: str | None) -> None:
-        whole = pairwise_distances(few, divergence=self.divergence, device=device).values
-        parts = [
-            np.count_nonzero(groups == group)
-            * pairwise_distances(
-                np.ascontiguousarray(few[:, groups == group]), divergence=self.divergence, device=device
-            ).values
-            for group in range(len(self._sizes))
-        ]
-        if np.abs(np.sum(parts, axis=0) / len(groups) - whole).max() > LINEAR * max(1.0, float(whole.max())):
-            raise InvalidSpecError(
-                f"A bootstrap over samples needs a divergence that is a mean over samples, and {self.divergence} is "
-                "none: choose another."
-            )
 
     def mixtures(self, shares: ArrayLike) -> Iterator[Floats]:
         """Yield the distances of one replicate after the other.

@@ -114,7 +114,7 @@ def _kinds(material: Material, runs: NDArray[np.int64], column: str) -> NDArray[
 
 def _by_group(material: Material, aligned: AlignedRuns, runs: NDArray[np.int64]) -> tuple[Array, NDArray[np.int64]]:
     """(group, run, run) distances at equal clock over each group of samples, and the (sample,) groups."""
-    from engine.bootstrap import N_GROUPS, deal
+    from engine.bootstrap import N_GROUPS, check_mean_over_samples, deal
     from engine.trajectory_distances import distances_along
 
     groups = deal(material.n_samples, N_GROUPS)
@@ -124,6 +124,8 @@ def _by_group(material: Material, aligned: AlignedRuns, runs: NDArray[np.int64])
         total = np.zeros((n_groups, len(runs), len(runs)))
         done = 0
         for chunk in aligned.chunks(runs=runs.tolist()):
+            if not done:
+                check_mean_over_samples(chunk[:, -1], groups, material.divergence)
             parts = (np.ascontiguousarray(chunk[:, :, groups == group]) for group in range(n_groups))
             for place, (values, _) in enumerate(distances_along(parts, divergence=material.divergence)):
                 total[place // chunk.shape[1]] += values
