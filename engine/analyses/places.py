@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from engine.divergence_table import find_divergence
 from engine.values import Distances
 
 DRAWN = 3
@@ -43,4 +44,5 @@ def capped_notes(*measured: Distances) -> Iterable[str]:
     """What to say where a cap took effect in distances."""
     n_capped = sum(distances.n_capped for distances in measured)
     if n_capped:
-        yield f"A cap took effect {n_capped:,} times, counted over pairs of checkpoints and samples."
+        divergence = find_divergence(measured[0].divergence)
+        yield f"{n_capped:,} {divergence.capped}, counted over pairs of checkpoints and samples. {divergence.caps}"

@@ -12,6 +12,7 @@ from engine.analyses.finding import Finding
 from engine.analyses.material import Material
 from engine.analyses.options import Choice, Columns, Number, levels_of
 from engine.dendrograms import Dendrogram, dendrogram
+from engine.divergence_table import find_divergence
 from engine.trajectory_distances import between_groups, point_at, points_until
 from engine.trajectory_measures import closeness_distances, frechet_distances
 
@@ -31,7 +32,8 @@ def run(material: Material, options: Options) -> Finding:
         tables = {"along_the_clock": _profile(aligned, points, found)}
         notes += aligned.notes()
         if found.n_capped:
-            notes.append(f"{found.n_capped} overlaps were so small that they were capped.")
+            divergence = find_divergence(material.divergence)
+            notes.append(f"{found.n_capped:,} {divergence.capped}. {divergence.caps}")
     else:
         distances, to_geodesic, tables = _without_clock(material, options), np.full(len(material.run_ids), np.nan), {}
     by_run = options["of"] == "runs"
