@@ -14,8 +14,10 @@ from dashboard.routes.border import AddRoute, Question, immutable
 from dashboard.routes.scenes import PATIENCE_SECONDS, status_document
 from engine.analyses import ANALYSES, Basis
 from engine.analyses.options import Level, Number, Option
+from engine.divergence_table import DIVERGENCES
 from engine.errors import InvalidSpecError
 from engine.explorer import Explorer
+from engine.values import EmbeddingSpec
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -59,7 +61,7 @@ def add_analysis_routes(route: AddRoute, explorer: Explorer) -> None:
             "tables": [{"name": name, "n_rows": len(table)} for name, table in finding.tables.items()],
             "numbers": [[name, _readable(value)] for name, value in finding.numbers.items()],
             "notes": finding.notes,
-            "basis": _basis_in_words(finding.basis, spec.selection.split),
+            "basis": _basis_in_words(finding.basis, spec.selection),
             "seconds": finding.basis.seconds,
         }
         body = json.dumps(document, allow_nan=False, separators=(",", ":")).encode()
@@ -71,7 +73,9 @@ def add_analysis_routes(route: AddRoute, explorer: Explorer) -> None:
         if table not in finding.tables:
             raise InvalidSpecError(f"This figure has no table {table[:40]!r}: it has {', '.join(finding.tables)}.")
         response = flask.Response(table_csv(finding.tables[table]), mimetype="text/csv")
-        name = _UNSAFE.sub("-", f"{spec.selection.study_id}-{spec.selection.split}-{spec.kind}-{table}")
+        selection = spec.selection
+        parts = (selection.study_id, selection.split, selection.divergence, spec.kind, table)
+        name = _UNSAFE.sub("-", "-".join(parts))
         response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
         return response
 
@@ -85,14 +89,15 @@ def _described(option: Option, options: tuple[Option, ...]) -> dict[str, Any]:
     return document
 
 
-def _basis_in_words(basis: Basis, split: str) -> str:
+def _basis_in_words(basis: Basis, selection: EmbeddingSpec) -> str:
     def some(n: int, noun: str) -> str:
         return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
     seeds = "no repetitions" if basis.n_seeds == 1 else f"up to {some(basis.n_seeds, 'seed')} each"
     return (
         f"{some(basis.n_runs, 'run')} of {some(basis.n_configurations, 'configuration')} ({seeds}), "
-        f"{some(basis.n_checkpoints, 'checkpoint')}, {some(basis.n_samples, 'sample')} of {split} data"
+        f"{some(basis.n_checkpoints, 'checkpoint')}, {some(basis.n_samples, 'sample')} of {selection.split} data, "
+        f"{DIVERGENCES[selection.divergence].title}"
     )
 
 
