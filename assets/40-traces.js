@@ -17,12 +17,12 @@
     const { context, shown, picked } = rolesOf(picture);
     const recede = picked.length > 0;
     const inFull = picked.length <= inpca.MOST_PINS;
-    const lines = (runs, manner) => groupsOf(picture, runs).map(([key, group]) => lineTrace(picture, key, group, manner));
+    const lines = (groups, manner) => groups.map(([key, group]) => lineTrace(picture, key, group, manner));
     const pale = recede ? RECEDED : 0;
     return [
-      ...lines(context, { width: 1.5, share: FAINT, role: "context" }),
-      ...lines(shown, { width: recede ? 2.5 : 3, share: pale, role: "shown" }),
-      ...lines(picked, { width: 7, share: 0, role: "picked", inFull }),
+      lineTrace(picture, "all", context, { width: 1.5, share: FAINT, role: "context", isMixed: true }),
+      ...lines(groupsOf(picture, shown, picture.scene.run_ids.keys()), { width: recede ? 2.5 : 3, share: pale, role: "shown" }),
+      ...(recede ? lines(groupsOf(picture, picked), { width: 7, share: 0, role: "picked", inFull }) : []),
       // Above the budget a thousand starts in one place are a blot that costs more than the lines.
       ...(inpca.detailOf(picture).isReduced ? [] : [startTrace(picture, [...shown, ...picked], pale)]),
       endTrace(picture, shown, "end", pale),
@@ -41,13 +41,19 @@
     return roles;
   };
 
-  /** [[key, runs]]: runs that share a colour, and hence can share a trace. */
-  const groupsOf = (picture, runs) => {
+  /**
+   * [[key, runs]]: runs that share a colour, and hence can share a trace. Groups of further runs are there too, empty.
+   * What filters hide and show again so keeps its trace: for a line that comes anew plotly asks the graphics card for its
+   * shaders, and waits until that has drawn all it was told before.
+   */
+  const groupsOf = (picture, runs, further = []) => {
     const { scene } = picture;
     if (changesAlong(picture)) return [["all", runs]];
+    const keyOf = (run) => positionOf(picture, run, scene.spans[run].first);
     const groups = new Map();
+    for (const run of further) groups.set(keyOf(run), []);
     for (const run of runs) {
-      const key = positionOf(picture, run, scene.spans[run].first);
+      const key = keyOf(run);
       if (groups.has(key)) groups.get(key).push(run);
       else groups.set(key, [run]);
     }
@@ -90,33 +96,37 @@
     return inpca.upToHead(picture, run, vertices.subarray(0, n));
   };
 
-  /** One polyline per run, separated by NaN, so that a whole colour group is a single trace. */
-  const lineTrace = (picture, key, runs, { width, share, role, inFull }) => {
+  /**
+   * One polyline per run, separated by NaN, so that a whole colour group is a single trace; of no run, a single gap.
+   * isMixed: the runs are of all groups.
+   */
+  const lineTrace = (picture, key, runs, { width, share, role, inFull, isMixed }) => {
     const lines = runs.map((run) => inpca.verticesOf(picture, run, inFull));
     const length = lines.reduce((sum, line) => sum + line.length + 1, -1);
-    const models = new Float64Array(Math.max(0, length)).fill(-1);
+    const models = new Float64Array(Math.max(1, length)).fill(-1);
     let position = 0;
     for (const line of lines) {
       models.set(line, position);
       position += line.length + 1;
     }
-    const line = { color: lineColor(picture, key, models, share), width: width * (picture.emphasis ?? 1) };
+    const isOneColor = !isMixed && !changesAlong(picture);
+    const color = isOneColor ? inpca.mix(paletteOf(picture)[key], wallOf(picture), share) : vertexColors(picture, models, share);
+    const line = { color, width: width * (picture.emphasis ?? 1) };
     return { role, models, trace: { ...points(picture, models, `${role}-${key}`), mode: "lines", line } };
   };
 
-  /** One colour, or one per vertex where it changes along the run. */
-  const lineColor = (picture, key, models, share) => {
-    const { scene, style, theme } = picture;
-    const { wall } = style.surfaces[theme];
-    if (!changesAlong(picture)) return inpca.mix(paletteOf(picture)[key], wall, share);
+  const wallOf = ({ style, theme }) => style.surfaces[theme].wall;
+
+  const vertexColors = (picture, models, share) => {
     const table = channelTable(picture, share);
-    return Array.from(models, (model) => table[model < 0 ? 0 : positionOf(picture, scene.arrays.run[Math.floor(model)], model)]);
+    const { run } = picture.scene.arrays;
+    return Array.from(models, (model) => table[model < 0 ? 0 : positionOf(picture, run[Math.floor(model)], model)]);
   };
 
   /** The palette as channels, which vertices share: plotly takes these at once, but parses a name for every vertex. */
   const channelTable = (picture, share) =>
     paletteOf(picture).map((color) => {
-      const mixed = inpca.mix(color, picture.style.surfaces[picture.theme].wall, share);
+      const mixed = inpca.mix(color, wallOf(picture), share);
       return [...[1, 3, 5].map((at) => parseInt(mixed.slice(at, at + 2), 16)), 1];
     });
 

@@ -79,7 +79,8 @@
 
     /** One drawing at a time, at most one a frame; of those asked for meanwhile only the latest counts. */
     const flush = () => {
-      if (pending && !isHeld()) flushing ??= drawPending();
+      // Once whoever asked has finished with the page: measuring the element in between would lay it out twice.
+      if (pending && !isHeld()) flushing ??= Promise.resolve().then(drawPending);
       return flushing ?? Promise.resolve();
     };
 

@@ -8,6 +8,8 @@
     study: null,
     style: null,
     split: "train",
+    // What each filter's control is set to, and what that comes to: of each filter that narrows, what passes it.
+    choices: new Map(),
     constraints: [],
     search: "",
     references: "project",

@@ -97,10 +97,11 @@
     timer = setTimeout(considerEmbedding, state.isOpening ? 0 : DEBOUNCE_MS);
     // Drawing twice costs more than the embedding: what only hides runs waits a moment for the picture that replaces it.
     const isReplaced = state.automatic && state.scene && inpca.wantedName() !== state.embeddedName;
-    if (isReplaced) inpca.drawSoon(PATIENCE_MS);
-    else inpca.draw();
-    inpca.decideShown();
-    inpca.updateHeadline();
+    if (isReplaced) {
+      inpca.drawSoon(PATIENCE_MS);
+      inpca.decideShown();
+      inpca.updateHeadline();
+    } else inpca.draw();
     inpca.emit("select");
   };
 
@@ -154,7 +155,7 @@
   const embed = (limit) => {
     const name = inpca.wantedName();
     setBusy(true);
-    setProps("embed-button", { children: "Re-embed" });
+    inpca.nameEmbedButton("Re-embed");
     inpca.asker.ask(
       name,
       {
@@ -224,7 +225,7 @@
   const onExpensive = (predicted) => {
     setBusy(inpca.asker.askedName() !== null);
     const cost = `about ${predicted >= 10 ? Math.round(predicted) : Number(predicted.toPrecision(1))} s`;
-    setProps("embed-button", { children: `Re-embed, ${cost}` });
+    inpca.nameEmbedButton(`Re-embed, ${cost}`);
     inpca.updateHeadline();
     if (!state.scene) {
       inpca.showNotice("hint", `This selection takes ${cost} to embed.`, "", { label: "embed it", action: inpca.embedNow });

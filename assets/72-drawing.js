@@ -71,11 +71,13 @@
     const isOnItsWay = inpca.asker.askedName() === inpca.wantedName();
     const badge = byId("stale-badge");
     badge.hidden = !(scene && isWanted);
-    badge.textContent = scene?.is_preview ? `preview, error ≲ ${inpca.previewError(scene)}` : "stale";
+    inpca.say(badge, scene?.is_preview ? `preview, error ≲ ${inpca.previewError(scene)}` : "stale");
     badge.title = scene ? `The picture shows ${scene.split}, ${scene.run_ids.length} runs` : "";
-    inpca.setProps("embed-button", { disabled: !isWanted || isOnItsWay, variant: isWanted && !isOnItsWay ? "filled" : "light" });
-    if (!isWanted) inpca.setProps("embed-button", { children: "Re-embed" });
+    byId("embed-button").disabled = !isWanted || isOnItsWay;
+    if (!isWanted) inpca.nameEmbedButton("Re-embed");
   };
+
+  inpca.nameEmbedButton = (words) => inpca.say(byId("embed-button"), words);
 
   /** Components that came with the scene are what an axis can show, beside the one it has been set to. */
   inpca.offerComponents = () => {

@@ -1,7 +1,7 @@
 """The dashboard: ``create_app(explorer)`` gives a Dash application, ready to be served.
 
 Reading order: ``view_state`` (what is looked at), ``filters`` and ``study_payload`` (a study for the browser),
-``figures`` and ``scene_payload`` (an embedding for the browser), ``layout`` and ``controls`` (the page), ``routes``
+``figures`` and ``scene_payload`` (an embedding for the browser), ``layout`` (the page), ``routes``
 and ``callbacks`` (who answers), ``access`` (who may ask). The browser's half is in ``assets/``, in the order of its
 file numbers.
 """

@@ -109,7 +109,7 @@ class Visit:
         return self.page.get_attribute("#page", "data-scene") or ""
 
     def pill(self, text: str) -> None:
-        self.page.locator("#filters .mantine-Chip-label", has_text=text).first.click()
+        self.page.locator("#filters .pill", has_text=text).first.click()
 
     def counts(self) -> str:
         return self.page.inner_text("#counts")

@@ -136,7 +136,7 @@ def test_the_address_carries_the_view(tab: Visit) -> None:
 
 def test_a_range_narrows_the_selection_and_is_kept_in_the_address(tab: Visit) -> None:
     key = tab.open().wait_for_scene()
-    tab.page.evaluate("dash_clientside.set_props({type: 'filter-range', name: 'learning_rate'}, {value: [0, 1]})")
+    tab.page.evaluate("inpca.choose('learning_rate', [0, 1])")
     tab.wait_for_scene(other_than=key)
     assert tab.counts() == f"12 shown / 12 embedded / {N_RUNS} runs"
     tab.page.wait_for_timeout(500)

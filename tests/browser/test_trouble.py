@@ -315,7 +315,7 @@ def press(tab: Visit, name: str, n_pills: int) -> None:
     """Choose the first so many levels of a filter, one after another."""
     for level in range(n_pills):
         tab.page.evaluate(
-            "([name, k]) => document.querySelectorAll(`[data-filter='${name}'] .mantine-Chip-input`)[k].click()",
+            "([name, k]) => document.querySelectorAll(`[data-filter='${name}'] .pill input`)[k].click()",
             [name, level],
         )
         tab.page.wait_for_function(
