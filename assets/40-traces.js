@@ -17,11 +17,11 @@
     const { context, shown, picked } = rolesOf(picture);
     const recede = picked.length > 0;
     const inFull = picked.length <= inpca.MOST_PINS;
-    const lines = (groups, manner) => groups.map(([key, group]) => lineTrace(picture, key, group, manner));
+    const lines = (groups, manner) => groups.map(([color, group]) => lineTrace(picture, color, group, manner));
     const pale = recede ? RECEDED : 0;
     return [
       lineTrace(picture, "all", context, { width: 1.5, share: FAINT, role: "context", isMixed: true }),
-      ...lines(groupsOf(picture, shown, picture.scene.run_ids.keys()), { width: recede ? 2.5 : 3, share: pale, role: "shown" }),
+      ...lines(groupsOf(picture, shown, standingColors(picture)), { width: recede ? 2.5 : 3, share: pale, role: "shown" }),
       ...(recede ? lines(groupsOf(picture, picked), { width: 7, share: 0, role: "picked", inFull }) : []),
       // Above the budget a thousand starts in one place are a blot that costs more than the lines.
       ...(inpca.detailOf(picture).isReduced ? [] : [startTrace(picture, [...shown, ...picked], pale)]),
@@ -42,23 +42,24 @@
   };
 
   /**
-   * [[key, runs]]: runs that share a colour, and hence can share a trace. Groups of further runs are there too, empty.
+   * [[color, runs]]: runs that share a colour, and hence can share a trace; further colours are there too, without runs.
    * What filters hide and show again so keeps its trace: for a line that comes anew plotly asks the graphics card for its
    * shaders, and waits until that has drawn all it was told before.
    */
   const groupsOf = (picture, runs, further = []) => {
-    const { scene } = picture;
     if (changesAlong(picture)) return [["all", runs]];
-    const keyOf = (run) => positionOf(picture, run, scene.spans[run].first);
-    const groups = new Map();
-    for (const run of further) groups.set(keyOf(run), []);
+    const palette = paletteOf(picture);
+    const groups = new Map(further.map((color) => [color, []]));
     for (const run of runs) {
-      const key = keyOf(run);
-      if (groups.has(key)) groups.get(key).push(run);
-      else groups.set(key, [run]);
+      const color = palette[positionOf(picture, run, picture.scene.spans[run].first)];
+      if (groups.has(color)) groups.get(color).push(run);
+      else groups.set(color, [run]);
     }
     return [...groups];
   };
+
+  /** All colours that runs may have after another selection, as long as they are few. */
+  const standingColors = ({ colouring }) => colouring.palette ?? [];
 
   const changesAlong = ({ colouring }) => colouring.kind === "numbers" && !colouring.isOfRuns;
 
@@ -100,7 +101,7 @@
    * One polyline per run, separated by NaN, so that a whole colour group is a single trace; of no run, a single gap.
    * isMixed: the runs are of all groups.
    */
-  const lineTrace = (picture, key, runs, { width, share, role, inFull, isMixed }) => {
+  const lineTrace = (picture, group, runs, { width, share, role, inFull, isMixed }) => {
     const lines = runs.map((run) => inpca.verticesOf(picture, run, inFull));
     const length = lines.reduce((sum, line) => sum + line.length + 1, -1);
     const models = new Float64Array(Math.max(1, length)).fill(-1);
@@ -110,9 +111,9 @@
       position += line.length + 1;
     }
     const isOneColor = !isMixed && !changesAlong(picture);
-    const color = isOneColor ? inpca.mix(paletteOf(picture)[key], wallOf(picture), share) : vertexColors(picture, models, share);
+    const color = isOneColor ? inpca.mix(group, wallOf(picture), share) : vertexColors(picture, models, share);
     const line = { color, width: width * (picture.emphasis ?? 1) };
-    return { role, models, trace: { ...points(picture, models, `${role}-${key}`), mode: "lines", line } };
+    return { role, models, trace: { ...points(picture, models, `${role}-${group}`), mode: "lines", line } };
   };
 
   const wallOf = ({ style, theme }) => style.surfaces[theme].wall;

@@ -34,10 +34,12 @@
     return inpca.spokenSummary({ scene, axes, colouring, nShown, nTotal: study.run_ids.length });
   };
 
+  /** Draw what the state says; resolves when the picture is on screen, or waits until it can be. */
   inpca.draw = () => {
     clearTimeout(drawTimer);
     inpca.decideShown();
     const { scene, colouring } = state;
+    let drawn = Promise.resolve();
     if (scene) {
       inpca.hideDetail();
       const runs = scene.run_ids.map((_, run) => run);
@@ -46,10 +48,11 @@
       inpca.drawContextSwitch(byId("legend"), isAway, state.context, inpca.chooseContext);
       byId("picture").setAttribute("aria-label", `3D InPCA embedding: ${inpca.describePicture()}`);
       const shown = inpca.pictureOf(scene, colouring, state.isShown);
-      inpca.picture.draw(shown);
+      drawn = inpca.picture.draw(shown);
       inpca.emit("draw", shown);
     }
     inpca.updateHeadline();
+    return drawn;
   };
 
   /** Draw unless another drawing comes within the given time: two cost more than the embedding between them. */
