@@ -140,7 +140,7 @@ def test_what_only_changes_the_picture_leaves_a_computation_alone(tab: Visit) ->
     posted = slow_answers(tab)
     tab.pill("CNN")
     tab.page.wait_for_selector("#progress:not([hidden])")
-    tab.page.locator("#references label", has_text="hide").click()
+    tab.references("hide")
     tab.page.evaluate("dash_clientside.set_props('color-by', {value: 'run:seed'})")
     tab.page.wait_for_timeout(500)
     assert tab.page.is_visible("#progress")
