@@ -113,7 +113,7 @@
     const isOneColor = !isMixed && !changesAlong(picture);
     const color = isOneColor ? inpca.mix(group, wallOf(picture), share) : vertexColors(picture, models, share);
     const line = { color, width: width * (picture.emphasis ?? 1) };
-    return { role, models, trace: { ...points(picture, models, `${role}-${group}`), mode: "lines", line } };
+    return { role, models, trace: { ...points(picture, models, `${role}-${group.replace("#", "")}`), mode: "lines", line } };
   };
 
   const wallOf = ({ style, theme }) => style.surfaces[theme].wall;
