@@ -12,6 +12,9 @@
   /** A category with more levels shows this many, those that are chosen, and a button for the rest (10-controls.css). */
   const PILLS_AT_ONCE = 14;
 
+  /** Width of a range's handle (10-controls.css). */
+  const THUMB = 14;
+
   /** Name of a filter -> what makes its control show a choice. */
   let controls = new Map();
 
@@ -108,7 +111,7 @@
     range.addEventListener("pointerdown", (event) => {
       if (event.target !== range || event.button !== 0) return;
       const { left, width } = range.getBoundingClientRect();
-      const share = Math.min(1, Math.max(0, (event.clientX - left) / width));
+      const share = Math.min(1, Math.max(0, (event.clientX - left - THUMB / 2) / (width - THUMB)));
       const away = handles.map(({ value }) => Math.abs(share * last - value));
       const nearer = handles[away[0] <= away[1] ? 0 : 1];
       move(nearer, Math.round(share * last));
