@@ -85,7 +85,8 @@
   inpca.showCounts = ({ shown, embedded, total, leftOut }) => {
     const counts = byId("counts");
     const [some, those, all] = [shown, embedded, total].map(inpca.format);
-    inpca.say(counts, `${some} shown / ${those} embedded / ${all} runs`);
+    const words = [some, make("span", "word", " shown"), ` / ${those}`, make("span", "word", " embedded"), ` / ${all} runs`];
+    if (counts.textContent !== words.map((word) => word.textContent ?? word).join("")) counts.replaceChildren(...words);
     counts.title = "Drawn now / in this embedding / recorded in the study";
     const link = byId("left-out");
     link.hidden = leftOut === 0;
@@ -99,7 +100,7 @@
     const imaginary = axes.filter((component) => scene.diagnostics.signature[component - 1] < 0);
     const hidden = scene.run_ids.length - nShown;
     return [
-      `${inpca.format(scene.run_ids.length)} of ${inpca.format(nTotal)} runs, ${scene.split} split, coloured by ${colouring.label}`,
+      `${inpca.format(scene.run_ids.length)} of ${inpca.format(nTotal)} runs, ${scene.split} split, ${inpca.divergenceWords(scene.divergence).title}, coloured by ${colouring.label}`,
       hidden ? `${inpca.format(hidden)} of them hidden` : "",
       `components ${axes.join(", ")} on the axes`,
       imaginary.length ? `component ${imaginary.join(" and ")} imaginary` : "all of them real",

@@ -14,7 +14,7 @@
   /** Answers by the name of their question, those that were wanted last at the end: what has been seen needs no request. */
   const kept = new Map();
 
-  const newClient = () =>
+  inpca.newClient = () =>
     Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
   /** The server understood and said no. */
@@ -65,7 +65,7 @@
 
   /** Someone who wants one embedding at a time; a page that shows two has two of them. */
   inpca.makeAsker = () => {
-    const client = newClient();
+    const client = inpca.newClient();
     let turn = 0;
     let asked = null;
     let running = null;

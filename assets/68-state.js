@@ -8,6 +8,7 @@
     study: null,
     style: null,
     split: "train",
+    divergence: "bhattacharyya",
     // What each filter's control is set to, and what that comes to: of each filter that narrows, what passes it.
     choices: new Map(),
     constraints: [],

@@ -118,7 +118,7 @@
 
   /** Two selections with the same name are the same question. */
   inpca.wantedName = () =>
-    [state.study.study, state.study.fingerprint, state.split, isFitted(), inpca.encodeMask(state.mask)].join("|");
+    [state.study.study, state.study.fingerprint, state.split, state.divergence, isFitted(), inpca.encodeMask(state.mask)].join("|");
 
   const considerEmbedding = () => {
     if (state.study.run_ids.length === 0) return;
@@ -133,8 +133,8 @@
       state.flips = null;
     } else if (state.isOpening) embed(state.study.opening_seconds);
     else if (state.automatic) {
-      // Another split or fit is another question: the old picture says nothing about it, so more patience is right.
-      const isOther = !scene || scene.split !== state.split || scene.fit_references !== isFitted();
+      // Another split, divergence or fit is another question: the old picture says nothing about it, so more patience is right.
+      const isOther = !scene || scene.split !== state.split || scene.divergence !== state.divergence || scene.fit_references !== isFitted();
       embed(isOther ? OTHER_QUESTION_SECONDS : AUTOMATIC_SECONDS);
     }
     inpca.updateHeadline();
@@ -169,6 +169,7 @@
         study: state.study.study,
         fingerprint: state.study.fingerprint,
         split: state.split,
+        divergence: state.divergence,
         mask: inpca.encodeMask(state.mask),
         fit_references: isFitted(),
       },
@@ -271,12 +272,13 @@
 
   const summary = (scene, milliseconds) => {
     const { residual } = scene.diagnostics;
+    const { short, capped } = inpca.divergenceWords(scene.divergence);
     const isKept = milliseconds < 1000 * scene.seconds;
     return [
-      `${inpca.format(scene.n_models)} checkpoints of ${inpca.format(scene.run_ids.length)} runs, ${scene.split}`,
+      `${inpca.format(scene.n_models)} checkpoints of ${inpca.format(scene.run_ids.length)} runs, ${scene.split}, ${short}`,
       isKept ? `from cache in ${(milliseconds / 1000).toFixed(2)} s` : `embedded in ${(milliseconds / 1000).toFixed(2)} s`,
       residual === null ? "" : `residual ${residual.toExponential(0)}`,
-      scene.n_capped ? `${inpca.format(scene.n_capped)} overlaps capped` : "no overlap capped",
+      scene.n_capped ? `${inpca.format(scene.n_capped)} ${capped}` : "nothing capped",
       scene.is_streamed ? "multiplied straight from the disk" : "",
       inpca.movesInWords(scene, state.axes),
     ]

@@ -75,7 +75,7 @@
     const badge = byId("stale-badge");
     badge.hidden = !(scene && isWanted);
     inpca.say(badge, scene?.is_preview ? `preview, error ≲ ${inpca.previewError(scene)}` : "stale");
-    badge.title = scene ? `The picture shows ${scene.split}, ${scene.run_ids.length} runs` : "";
+    badge.title = scene ? `The picture shows ${scene.split}, ${inpca.divergenceWords(scene.divergence).short}, ${scene.run_ids.length} runs` : "";
     byId("embed-button").disabled = !isWanted || isOnItsWay;
     if (!isWanted) inpca.nameEmbedButton("Re-embed");
   };

@@ -5,13 +5,15 @@
   const { state } = inpca;
   const { byId } = inpca;
 
-  const BUTTONS = { "3d": "view-3d", pairs: "view-pairs", compare: "view-compare" };
+  const BUTTONS = { "3d": "view-3d", pairs: "view-pairs", compare: "view-compare", figures: "view-figures" };
   let pairs = null;
   let latest = null;
 
-  /** Show one of the views; without WebGL there is one. */
+  const inWebgl = (view) => view === "3d" || view === "compare";
+
+  /** Show one of the views; those in 3D need WebGL. */
   inpca.look = (view) => {
-    state.view = inpca.webglProblem() ? "pairs" : view;
+    state.view = inpca.webglProblem() && inWebgl(view) ? "pairs" : view;
     apply();
     inpca.draw();
     inpca.writeAddress();
@@ -25,7 +27,7 @@
     byId("paired-components").value = String(state.pairedComponents);
     inpca.emit("view", view);
     window.dispatchEvent(new Event("resize"));
-    inpca.picture.rest(view === "pairs");
+    inpca.picture.rest(!inWebgl(view));
   };
 
   /* ------------------------------------------------------------------ pairs */
@@ -74,7 +76,7 @@
     // Another study from the picker is looked at in the same way; a link says how it wants to be looked at.
     if (study.view && isFromLink(study)) Object.assign(state, { view: study.view.mode, pairedComponents: study.view.paired });
     const problem = inpca.webglProblem();
-    if (problem) state.view = "pairs";
+    if (problem && inWebgl(state.view)) state.view = "pairs";
     for (const view of ["3d", "compare"]) {
       byId(BUTTONS[view]).disabled = Boolean(problem);
       if (problem) byId(BUTTONS[view]).title = problem;
@@ -82,7 +84,7 @@
     apply();
   });
 
-  inpca.addressFields.push(["m", ({ view }) => (view === "3d" || inpca.webglProblem() ? "" : view)]);
+  inpca.addressFields.push(["m", ({ view }) => (view === "3d" || (inpca.webglProblem() && view !== "figures") ? "" : view)]);
   inpca.addressFields.push(["pc", ({ view, pairedComponents }) => (view === "pairs" && pairedComponents !== 4 ? String(pairedComponents) : "")]);
 
   Object.assign(inpca.actions, {

@@ -1,8 +1,9 @@
 /*
  * Two embeddings side by side: one camera, one frame, one colouring, one highlight.
  *
- * The second picture answers the first one's question with something changed: the split, or the selection. It follows
- * the embedding on the left, not the filters, so that both always show what their heads say.
+ * The second picture answers the first one's question with something changed: the split, the selection, or the
+ * divergence. It follows the embedding on the left, not the filters, so that both always show what their heads say.
+ * Divergences have units of their own, so pictures of two of them have a frame each.
  */
 (() => {
   "use strict";
@@ -37,14 +38,23 @@
   const changes = () => {
     const { comparison } = state;
     if (comparison?.kind === "selection") return comparison.mask ? { mask: comparison.mask } : null;
+    if (comparison?.kind === "divergence") return { divergence: secondDivergence() };
     return otherSplit() ? { split: otherSplit() } : null;
+  };
+
+  const leftDivergence = () => (state.scene ?? state).divergence;
+
+  /** The one chosen; where the left picture has come to show that one, the first that it does not. */
+  const secondDivergence = () => {
+    const others = Object.keys(state.style.divergences).filter((key) => key !== leftDivergence());
+    return others.includes(state.comparison.divergence) ? state.comparison.divergence : others[0];
   };
 
   const question = () => {
     const { study, fingerprint } = state.study;
-    const { split, run_ids, fit_references } = state.scene;
+    const { split, divergence, run_ids, fit_references } = state.scene;
     const changed = changes();
-    return changed && { study, fingerprint, split, mask: maskOf(run_ids), fit_references, ...changed };
+    return changed && { study, fingerprint, split, divergence, mask: maskOf(run_ids), fit_references, ...changed };
   };
 
   const choose = (comparison) => {
@@ -92,8 +102,11 @@
   /** Of another split the checkpoints correspond one to one; of another selection, those of the runs that both have. */
   const align = () => {
     scene = inpca.orient(raw, state.scene);
-    state.alongside = scene;
+    state.alongside = withSharedFrame(scene, state.scene);
   };
+
+  /** The other picture, where lengths in one can be compared with those in it. */
+  const withSharedFrame = (other, { divergence }) => (other.divergence === divergence ? other : null);
 
   const onStatus = (status, milliseconds) => {
     if (milliseconds < PROGRESS_DELAY_MS) return;
@@ -135,7 +148,7 @@
 
   const show = () => {
     if (!isOn() || !scene) return;
-    state.alongside = scene;
+    state.alongside = withSharedFrame(scene, state.scene);
     describe();
     inpca.draw();
   };
@@ -150,15 +163,17 @@
     follow(picture, inpca.picture.camera());
     picture.draw({
       ...inpca.pictureOf(scene, colouring, (run) => isSelected(run) && !isHidden(run)),
-      alongside: state.scene,
+      alongside: withSharedFrame(state.scene, scene),
       camera: inpca.picture.camera(),
     });
     byId("second-picture").setAttribute("aria-label", `Second 3D InPCA embedding, ${facts(scene)}`);
   };
 
-  const facts = ({ split, run_ids, diagnostics }) => {
+  const facts = ({ split, divergence, run_ids, diagnostics }) => {
     const { explained_stress: stress } = diagnostics;
-    const start = `${split} · ${inpca.format(run_ids.length)} runs`;
+    const { short } = inpca.divergenceWords(divergence);
+    const names = state.comparison?.kind === "divergence" ? [short] : [split, inpca.otherDivergence({ divergence }) && short];
+    const start = [...names, `${inpca.format(run_ids.length)} runs`].filter(Boolean).join(" · ");
     // A preview's is not known.
     if (!stress) return `${start} · preview`;
     const k = Math.min(3, stress.length);
@@ -166,15 +181,21 @@
   };
 
   const describe = () => {
-    const isSelection = state.comparison?.kind === "selection";
+    const kind = state.comparison?.kind ?? "split";
+    const [frame, explained] = state.style.frames[kind === "divergence" ? "own" : "shared"];
+    Object.assign(byId("one-frame"), { textContent: frame, title: explained });
     byId("first-head").textContent = state.scene ? facts(state.scene) : "";
     byId("second-head").textContent = scene ? facts(scene) : "";
     byId("second-split").textContent = otherSplit() ? `${otherSplit()} split` : "other split";
     byId("second-split").disabled = !otherSplit();
-    byId("second-split").setAttribute("aria-pressed", String(!isSelection));
-    byId("second-selection").setAttribute("aria-pressed", String(isSelection));
-    byId("keep-selection").hidden = !isSelection;
+    for (const other of ["split", "selection"]) byId(`second-${other}`).setAttribute("aria-pressed", String(other === kind));
+    byId("keep-selection").hidden = kind !== "selection";
+    inpca.offerDivergences(byId("second-divergence"), kind === "divergence" ? secondDivergence() : "", leftDivergence());
   };
+
+  document.addEventListener("change", ({ target }) => {
+    if (target.id === "second-divergence" && target.value) choose({ kind: "divergence", divergence: target.value });
+  });
 
   /* ------------------------------------------------------------------ one camera, one highlight */
 
@@ -247,6 +268,10 @@
     if (!view?.comparison) return;
     const [kind, ...rest] = view.comparison.split(":");
     const [prefix, mask] = rest.join(":").split(".");
+    if (kind === "div") {
+      state.comparison = { kind: "divergence", divergence: rest[0] };
+      return;
+    }
     const isCurrent = kind === "sel" && fingerprint.startsWith(prefix);
     state.comparison = kind === "split" ? { kind: "split" } : { kind: "selection", mask: isCurrent ? mask : "" };
   });
@@ -254,6 +279,7 @@
   const written = ({ view, comparison, study }) => {
     if (view !== "compare" || !comparison) return "";
     if (comparison.kind === "split") return otherSplit() ? `split:${otherSplit()}` : "";
+    if (comparison.kind === "divergence") return `div:${secondDivergence()}`;
     return comparison.mask ? `sel:${study.fingerprint.slice(0, 12)}.${comparison.mask}` : "";
   };
 

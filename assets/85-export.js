@@ -54,6 +54,7 @@
     const shown = scene.run_ids.filter((_, run) => isShown(run)).length;
     const parts = [
       `InPCA of ${inpca.format(scene.n_models)} checkpoints, ${scene.split} data`,
+      inpca.divergenceWords(scene.divergence).title,
       runsInWords(shown, scene.run_ids.length, state.study.run_ids.length),
       ...state.constraints.map(filterInWords),
       `coloured by ${colouring.label}`,
@@ -69,9 +70,9 @@
       .replace(/^_+|_+$/g, "")
       .slice(0, 60);
 
-  /** study-split-date-what.ext, every part harmless on any file system. */
+  /** study-split-divergence-date-what.ext, every part harmless on any file system. */
   inpca.fileName = (what, extension) =>
-    `${[slug(state.scene.study), state.scene.split, inpca.today(), slug(what)].filter(Boolean).join("-")}.${extension}`;
+    `${[slug(state.scene.study), state.scene.split, inpca.otherDivergence(state.scene), inpca.today(), slug(what)].filter(Boolean).join("-")}.${extension}`;
 
   inpca.saveFile = (name, content) => {
     const link = document.createElement("a");

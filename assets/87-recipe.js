@@ -13,7 +13,7 @@
   const VERSION = 1;
   const SIZE_LIMIT = 4e6;
   const LONGEST_ADDRESS = 4000;
-  const RUN_KEYS = ["v", "d", "split", "ref", "f", "r", "q", "runs", "mask", "th", "at"];
+  const RUN_KEYS = ["v", "d", "split", "div", "ref", "f", "r", "q", "runs", "mask", "th", "at"];
 
   /** A recipe on its way to the screen: {recipe, name}; name is that of the question, once it is asked. */
   let followed = null;
@@ -39,6 +39,7 @@
     ["version", (value) => Number.isInteger(value) && value >= 1 && value <= VERSION, `a version up to ${VERSION}`],
     ["study", (value) => typeof value === "string" && value.length > 0, "the name of a study"],
     ["split", (value) => value === "train" || value === "test", "train or test"],
+    ["divergence", (value) => inpca.divergenceWords(value) !== undefined, "one that this program knows"],
     ["runs", (value) => isTexts(value) && Object.keys(value).length > 0, "run names with their digests"],
     ["fit_references", (value) => typeof value === "boolean", "true or false"],
     ["eigenvalues", (value) => isNumbers(value) && value.length > 0, "a list of numbers"],
@@ -62,7 +63,7 @@
 
   /** Address of the recipe's study and of its view; the runs follow when the study is open, however many they are. */
   const addressOf = (recipe) => {
-    const query = new URLSearchParams({ v: "1", d: recipe.study, split: recipe.split });
+    const query = new URLSearchParams({ v: "1", d: recipe.study, split: recipe.split, div: recipe.divergence });
     if (recipe.fit_references) query.set("ref", "fit");
     const written = typeof recipe.view?.address === "string" ? recipe.view.address.slice(0, LONGEST_ADDRESS) : "";
     for (const [key, text] of new URLSearchParams(written)) if (!RUN_KEYS.includes(key)) query.set(key, text);

@@ -20,6 +20,7 @@ class Header(StrEnum):
 
     STUDY = "study-picker"
     SPLIT = "split"
+    DIVERGENCE = "divergence"
     COUNTS = "counts"
     LEFT_OUT = "left-out"
     STALE = "stale-badge"
@@ -131,10 +132,12 @@ class Views(StrEnum):
     N_PAIRED = "paired-components"
     PAIR_GRID = "pairs"
     COMPARISON = "comparison"
+    ONE_FRAME = "one-frame"
     FIRST_HEAD = "first-head"
     SECOND_HEAD = "second-head"
     SECOND_SPLIT = "second-split"
     SECOND_SELECTION = "second-selection"
+    SECOND_DIVERGENCE = "second-divergence"
     KEEP_SELECTION = "keep-selection"
     SECOND = "second"
     SECOND_PICTURE = "second-picture"
@@ -144,6 +147,26 @@ class Views(StrEnum):
     SECOND_PROGRESS_BAR = "second-progress-bar"
     SECOND_CANCEL = "second-cancel"
     GRAPHICS_NOTICE = "graphics-notice"
+    FIGURES = "view-figures"
+
+
+class Figures(StrEnum):
+    """The view of all other figures."""
+
+    PAGE = "figure-page"
+    LIST = "figure-list"
+    OPTIONS = "figure-options"
+    PROGRESS = "figure-progress"
+    STAGE = "figure-stage"
+    BAR = "figure-bar"
+    CANCEL = "figure-cancel"
+    TROUBLE = "figure-trouble"
+    NUMBERS = "figure-numbers"
+    HOST = "figure-host"
+    READOUT = "figure-readout"
+    NOTES = "figure-notes"
+    BASIS = "figure-basis"
+    TAKE_AWAY = "figure-take-away"
 
 
 class Panels(StrEnum):

@@ -73,6 +73,7 @@ def _encode(scene: Scene | PreviewScene, rest: dict[str, Any]) -> bytes:
         "key": scene.key,
         "study": scene.spec.study_id,
         "split": scene.spec.split,
+        "divergence": scene.spec.divergence,
         "fit_references": scene.spec.fit_references,
         "run_ids": run_ids,
         "n_models": scene.embedding.n_models,

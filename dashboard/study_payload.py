@@ -72,9 +72,12 @@ def _view(view: ViewState) -> dict[str, Any]:
     return {
         "search": view.search,
         "picked": list(view.picked),
+        "divergence": view.divergence,
         "mode": view.mode,
         "paired": view.paired,
         "comparison": view.comparison,
+        "figure": view.figure,
+        "figure_options": dict(view.figure_options),
         "pinned": list(view.pinned),
         "context": view.context,
         "color_by": view.color_by,

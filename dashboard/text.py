@@ -134,6 +134,8 @@ COORDINATE_ROWS = {"shown": "shown runs", "all": "all embedded runs"}
 FIRST_PANE = "present selection"
 ONE_FRAME = "one camera, one frame"
 ONE_FRAME_EXPLAINED = "Both pictures turn together, in the same frame: equal lengths on screen are equal distances"
+OWN_FRAMES = "one camera, a scale each"
+OWN_FRAMES_EXPLAINED = "Both pictures turn together; divergences have units of their own, so lengths cannot be compared"
 KEEP_SELECTION = "Keep the runs of the left picture on the right; then filter to compare with them"
 
 COLUMN_LABELS = {

@@ -6,12 +6,14 @@ defaults. The only writer is the browser (assets/60-address.js), since most chan
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qs, quote, unquote
 
+from engine.divergence_table import DIVERGENCES
 from engine.kept_selections import SELECTION_NAME
 
 VERSION = "1"
@@ -20,7 +22,7 @@ MAXIMUM_QUERY_LENGTH = 16_000
 MAXIMUM_SEARCH_LENGTH = 400
 MAXIMUM_COMPONENT = 100
 CAMERA_NUMBERS = 9
-MODES = ("3d", "pairs", "compare")
+MODES = ("3d", "pairs", "compare", "figures")
 PAIRED_COMPONENTS = range(2, 8)
 """Seven components make 21 panels: the most that can be read on a laptop's screen."""
 REFERENCE_MODES = ("project", "fit", "hide")
@@ -40,6 +42,7 @@ class ViewState:
     Attributes:
         study: study id; empty means the first one.
         split: ``"train"`` or ``"test"``.
+        divergence: key of the divergence that is embedded.
         levels: per filtered category, its name and the chosen levels.
         ranges: per filtered number, its name, lowest and highest value that pass.
         search: words that a run's name or hyperparameters must hold.
@@ -47,9 +50,13 @@ class ViewState:
         picked_mask: the same for many runs: the beginning of the study's fingerprint, a dot, and a bit per run.
         picked_name: the same for many runs: the name under which the server keeps the selection.
         references: how P0, P* and the geodesic are drawn: ``"project"``, ``"fit"`` (into the embedding) or ``"hide"``.
-        mode: how the embedding is shown: ``"3d"``, ``"pairs"`` of components, or ``"compare"`` with another embedding.
+        mode: what the stage shows: the embedding in ``"3d"``, as ``"pairs"`` of components, ``"compare"`` with another
+            embedding, or other ``"figures"`` of the selection.
+        figure: key of the figure that is open; empty means the first one.
+        figure_options: its options by key; those that are missing, or do not fit, have their defaults.
         paired: the pairs are those of the first so many components.
-        comparison: the other embedding: ``"split:<name>"``, or ``"sel:"`` and a selection written as in `picked_mask`.
+        comparison: the other embedding: ``"split:<name>"``, ``"div:<divergence>"``, or ``"sel:"`` and a selection
+            written as in `picked_mask`.
         axes: the three components drawn, counted from one.
         color_by: ``"run:<column>"`` or ``"model:<column>"``; empty means the first differing hyperparameter.
         dark: dark theme, light theme, or None for what the browser prefers.
@@ -66,6 +73,7 @@ class ViewState:
 
     study: str = ""
     split: str = "train"
+    divergence: str = "bhattacharyya"
     levels: tuple[tuple[str, tuple[str, ...]], ...] = ()
     ranges: tuple[tuple[str, float, float], ...] = ()
     search: str = ""
@@ -75,6 +83,8 @@ class ViewState:
     references: str = "project"
     mode: str = "3d"
     paired: int = 4
+    figure: str = ""
+    figure_options: tuple[tuple[str, str | float | tuple[str, ...]], ...] = ()
     comparison: str = ""
     axes: tuple[int, int, int] = (1, 2, 3)
     color_by: str = ""
@@ -224,11 +234,33 @@ def _parse_moment(text: str) -> float:
     return moment
 
 
-_COMPARISON = re.compile(r"split:(train|test)|sel:[0-9a-f]+\.[A-Za-z0-9+/]+={0,2}")
+def _parse_figure(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise ValueError(text)
+    return text
+
+
+def _parse_figure_options(text: str) -> tuple[tuple[str, str | float | tuple[str, ...]], ...]:
+    def plain(value: object) -> str | float | tuple[str, ...]:
+        if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
+            return tuple(value)
+        if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+            return value
+        raise ValueError(text)
+
+    options = json.loads(text)
+    if not isinstance(options, dict) or not all(_NAME.fullmatch(key) for key in options):
+        raise ValueError(text)
+    return tuple((key, plain(value)) for key, value in options.items())
+
+
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,40}")
+_COMPARISON = re.compile(rf"split:(train|test)|div:({'|'.join(DIVERGENCES)})|" r"sel:[0-9a-f]+\.[A-Za-z0-9+/]+={0,2}")
 
 _FIELDS: dict[str, tuple[str, Callable[[str], object]]] = {
     "d": ("study", str),
     "split": ("split", _parse_split),
+    "div": ("divergence", {key: key for key in DIVERGENCES}.__getitem__),
     "f": ("levels", _parse_levels),
     "r": ("ranges", _parse_ranges),
     "q": ("search", _parse_search),
@@ -239,6 +271,8 @@ _FIELDS: dict[str, tuple[str, Callable[[str], object]]] = {
     "m": ("mode", {name: name for name in MODES}.__getitem__),
     "pc": ("paired", _parse_paired),
     "cmp": ("comparison", _parse_comparison),
+    "fig": ("figure", _parse_figure),
+    "fo": ("figure_options", _parse_figure_options),
     "ax": ("axes", _parse_axes),
     "c": ("color_by", _parse_color),
     "fl": ("flips", _parse_flips),

@@ -28,8 +28,10 @@ from engine.errors import (
 )
 
 if TYPE_CHECKING:
+    from engine.analyses import ANALYSES, Finding
     from engine.distances import DistanceStore
-    from engine.divergences import DIVERGENCES, pairwise_distances
+    from engine.divergence_table import DIVERGENCES
+    from engine.divergences import pairwise_distances
     from engine.explorer import Explorer
     from engine.geodesics import geodesic, progress
     from engine.inpca import embed, minkowski_distances, project
@@ -48,7 +50,7 @@ _HOMES = {
     "Predictions": "values",
     "Recorder": "recorder",
     "predict": "prediction",
-    "DIVERGENCES": "divergences",
+    "DIVERGENCES": "divergence_table",
     "pairwise_distances": "divergences",
     "Distances": "values",
     "DistanceStore": "distances",
@@ -59,6 +61,8 @@ _HOMES = {
     "geodesic": "geodesics",
     "progress": "geodesics",
     "Explorer": "explorer",
+    "ANALYSES": "analyses",
+    "Finding": "analyses",
     "EmbeddingSpec": "values",
     "Scene": "values",
     "Recipe": "recipe",
@@ -68,6 +72,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "ANALYSES",
     "DIVERGENCES",
     "CacheError",
     "Comparison",
@@ -78,6 +83,7 @@ __all__ = [
     "EmbeddingSpec",
     "EngineError",
     "Explorer",
+    "Finding",
     "InvalidPredictionsError",
     "InvalidSpecError",
     "JobCancelled",

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.divergences import BLOCK_MODELS, Cancelled, Models, Progress
+from engine.divergences import BLOCK_MODELS, Cancelled, Progress
 from engine.errors import JobCancelled
 from engine.tile_file import Tile
 from engine.values import FloatArray
@@ -36,6 +37,18 @@ class Source:
 
 
 Group = tuple[Source, ...]
+
+
+class _Prepared(Protocol):
+    """Models that a divergence takes."""
+
+    @property
+    def shape(self) -> tuple[int, int]: ...
+
+    def __len__(self) -> int: ...
+
+
+Prepared = TypeVar("Prepared", bound=_Prepared)
 
 
 def _groups(sources: list[Source], absent: NDArray[np.bool_]) -> list[tuple[Group, NDArray[np.int64]]]:
@@ -119,8 +132,8 @@ def cut_into_tiles(
 
 def compute_blocks(
     blocks: list[tuple[Group, Group | None]],
-    function: Callable[[Models, Models | None], tuple[NDArray[np.float64], NDArray[np.int32]]],
-    prepare: Callable[[Group], Models],
+    function: Callable[[Prepared, Prepared | None], tuple[NDArray[np.float64], NDArray[np.int32]]],
+    prepare: Callable[[Group], Prepared],
     keep: Callable[[list[Tile]], None],
     progress: Progress | None,
     cancelled: Cancelled | None,
@@ -138,10 +151,10 @@ def compute_blocks(
     Raises:
         JobCancelled: ``cancelled`` said so.
     """
-    prepared: dict[Group, Models] = {}
+    prepared: dict[Group, Prepared] = {}
     n_bytes = 0
 
-    def ready(group: Group) -> Models:
+    def ready(group: Group) -> Prepared:
         nonlocal n_bytes
         if group in prepared:
             return prepared[group]
@@ -152,7 +165,7 @@ def compute_blocks(
             prepared[group] = models
         return models
 
-    last: tuple[Group, Models] | None = None
+    last: tuple[Group, Prepared] | None = None
     for done, (row, column) in enumerate(blocks):
         if cancelled is not None and cancelled():
             raise JobCancelled("The distances were cancelled; finished blocks are kept.")

@@ -21,6 +21,7 @@ class Work:
         n_missing: pairs of models whose distance is not known yet.
         n_values: samples times classes of one model.
         n_points: reference points.
+        effort: of a pair of models, as a multiple of the Bhattacharyya distance's.
     """
 
     n_models: int
@@ -28,14 +29,15 @@ class Work:
     n_missing: int
     n_values: int
     n_points: int
+    effort: float = 1.0
 
     def units(self) -> dict[str, float]:
         """What each stage's time is proportional to."""
         pairs_with_points = self.n_points * self.n_models if self.n_missing else 0
         return {
             "load": self.n_unread * self.n_values,
-            "distances": self.n_missing * self.n_values,
-            "references": pairs_with_points * self.n_values,
+            "distances": self.n_missing * self.n_values * self.effort,
+            "references": pairs_with_points * self.n_values * self.effort,
             "eigenpairs": self.n_models**2,
         }
 

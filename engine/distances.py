@@ -18,7 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from engine.blocks import Source, compute_blocks, plan_blocks
 from engine.devices import choose_device, find_device
-from engine.divergences import Cancelled, Progress, find_divergence
+from engine.divergence_table import find_divergence
+from engine.divergences import Cancelled, Progress
 from engine.errors import CacheError, InvalidSpecError, SelectionError
 from engine.geodesics import geodesic
 from engine.memory import check_budget, memory_budget
@@ -301,8 +302,9 @@ class DistanceStore:
             absent = file.missing(names, other_names)
             if absent.any():
                 blocks = plan_blocks(rows, columns, absent, 4 * study.splits[split].n_samples * study.n_classes)
-                function, prepare = find_divergence(divergence).function, RunModels(device, self._panels).prepare
-                compute_blocks(blocks, function, prepare, file.add, progress, cancelled)
+                row, models = find_divergence(divergence), RunModels(device, self._panels)
+                prepare = models.prepare if row.is_packed else models.read
+                compute_blocks(blocks, row.function, prepare, file.add, progress, cancelled)
             yield device
 
     def _unreadable(self) -> CacheError:

@@ -1,7 +1,6 @@
-r"""Divergences between models, and the table of those on offer.
+r"""Divergences between every two models of an array, and the Bhattacharyya distance, whose models are packed.
 
-To add one: write a function of two :class:`Models` that returns ``(values, capped)``, add a row to
-``DIVERGENCES``, and its formula to ``tests/oracles.py``; menus, tests and documentation read the table.
+The other divergences are in ``engine/split_divergences.py``, the table of all in ``engine/divergence_table.py``.
 """
 
 from __future__ import annotations
@@ -14,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.devices import choose_device, find_device
-from engine.errors import InvalidPredictionsError, InvalidSpecError, JobCancelled
+from engine.divergence_table import DIVERGENCES as DIVERGENCES
+from engine.divergence_table import find_divergence
+from engine.errors import InvalidPredictionsError, JobCancelled
 from engine.kernels import OVERLAP_FLOOR, Kernel, NotOneError, select_kernel, square_roots
 from engine.memory import check_budget, memory_budget
 from engine.values import Distances, FloatArray
@@ -72,7 +73,7 @@ def prepare(log_probabilities: FloatArray, device: str, name: str = "log_probabi
     from engine.kernels.near_pairs import share_alike
 
     kernel = select_kernel(log_probabilities.shape[2], device)
-    panels = kernel.pack(_root_blocks(log_probabilities, name, first), len(log_probabilities))
+    panels = kernel.pack(root_blocks(log_probabilities, name, first), len(log_probabilities))
     n_samples, n_classes = log_probabilities.shape[1:]
     one_hot = np.zeros(0, dtype=np.int64)
     if panels.smallest == 0:
@@ -87,7 +88,8 @@ def prepare(log_probabilities: FloatArray, device: str, name: str = "log_probabi
     )
 
 
-def _root_blocks(log_probabilities: FloatArray, name: str, first: int) -> Iterator[NDArray[np.float32]]:
+def root_blocks(log_probabilities: FloatArray, name: str, first: int) -> Iterator[NDArray[np.float32]]:
+    """Yield the square roots of some models at a time; arguments and refusals are those of :func:`prepare`."""
     step = max(1, PACK_BYTES // max(1, log_probabilities[0].nbytes))
     for start in range(0, len(log_probabilities), step):
         try:
@@ -152,50 +154,6 @@ def _distance_to_one_hot(
     return distances, capped
 
 
-@dataclass(frozen=True, slots=True)
-class Divergence:
-    """One row of ``DIVERGENCES``.
-
-    Attributes:
-        key: how specs, addresses and files name it.
-        title: how people name it.
-        function: (rows, columns or None) -> (row, column) values and numbers of capped samples.
-        unit: unit of the values.
-        reference: where it is defined.
-        can_be_negative: whether its embedding can have time-like components.
-    """
-
-    key: str
-    title: str
-    function: Callable[[Models, Models | None], Block]
-    unit: str
-    reference: str
-    can_be_negative: bool
-
-
-DIVERGENCES: dict[str, Divergence] = {
-    divergence.key: divergence
-    for divergence in (
-        Divergence(
-            key="bhattacharyya",
-            title="Bhattacharyya distance",
-            function=bhattacharyya,
-            unit="nats per sample",
-            reference="Bhattacharyya 1943; Mao et al. 2024, eq. 1",
-            can_be_negative=True,
-        ),
-    )
-}
-
-
-def find_divergence(key: str) -> Divergence:
-    """Return the table row of ``key``, or raise InvalidSpecError."""
-    try:
-        return DIVERGENCES[key]
-    except KeyError:
-        raise InvalidSpecError(f"divergence must be one of {sorted(DIVERGENCES)}, received {key!r}.") from None
-
-
 def pairwise_distances(
     log_probabilities: FloatArray,
     other: FloatArray | None = None,
@@ -243,8 +201,9 @@ def pairwise_distances(
     needed = 8 * n_models * (n_others or n_models) + (n_models + n_others) * model_bytes
     check_budget(needed, memory_budget(memory), f"The distances of {n_models} models to {n_others or n_models}")
     # All of them first: what is no distribution is refused before any distance is computed.
-    rows = _blocks(log_probabilities, device, "log_probabilities")
-    columns = rows if other is None else _blocks(other, device, "other")
+    ready = _preparation(divergence)
+    rows = _blocks(ready, log_probabilities, device, "log_probabilities")
+    columns = rows if other is None else _blocks(ready, other, device, "other")
     pairs = [(i, j) for i in range(len(rows)) for j in range(len(columns) if other is not None else i + 1)]
     values = np.empty((len(log_probabilities), len(log_probabilities if other is None else other)))
     n_capped = 0
@@ -264,9 +223,18 @@ def pairwise_distances(
     return Distances(values, divergence, n_capped, device)
 
 
-def _blocks(log_probabilities: FloatArray, device: str, name: str) -> list[Models]:
+def _preparation(divergence: str) -> Callable[[FloatArray, str, str, int], Any]:
+    """Return what makes models ready for a divergence."""
+    from engine.split_forms import log_models
+
+    return prepare if find_divergence(divergence).is_packed else log_models
+
+
+def _blocks(
+    ready: Callable[[FloatArray, str, str, int], Any], log_probabilities: FloatArray, device: str, name: str
+) -> list[Any]:
     starts = range(0, len(log_probabilities), BLOCK_MODELS)
-    return [prepare(log_probabilities[start : start + BLOCK_MODELS], device, name, start) for start in starts]
+    return [ready(log_probabilities[start : start + BLOCK_MODELS], device, name, start) for start in starts]
 
 
 def _check_shape(log_probabilities: FloatArray, name: str) -> None:

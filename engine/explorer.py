@@ -14,6 +14,7 @@ import threading
 import uuid
 from collections.abc import Sequence
 
+from engine.analysis_desk import AnalysisDesk, Tools
 from engine.cache import BlobCache, prepare_cache_folder
 from engine.catalogue import Catalogue
 from engine.costs import Costs
@@ -60,6 +61,7 @@ class Explorer:
     Attributes:
         views: saved views of each study.
         selections: selections that links name.
+        analyses: where every other figure of a selection is asked for.
 
     Raises:
         DeviceError: the device asked for is not there.
@@ -92,6 +94,9 @@ class Explorer:
         self._builder: SceneBuilder | None = None
         self._measures: SceneMeasures | None = None
         self._making_builder = threading.Lock()
+        self.analyses = AnalysisDesk(
+            self.study, self._analysis_tools, self._catalogue.leave_out_damaged, self._blobs, memory
+        )
 
     @property
     def device(self) -> str:
@@ -266,6 +271,7 @@ class Explorer:
     def close(self) -> None:
         """Cancel what runs, end the worker and let go of the cache."""
         self._jobs.close()
+        self.analyses.close()
         self._blobs.close()
 
     def _closer(self, key: str) -> tuple[SceneMeasures, Scene, Study]:
@@ -327,6 +333,10 @@ class Explorer:
                 self._measures = SceneMeasures(distances, POSITIONS)
                 self._builder = SceneBuilder(distances, self._blobs, self._costs, describe_device(self._device))
             return self._builder
+
+    def _analysis_tools(self) -> Tools:
+        builder = self._scene_builder()
+        return Tools(builder.distances, builder.progress)
 
     def _warm_up(self, job: Job) -> None:
         from engine.warming import warm_up

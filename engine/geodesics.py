@@ -1,33 +1,177 @@
-r"""The great circle from ignorance P0 to truth P*, and how far along it a model is.
+r"""Great circles between models, ignorance P0 to truth P* first of all, and how far along them other models are.
 
-On the square roots of probabilities, P0 and P* are the same angle :math:`\theta = \arccos(1/\sqrt{C})` apart in every
-sample, so the geodesic has a closed form and progress needs two overlaps per sample: with P0 and with P*.
+On the square roots of probabilities two models are an angle :math:`\theta_n = \arccos \sum_c \sqrt{p^n_c q^n_c}` apart
+in sample n, and the geodesic traverses all samples' great circles in the same time, each at its own constant speed.
+Between P0 and P* all angles are :math:`\arccos(1/\sqrt{C})` and there is a closed form.
 Source: Mao et al., PNAS 121 (2024) e2310002121, eq. 3 and 4.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engine.errors import InvalidSpecError
+from engine.errors import InvalidPredictionsError, InvalidSpecError
+from engine.kernels import OVERLAP_FLOOR
+from engine.kernels.plane import mean_positions, nearest_positions
 from engine.values import FloatArray
 
 PROGRESS_DEFINITIONS = ("angle", "bhattacharyya", "mean")
-BISECTIONS = 45
-"""Halvings of [0, 1]: 3e-14, about what the overlaps themselves carry."""
-CHUNK_BYTES = 2**24
-BISECTION_BYTES = 2**19
-"""Overlaps bisected together; they are read at every halving, so they should stay in the cache."""
-
-REST_ROUNDING = 1e-14
-"""What rounding leaves of 1 - R^2 for a sample on the geodesic, where the angle has a kink and not a round valley."""
-EDGE = 1e-12
-"""P0 and P* have such kinks at the ends: whether a model stays there is decided by the slope just inside."""
+SMALLEST_ANGLE = 1e-8
+"""Ends of a geodesic that are nearer than this in a sample count as the same there, and have no direction."""
+CHUNK_BYTES = 2**22
 
 Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Geodesic:
+    r"""The great circle from one model to another, sample by sample.
+
+    Attributes:
+        start, end: (sample, class) natural logarithms of the probabilities of the two.
+        angles: (sample,) float64 radians between them, at most :math:`\pi/2`; zero below ``SMALLEST_ANGLE``.
+    """
+
+    start: Array
+    end: Array
+    angles: Array
+
+    @classmethod
+    def between(cls, start: FloatArray, end: FloatArray) -> Geodesic:
+        """Return the geodesic between two models of the same samples.
+
+        Raises:
+            InvalidPredictionsError: shapes that do not fit.
+            InvalidSpecError: the two are the same model.
+        """
+        if start.ndim != 2 or start.shape != end.shape:
+            raise InvalidPredictionsError(
+                f"The ends must have the same axes (sample, class), received {start.shape} and {end.shape}."
+            )
+        s, t = _roots(start), _roots(end)
+        # Half the angle has a tangent of |s - t| / |s + t|, which keeps its digits where the arc cosine has none.
+        angles = 2.0 * np.arctan2(np.linalg.norm(s - t, axis=1), np.linalg.norm(s + t, axis=1))
+        angles[angles < SMALLEST_ANGLE] = 0.0
+        if not angles.any():
+            raise InvalidSpecError("Both ends of the geodesic are the same model in every sample: choose two models.")
+        return cls(start.astype(np.float64), end.astype(np.float64), angles)
+
+    @classmethod
+    def to_truth(cls, labels: ArrayLike, n_classes: int) -> Geodesic:
+        """Return the geodesic from ignorance to the truth that labels tell."""
+        ends = geodesic(labels, n_classes, [0.0, 1.0])
+        return cls.between(ends[0], ends[1])
+
+    @property
+    def length(self) -> float:
+        """The mean angle over samples, in radians."""
+        return float(self.angles.mean())
+
+    def points(self, positions: ArrayLike) -> Array:
+        """Return (point, sample, class) log-probabilities at positions; see :func:`engine.resampling.interpolate`."""
+        from engine.resampling import interpolate
+
+        return interpolate(self.start, self.end, positions)
+
+    def progress(self, log_probabilities: FloatArray, definition: str = "angle") -> Array:
+        r"""Return how far along this geodesic each model is.
+
+        ``"angle"`` (the paper's): :math:`\arg\min_t \sum_n \arccos \sum_c \sqrt{p^n_c \gamma^n_{t,c}}`.
+        ``"bhattacharyya"``: :math:`\arg\min_t d_B(P, \gamma_t)`.
+        ``"mean"``: each sample's own nearest position, clipped to [0, 1], averaged over samples.
+
+        Square roots are non-negative, so the angle of a model from either end, within the plane of the circle, is at
+        most :math:`\pi/2`, and from all points between. There both objectives are convex, whatever the ends are. Where
+        an objective is flat along an interval the largest minimiser is returned, and 0 where it is flat altogether.
+
+        Args:
+            log_probabilities: (model, sample, class) natural logarithms; rows are renormalised.
+            definition: one of ``PROGRESS_DEFINITIONS``.
+
+        Returns:
+            (model,) float64 in [0, 1].
+
+        Raises:
+            InvalidPredictionsError: other samples or classes than those of the geodesic.
+            InvalidSpecError: unknown definition.
+        """
+        if definition not in PROGRESS_DEFINITIONS:
+            raise InvalidSpecError(f"definition must be one of {PROGRESS_DEFINITIONS}, received {definition!r}.")
+        self._check(log_probabilities)
+        origin, direction = self._basis()
+        if definition == "mean":
+            return mean_positions(log_probabilities, origin, direction, self.angles)
+        is_angle = definition == "angle"
+        return nearest_positions(log_probabilities, origin, direction, self.angles, is_angle=is_angle)
+
+    def distances(self, log_probabilities: FloatArray, positions: ArrayLike) -> tuple[Array, NDArray[np.int64]]:
+        r"""Return the Bhattacharyya distance of each model to a point of its own on this geodesic.
+
+        .. math:: d_B(P, \gamma_t) = -\frac{1}{N} \sum_n \log \frac{\sin((1-t)\theta_n) \sum_c \sqrt{p^n_c s^n_c}
+            + \sin(t \theta_n) \sum_c \sqrt{p^n_c e^n_c}}{\sin\theta_n}
+
+        Two overlaps per sample, with the start s and the end e, serve all points; neither is negative, so small ones
+        keep their digits, and no confidence is too large: at P* this is half the cross-entropy.
+
+        Args:
+            log_probabilities: (model, sample, class) natural logarithms; rows are renormalised.
+            positions: (model,) t in [0, 1].
+
+        Returns:
+            (model,) float64 nats per sample, and (model,) in how many samples nothing is shared; their overlap is
+            taken for ``OVERLAP_FLOOR``.
+
+        Raises:
+            InvalidPredictionsError: other samples or classes than those of the geodesic.
+            InvalidSpecError: not one position in [0, 1] per model.
+        """
+        self._check(log_probabilities)
+        t = np.asarray(positions, dtype=np.float64)
+        if t.shape != (len(log_probabilities),) or not ((t >= 0) & (t <= 1)).all():
+            raise InvalidSpecError(
+                f"positions must be one number in [0, 1] per model, received {t.shape} for {len(log_probabilities)}."
+            )
+        sines = np.where(self.angles == 0, 1.0, np.sin(self.angles))
+        start, end = _roots(self.start), _roots(self.end)
+        values, shared_none = np.empty(len(t)), np.empty(len(t), dtype=np.int64)
+        step = max(1, CHUNK_BYTES // (8 * max(1, start.size)))
+        for first in range(0, len(t), step):
+            part = slice(first, first + step)
+            roots, x = _roots(log_probabilities[part]), t[part, None]
+            from_start = np.where(self.angles == 0, 1.0 - x, np.sin((1.0 - x) * self.angles) / sines)
+            from_end = np.where(self.angles == 0, x, np.sin(x * self.angles) / sines)
+            overlaps = from_start * np.einsum("msc,sc->ms", roots, start)
+            overlaps += from_end * np.einsum("msc,sc->ms", roots, end)
+            with np.errstate(divide="ignore"):
+                logs = np.log(overlaps)
+            for m, n in np.argwhere(overlaps == 0):
+                # Nothing is shared, or less than float64 has a number for.
+                root = from_start[m, n] * start[n] + from_end[m, n] * end[n]
+                logs[m, n] = _log_overlap(log_probabilities[first + m, n], root)
+            shared_none[part] = np.isneginf(logs).sum(axis=1)
+            values[part] = -np.where(np.isneginf(logs), np.log(OVERLAP_FLOOR), logs).mean(axis=1)
+        return np.maximum(values, 0.0), shared_none
+
+    def _basis(self) -> tuple[Array, Array]:
+        """(sample, class) roots of the start, and unit vectors across them towards the end; zero without an angle."""
+        s, t = _roots(self.start), _roots(self.end)
+        across = t - s
+        # Twice: of ends that are near each other, the first time leaves rounding that is not small beside the rest.
+        for _ in range(2):
+            across -= np.einsum("sc,sc->s", across, s)[:, None] * s
+            length = np.linalg.norm(across, axis=1)
+            across /= np.where((self.angles == 0) | (length == 0), np.inf, length)[:, None]
+        return s, across
+
+    def _check(self, log_probabilities: FloatArray) -> None:
+        if log_probabilities.ndim != 3 or log_probabilities.shape[1:] != self.start.shape:
+            raise InvalidPredictionsError(
+                f"log_probabilities must have the axes (model, sample, class) and the samples and classes of the "
+                f"geodesic, {self.start.shape}; received {log_probabilities.shape}."
+            )
 
 
 def geodesic(labels: ArrayLike, n_classes: int, positions: ArrayLike) -> Array:
@@ -50,7 +194,7 @@ def geodesic(labels: ArrayLike, n_classes: int, positions: ArrayLike) -> Array:
     t = np.asarray(positions, dtype=np.float64)
     if t.ndim != 1 or not ((t >= 0) & (t <= 1)).all():
         raise InvalidSpecError(f"positions must be a list of numbers in [0, 1], received {positions!r}.")
-    angle = (1.0 - t) * _angle(n_classes)
+    angle = (1.0 - t) * np.arccos(1.0 / np.sqrt(n_classes))
     with np.errstate(divide="ignore"):
         others = 2.0 * np.log(np.sin(angle)) - np.log(n_classes - 1)
     points = np.broadcast_to(others[:, None, None], (len(t), len(true), n_classes)).copy()
@@ -61,12 +205,10 @@ def geodesic(labels: ArrayLike, n_classes: int, positions: ArrayLike) -> Array:
 
 
 def progress(log_probabilities: FloatArray, labels: ArrayLike, definition: str = "angle") -> Array:
-    r"""Return how far along the geodesic each model is.
+    r"""Return how far along the geodesic from P0 to P* each model is; see :meth:`Geodesic.progress`.
 
-    ``"angle"`` (the paper's): :math:`\arg\min_t \sum_n \arccos \sum_c \sqrt{p^n_c \gamma^n_{t,c}}`;
-    saturates at 1 once :math:`1 / (1 + \sqrt{C-1})` of the samples are right with certainty.
-    ``"bhattacharyya"``: :math:`\arg\min_t d_B(P, \gamma_t)`.
-    ``"mean"``: the per-sample positions, each clipped to [0, 1], averaged over samples.
+    By angle (the paper's definition) it saturates: it is 1 once :math:`1 / (1 + \sqrt{C-1})` of the samples are right
+    with certainty.
 
     Args:
         log_probabilities: (model, sample, class) natural logarithms; rows are renormalised.
@@ -79,20 +221,13 @@ def progress(log_probabilities: FloatArray, labels: ArrayLike, definition: str =
     Raises:
         InvalidSpecError: unknown definition, labels that do not fit.
     """
-    if definition not in PROGRESS_DEFINITIONS:
-        raise InvalidSpecError(f"definition must be one of {PROGRESS_DEFINITIONS}, received {definition!r}.")
-    n_models, n_samples, n_classes = log_probabilities.shape
+    n_samples, n_classes = log_probabilities.shape[1:]
     true = _check_labels(labels, n_classes)
     if len(true) != n_samples:
         raise InvalidSpecError(
             f"labels must hold one class per sample: received {len(true)} labels for {n_samples} samples."
         )
-    result = np.empty(n_models)
-    step = max(1, CHUNK_BYTES // (8 * n_samples * n_classes))
-    for start in range(0, n_models, step):
-        a, b = _plane_coordinates(log_probabilities[start : start + step], true)
-        result[start : start + step] = _solve(a, b, _angle(n_classes), definition)
-    return result
+    return Geodesic.to_truth(true, n_classes).progress(log_probabilities, definition)
 
 
 def _check_labels(labels: ArrayLike, n_classes: int) -> NDArray[np.int64]:
@@ -108,59 +243,15 @@ def _check_labels(labels: ArrayLike, n_classes: int) -> NDArray[np.int64]:
     return true.astype(np.int64)
 
 
-def _angle(n_classes: int) -> float:
-    return float(np.arccos(1.0 / np.sqrt(n_classes)))
-
-
-def _plane_coordinates(log_probabilities: FloatArray, true: NDArray[np.int64]) -> tuple[Array, Array]:
-    """Return (model, sample) coordinates in the plane of P0 and P*: along P0, and across it towards P*."""
-    n_classes = log_probabilities.shape[2]
-    theta = _angle(n_classes)
+def _roots(log_probabilities: FloatArray) -> Array:
+    """Square roots of probabilities, rows scaled to length one."""
     roots = np.exp(0.5 * log_probabilities.astype(np.float64))
-    roots /= np.sqrt(np.einsum("msc,msc->ms", roots, roots))[:, :, None]
-    with_ignorance = roots.sum(axis=2) / np.sqrt(n_classes)
-    with_truth = roots[:, np.arange(len(true)), true]
-    return with_ignorance, (with_truth - np.cos(theta) * with_ignorance) / np.sin(theta)
+    return np.asarray(roots / np.linalg.norm(roots, axis=-1, keepdims=True))
 
 
-def _solve(a: Array, b: Array, theta: float, definition: str) -> Array:
-    if definition == "mean":
-        return np.asarray(np.clip(np.arctan2(b, a) / theta, 0.0, 1.0).mean(axis=1))
-    slope = _angle_slope if definition == "angle" else _bhattacharyya_slope
-    step = max(1, BISECTION_BYTES // (8 * a.shape[1]))
-    parts = [_bisect(slope, a[i : i + step], b[i : i + step], theta) for i in range(0, len(a), step)]
-    return np.concatenate(parts)
-
-
-def _bisect(slope: Callable[[Array, Array, Array, Array, Array], Array], a: Array, b: Array, theta: float) -> Array:
-    """Return the minimiser over t in [0, 1] of a convex function with the given slope, for every model at once."""
-    # What is left of each unit vector outside the plane, 1 - R^2.
-    rest = 1.0 - a * a - b * b
-    rest[rest < REST_ROUNDING] = 0.0
-
-    def slopes(t: Array) -> Array:
-        angle = t[:, None] * theta
-        return np.asarray(slope(a, b, rest, np.cos(angle), np.sin(angle)).sum(axis=1))
-
-    low, high = np.zeros(len(a)), np.ones(len(a))
-    at_start, at_end = slopes(low + EDGE) >= 0, slopes(high - EDGE) <= 0
-    for _ in range(BISECTIONS):
-        middle = 0.5 * (low + high)
-        rising = slopes(middle) > 0
-        high = np.where(rising, middle, high)
-        low = np.where(rising, low, middle)
-    return np.where(at_start, 0.0, np.where(at_end, 1.0, 0.5 * (low + high)))
-
-
-def _angle_slope(a: Array, b: Array, rest: Array, cosine: Array, sine: Array) -> Array:
-    # With a = R cos(phi), b = R sin(phi) and x = t theta - phi the slope is R sin x / sqrt(1 - R^2 cos^2 x). The
-    # denominator is written as sqrt((1 - R^2) + (R sin x)^2), which keeps its digits for models on the geodesic.
-    across = a * sine - b * cosine
-    length = np.sqrt(rest + across * across)
-    return np.asarray(across / np.where(length == 0.0, 1.0, length))
-
-
-def _bhattacharyya_slope(a: Array, b: Array, rest: Array, cosine: Array, sine: Array) -> Array:
-    # An overlap of zero is possible at P* only, where the slope is plus infinity.
-    with np.errstate(divide="ignore"):
-        return np.asarray((a * sine - b * cosine) / np.maximum(a * cosine + b * sine, 0.0))
+def _log_overlap(log_probabilities: FloatArray, roots: Array) -> float:
+    """Logarithm of the overlap of one row with the square roots of another, however small the former's are."""
+    is_shared = (roots > 0) & ~np.isneginf(log_probabilities)
+    if not is_shared.any():
+        return -np.inf
+    return float(np.logaddexp.reduce(0.5 * log_probabilities[is_shared].astype(np.float64) + np.log(roots[is_shared])))

@@ -10,6 +10,8 @@ Source: Quinn et al., PNAS 116 (2019) 13762; Mao et al., PNAS 121 (2024) e231000
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -228,6 +230,23 @@ def project(embedding: Embedding | PreviewEmbedding, distances_to_fitted: ArrayL
     with one_blas_thread():
         points: NDArray[np.float64] = b @ (embedding.coordinates / embedding.eigenvalues)
     return points
+
+
+def leading(embedding: Embedding, n_components: int) -> Embedding:
+    """Return an embedding without the components after the first few."""
+    of_components = (
+        "eigenvalues",
+        "signature",
+        "explained_stress",
+        "explained_variance",
+        "explained_variance_absolute",
+        "explained_distance",
+    )
+    return replace(
+        embedding,
+        coordinates=embedding.coordinates[:, :n_components],
+        **{name: getattr(embedding, name)[:n_components] for name in of_components},
+    )
 
 
 def minkowski_distances(coordinates: FloatArray, signature: ArrayLike) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Groups of runs made ready for their distances: from packed panels where there are some, else from predictions."""
+"""Groups of runs made ready for their distances: from packed panels where these serve, else from predictions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from engine.blocks import Group, Source
 from engine.divergences import Models, prepare
 from engine.panels import PackedRun, PanelFolder
+from engine.split_forms import LogModels, log_models
 from engine.values import FloatArray
 
 KEPT_BYTES = 2**27
@@ -55,6 +56,10 @@ class RunModels:
         panels = join([run.panels for run in runs])
         alike = np.concatenate([run.alike for run in runs])
         return Models(NumbaKernel(), panels, np.array(one_hot, dtype=np.int64), shape, alike, log_probabilities)
+
+    def read(self, group: Group) -> LogModels:
+        """Return the models of a group of runs as their log-probabilities."""
+        return log_models(np.concatenate([source.load(None) for source in group]), self._device)
 
     def _read(self, group: Group, starts: NDArray[np.int64], models: NDArray[np.int64]) -> FloatArray:
         """Return (model, sample, class) log-probabilities of some models of a group."""

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,8 +16,9 @@ from numpy.typing import NDArray
 
 from engine.cache import BlobCache
 from engine.costs import STAGES, Costs, Work
+from engine.divergence_table import find_divergence
 from engine.jobs import Job
-from engine.recent import Recent
+from engine.run_progress import RunProgress
 from engine.values import Distances, Embedding, EmbeddingSpec, PreviewScene, References, Scene
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ SCENE_VERSION = 2
 """Part of every key: raise it when the numbers of a scene, or of anything it is made from, can change."""
 POSITIONS = np.linspace(0.0, 1.0, 51)
 """Where the geodesic is sampled; the first point is P0, the last P*."""
-PROGRESS_MEMORY = 2**26
-REMEMBERED_KEYS = 2**13
 PREVIEW_STARTS_MODELS = 4000
 """From here on the passes that a preview saves take longer than the preview."""
 
@@ -43,12 +41,9 @@ def scene_key(spec: EmbeddingSpec, study: Study) -> str:
     It holds the question, the content ids of the selected checkpoints and the labels; never a time or a file name.
     """
     content = [study.content_ids(run_id, spec.split) for run_id in spec.run_ids]
-    return _key("", {"spec": asdict(spec), "content": content, "labels": study.splits[spec.split].order_hash})
-
-
-def _key(kind: str, question: object) -> str:
+    question = {"spec": asdict(spec), "content": content, "labels": study.splits[spec.split].order_hash}
     canonical = json.dumps(question, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return f"{kind}v{SCENE_VERSION}-{hashlib.sha256(canonical.encode()).hexdigest()}"
+    return f"v{SCENE_VERSION}-{hashlib.sha256(canonical.encode()).hexdigest()}"
 
 
 class SceneBuilder:
@@ -62,11 +57,10 @@ class SceneBuilder:
     """
 
     def __init__(self, distances: DistanceStore, blobs: BlobCache, costs: Costs, device: str) -> None:
-        self._distances = distances
-        self._blobs = blobs
+        self.distances = distances
         self._costs = costs
         self._device = device
-        self._progress: Recent[NDArray[np.float64]] = Recent(PROGRESS_MEMORY)
+        self.progress = RunProgress(blobs)
         # With it comes whatever computes, which the module must not wait for.
         from engine.previews import Previews
 
@@ -75,17 +69,16 @@ class SceneBuilder:
     def work(self, spec: EmbeddingSpec, study: Study) -> Work:
         """How much there is to do for this scene."""
         counts = study.runs.loc[list(spec.run_ids), "n_checkpoints"]
-        n_missing = self._distances.missing(study, spec.split, spec.run_ids)
+        n_missing = self.distances.missing(study, spec.split, spec.run_ids, divergence=spec.divergence)
         # Whatever was measured once had its progress computed just before, so there is no need to ask the disk.
-        unread = [
-            run_id for run_id in spec.run_ids if n_missing and not self._knows_progress(study, spec.split, run_id)
-        ]
+        unread = [run_id for run_id in spec.run_ids if n_missing and not self.progress.knows(study, spec.split, run_id)]
         return Work(
             n_models=int(counts.sum()),
             n_unread=int(counts.loc[unread].sum()),
             n_missing=n_missing,
             n_values=study.splits[spec.split].n_samples * study.n_classes,
             n_points=len(POSITIONS),
+            effort=find_divergence(spec.divergence).effort,
         )
 
     def build(self, key: str, spec: EmbeddingSpec, study: Study, job: Job) -> Scene:
@@ -100,14 +93,14 @@ class SceneBuilder:
         with stages.enter("load") as report:
             models = self._models(spec, study, report)
         with stages.enter("distances") as report:
-            distances = self._distances.selection(
+            distances = self.distances.selection(
                 study, spec.split, spec.run_ids, POSITIONS if spec.fit_references else None,
                 divergence=spec.divergence, progress=report, cancelled=job.cancelled,
             )  # fmt: skip
         rectangle = None
         with stages.enter("references") as report:
             if not spec.fit_references:
-                rectangle, _ = self._distances.references(
+                rectangle, _ = self.distances.references(
                     study, spec.split, spec.run_ids, POSITIONS, divergence=spec.divergence
                 )
         with stages.enter("eigenpairs"):
@@ -127,7 +120,7 @@ class SceneBuilder:
     def can_preview(self, spec: EmbeddingSpec, study: Study) -> bool:
         """Whether everything that a preview needs is in memory."""
         return self.previews.find(spec, study) is not None and all(
-            self._knows_progress(study, spec.split, run_id) for run_id in spec.run_ids
+            self.progress.knows(study, spec.split, run_id) for run_id in spec.run_ids
         )
 
     def preview(self, key: str, spec: EmbeddingSpec, study: Study) -> PreviewScene | None:
@@ -139,9 +132,7 @@ class SceneBuilder:
         from engine.inpca import project
 
         embedding = preview.embed(spec.run_ids, spec.n_components)
-        rectangle, _ = self._distances.references(
-            study, spec.split, spec.run_ids, POSITIONS, divergence=spec.divergence
-        )
+        rectangle, _ = self.distances.references(study, spec.split, spec.run_ids, POSITIONS, divergence=spec.divergence)
         references = References(project(embedding, rectangle.values), POSITIONS.copy(), fitted=False)
         models = self._models(spec, study, lambda _: None)
         return PreviewScene(key, spec, embedding, models, references, time.perf_counter() - began)
@@ -159,37 +150,9 @@ class SceneBuilder:
         progress = []
         for done, run_id in enumerate(spec.run_ids):
             report(done / len(spec.run_ids))
-            progress.append(self._run_progress(study, spec.split, run_id))
+            progress.append(self.progress.of(study, spec.split, run_id))
         models.insert(4, "progress", np.concatenate(progress))
         return models
-
-    def _knows_progress(self, study: Study, split: str, run_id: str) -> bool:
-        return self._progress.get(_progress_key(study, split, run_id)) is not None
-
-    def _run_progress(self, study: Study, split: str, run_id: str) -> NDArray[np.float64]:
-        """(checkpoint,) progress of one run, computed once."""
-        n_checkpoints = len(study.content_ids(run_id, split))
-        key = _progress_key(study, split, run_id)
-        values = self._progress.get(key)
-        if values is None and (blob := self._blobs.get(key)) is not None and len(blob) == 8 * n_checkpoints:
-            values = np.frombuffer(blob, "<f8")
-        if values is None:
-            from engine.geodesics import progress
-
-            predictions = study.predictions(split, [run_id])
-            values = progress(predictions.log_probabilities, predictions.labels, definition="angle")
-            self._blobs.put(key, values.astype("<f8").tobytes())
-        self._progress.put(key, values, values.nbytes)
-        return values
-
-
-def _progress_key(study: Study, split: str, run_id: str) -> str:
-    return _progress_key_of(study.content_ids(run_id, split), study.splits[split].order_hash)
-
-
-@lru_cache(maxsize=REMEMBERED_KEYS)
-def _progress_key_of(contents: tuple[str, ...], order_hash: str) -> str:
-    return _key("progress-", [contents, order_hash])
 
 
 def _embed(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.drawn_runs import drawn_runs
 from engine.errors import InvalidSpecError
 from engine.recent import Recent
 from engine.values import Embedding, Scene
@@ -26,7 +27,6 @@ SPECTRUM_COMPONENTS = 50
 MOST_COMPARED = 2500
 """Models whose pairs are all compared in a Shepard diagram: three million pairs, a tenth of a second."""
 MEMORY_LIMIT = 2**26
-SEED = 0
 
 Measure = TypeVar("Measure")
 
@@ -142,7 +142,7 @@ class SceneMeasures:
             from engine.shepard import Pairs, shepard_diagram
 
             spec, counts = scene.spec, _models_of(scene)
-            runs = _some_runs(counts)
+            runs = drawn_runs(counts, MOST_COMPARED)
             starts = np.cumsum(counts) - counts
             models = np.concatenate([np.arange(starts[run], starts[run] + counts[run]) for run in runs])
             matrix = self._distances.matrix(
@@ -192,12 +192,3 @@ def _models_of(scene: Scene) -> NDArray[np.int64]:
     """(run,) how many models of a scene each run has."""
     counts = scene.models["run_id"].value_counts(sort=False)
     return np.asarray(counts.loc[list(scene.spec.run_ids)], dtype=np.int64)
-
-
-def _some_runs(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Places of all runs, or of as many drawn at random as have ``MOST_COMPARED`` models together."""
-    if counts.sum() <= MOST_COMPARED:
-        return np.arange(len(counts))
-    order = np.random.default_rng(SEED).permutation(len(counts))
-    n_runs = max(1, int(np.searchsorted(np.cumsum(counts[order]), MOST_COMPARED, side="right")))
-    return np.sort(order[:n_runs])

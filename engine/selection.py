@@ -18,7 +18,7 @@ def answerable(spec: EmbeddingSpec, study: Study) -> EmbeddingSpec:
         InvalidSpecError: a split the study does not have, or an unknown divergence.
         SelectionError: an unknown run, or fewer than three checkpoints; says how many are missing.
     """
-    from engine.divergences import DIVERGENCES
+    from engine.divergence_table import DIVERGENCES
 
     if spec.split not in study.splits:
         raise InvalidSpecError(

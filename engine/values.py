@@ -80,9 +80,9 @@ class Distances:
     """Divergences between models. The values *are* the divergence: never square them again.
 
     Attributes:
-        values: (model, model), or (model, other) for a rectangle; nats per sample for Bhattacharyya.
+        values: (model, model), or (model, other) for a rectangle; in the divergence's unit.
         divergence: key of the divergence.
-        n_capped: how many (pair, sample) overlaps fell under the floor and were capped.
+        n_capped: in how many (pair, sample) a cap took effect; what is capped, the divergence's row in the table says.
         device: where they were computed.
         sums: of a (model, model) matrix that is known to be symmetric; None where nobody added it up.
     """
@@ -246,7 +246,7 @@ class Scene:
         embedding: coordinates and diagnostics of the models (reference points are kept apart).
         models: one row per model: ``run_id``, ``checkpoint``, ``step``, ``epoch``, ``progress``, metrics.
         references: P0, P* and the geodesic; None where the study has no labels.
-        n_capped: capped (pair, sample) overlaps among the embedded models, and reference points where these are fitted.
+        n_capped: capped (pair, sample) terms among the embedded models, and reference points where these are fitted.
         device: where the distances were computed, in words.
         seconds: what the computation took when it was made.
         is_streamed: whether the distances did not fit into memory and were multiplied straight from the disk.

@@ -130,3 +130,53 @@ def progress(log_probabilities, labels, definition):
             ).x
         )
     return np.array(results)
+
+
+# Divergences, straight from their formulas in the longest floats there are: no difference form is needed there.
+
+
+def long_probabilities(log_probabilities):
+    p = np.exp(np.asarray(log_probabilities, dtype=np.longdouble))
+    return p / p.sum(axis=-1, keepdims=True)
+
+
+def divergence(key, log_probabilities, other=None):
+    """(row, column) float64 mean over samples of one of ``PER_SAMPLE``."""
+    rows = long_probabilities(log_probabilities)
+    columns = rows if other is None else long_probabilities(other)
+    return np.array([[PER_SAMPLE[key](p, q).mean() for q in columns] for p in rows], dtype=np.float64)
+
+
+def _logarithms(p):
+    with np.errstate(divide="ignore"):
+        return np.log(p)
+
+
+def _entropies(p):
+    return -np.where(p > 0, p * _logarithms(np.where(p > 0, p, 1)), 0).sum(axis=-1)
+
+
+def _overlaps(p, q):
+    return np.sqrt(p * q).sum(axis=-1)
+
+
+def _capped_symmetrised_kl(p, q):
+    floor = np.log(np.longdouble(FLOOR))
+    return ((p - q) * (np.maximum(_logarithms(p), floor) - np.maximum(_logarithms(q), floor))).sum(axis=-1)
+
+
+PER_SAMPLE = {
+    "bhattacharyya": lambda p, q: -np.log(np.maximum(_overlaps(p, q), FLOOR)),
+    "hellinger": lambda p, q: 1 - _overlaps(p, q),
+    "symmetrised_kl": _capped_symmetrised_kl,
+    "jensen_shannon": lambda p, q: _entropies((p + q) / 2) - (_entropies(p) + _entropies(q)) / 2,
+    "fisher_rao": lambda p, q: np.arccos(np.minimum(_overlaps(p, q), 1)) ** 2,
+    "euclidean": lambda p, q: ((p - q) ** 2).sum(axis=-1),
+}
+"""Key of a divergence -> (sample, class) of two models -> (sample,) value."""
+
+
+def count_capped_logarithms(log_probabilities):
+    """Over unordered pairs of different models, the samples in which either has a probability under the floor."""
+    is_capped = (long_probabilities(log_probabilities) < FLOOR).any(axis=2)
+    return sum(int((is_capped[i] | is_capped[j]).sum()) for i in range(len(is_capped)) for j in range(i))

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -70,7 +71,7 @@ def test_every_public_name_can_be_imported_and_says_what_it_is() -> None:
 
 def test_recording_works_as_the_readme_shows_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    recipe, _ = code_blocks("python")
+    recipe, *_ = code_blocks("python")
     assert len(recipe.strip().splitlines()) <= 10
     torch.manual_seed(0)
     names = {
@@ -87,13 +88,28 @@ def test_recording_works_as_the_readme_shows_it(tmp_path: Path, monkeypatch: pyt
     assert list(study.runs["architecture"]) == ["mlp"]
 
 
-def test_the_notebook_example_works_on_a_study_that_ships(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_notebook_example_works_on_a_study_that_ships(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(ROOT)
-    names: dict[str, object] = {}
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    names: dict[str, Any] = {}
     exec(code_blocks("python")[1], names)
     embedding = names["e"]
     assert isinstance(embedding, engine.Embedding)
     assert embedding.n_components == 10
+    exec(code_blocks("python")[2], names)
+    assert len(names["finding"].tables["progress"]) == names["scene"].embedding.n_models
+    names["explorer"].close()
+
+
+def test_the_list_of_figures_is_that_of_the_table() -> None:
+    script = ROOT / "docs" / "make_figure_list.py"
+    written = subprocess.run(
+        [sys.executable, "-c", f"import runpy; print(runpy.run_path({str(script)!r})['page'](), end='')"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert (ROOT / "docs" / "figures.md").read_text() == written, f"Run python {script.relative_to(ROOT)}."
 
 
 def test_every_panel_tells_its_definition_in_a_few_sentences() -> None:
@@ -101,3 +117,23 @@ def test_every_panel_tells_its_definition_in_a_few_sentences() -> None:
         assert title
         assert 1 <= len(definition) <= 3
         assert all(40 < len(paragraph) < 420 for paragraph in definition)
+
+
+def test_the_table_of_divergences_says_what_the_engine_says() -> None:
+    lines = (ROOT / "docs" / "divergences.md").read_text().splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines if line.startswith("| `")]
+    described = [row for row in rows if len(row) == 8]
+    assert [[*row[:4], *row[5:]] for row in described] == [
+        [
+            f"`{key}`",
+            row.title,
+            row.formula,
+            row.unit,
+            row.caps,
+            "possible" if row.can_be_negative else "none",
+            row.reference,
+        ]
+        for key, row in engine.DIVERGENCES.items()
+    ]
+    measured = [row for row in rows if len(row) != 8]
+    assert [row[0] for row in measured] == [f"`{key}`" for key in engine.DIVERGENCES]

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Collection, Iterator
-from typing import Any
 
-import pandas as pd
-
+from dashboard.export.table import CHUNK, cell, lines, safe_text
 from engine.store import Study
 from engine.values import Scene
-
-CHUNK = 2000
-"""Rows at a time: a hundred thousand checkpoints leave without being held as text."""
-
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def coordinates_csv(scene: Scene, study: Study, run_ids: Collection[str]) -> Iterator[bytes]:
@@ -29,21 +20,21 @@ def coordinates_csv(scene: Scene, study: Study, run_ids: Collection[str]) -> Ite
         run_ids: the runs to list, in the scene's order.
     """
     chosen = scene.models["run_id"].isin(run_ids).to_numpy().nonzero()[0]
-    along = scene.models.rename(columns={"run_id": "run"})
+    along = scene.models.rename(columns={"run_id": "run"}).assign(divergence=scene.spec.divergence)
     components = [f"component_{number}" for number in range(1, scene.embedding.n_components + 1)]
     names = _distinct([*along.columns, *components, *study.hyperparameters], n_taken=along.shape[1] + len(components))
     blank = dict.fromkeys(study.hyperparameters)
     belongings = {
         run_id: list((blank | dict(run.hyperparameters)).values()) for run_id, run in study.run_folders.items()
     }
-    yield _lines([[_text(name) for name in names]])
+    yield lines([[safe_text(name) for name in names]])
     columns = [along[name].tolist() for name in along.columns]
     for start in range(0, len(chosen), CHUNK):
         rows = chosen[start : start + CHUNK]
-        yield _lines(
-            [_cell(column[row]) for column in columns]
+        yield lines(
+            [cell(column[row]) for column in columns]
             + [repr(float(value)) for value in scene.embedding.coordinates[row]]
-            + [_cell(value) for value in belongings.get(columns[0][row], blank.values())]
+            + [cell(value) for value in belongings.get(columns[0][row], blank.values())]
             for row in rows
         )
 
@@ -52,21 +43,3 @@ def _distinct(names: list[str], n_taken: int) -> list[str]:
     """Names of columns, each once: a hyperparameter that is called like another column says what it is."""
     taken = set(names[:n_taken])
     return names[:n_taken] + [f"hyperparameter {name}" if name in taken else name for name in names[n_taken:]]
-
-
-def _cell(value: Any) -> str:
-    if value is None or value is pd.NA or value != value:
-        return ""
-    return _text(value) if isinstance(value, str) else repr(value)
-
-
-def _text(text: str) -> str:
-    """Text that a spreadsheet would take for a formula is led by an apostrophe (OWASP, CSV injection)."""
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
-
-
-def _lines(rows: Any) -> bytes:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows(rows)
-    # Names come from files: a lone surrogate must not end the table in the middle.
-    return buffer.getvalue().encode("utf-8", "replace")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import dash_mantine_components as dmc
 from dash import dcc, html
 
 from dashboard import text, theme
+from dashboard.divergence_words import divergence_words
 from dashboard.ids import Page, Status
 from dashboard.layout.filter_rail import filter_rail
 from dashboard.layout.header import header
@@ -33,7 +36,7 @@ def page(device: str) -> dmc.MantineProvider:
             dcc.Location(id=Page.LOCATION, refresh=False),
             dcc.Store(id=Page.STUDY_DATA),
             dcc.Store(id=Page.OPEN_STUDY),
-            dcc.Store(id=Page.STYLE_DATA, data={**theme.style(), "stages": text.STAGES, "labels": text.COLUMN_LABELS}),
+            dcc.Store(id=Page.STYLE_DATA, data=_style()),
             html.A("Skip to the picture", id=Page.SKIP, href="#picture", className="skip-link"),
             html.Div(
                 [header(), _workplace(), run_table(), _status_line(device)],
@@ -45,6 +48,20 @@ def page(device: str) -> dmc.MantineProvider:
             html.Div(id=Page.ANNOUNCER, className="visually-hidden", **{"aria-live": "polite"}),
         ],
     )
+
+
+def _style() -> dict[str, Any]:
+    """Colours and words of the browser's part of the page."""
+    return {
+        **theme.style(),
+        "stages": text.STAGES,
+        "labels": text.COLUMN_LABELS,
+        "divergences": divergence_words(),
+        "frames": {
+            "shared": [text.ONE_FRAME, text.ONE_FRAME_EXPLAINED],
+            "own": [text.OWN_FRAMES, text.OWN_FRAMES_EXPLAINED],
+        },
+    }
 
 
 def _workplace() -> html.Main:

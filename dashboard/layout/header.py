@@ -8,7 +8,7 @@ from dash import html
 from dashboard import text
 from dashboard.ids import Header
 from dashboard.layout.export import export_button, export_panel
-from dashboard.layout.parts import link_button
+from dashboard.layout.parts import divergence_options, link_button
 from dashboard.layout.saved_views import present_button, views_menu
 
 
@@ -29,6 +29,12 @@ def header() -> html.Header:
                 **{"aria-label": "Study"},
             ),
             dmc.SegmentedControl(id=Header.SPLIT, size="xs", value="train", data=["train", "test"]),
+            html.Select(
+                divergence_options(),
+                id=Header.DIVERGENCE,
+                className="plain-select divergence",
+                **{"aria-label": "Divergence that is embedded"},
+            ),
             html.Div(
                 [
                     html.Span("", id=Header.COUNTS, className="counts"),

@@ -66,6 +66,11 @@ def _panel(panel: str, below: list[html.Div]) -> html.Section:
     return _section(panel, [figure, *below])
 
 
+def _what_d_is(definition: tuple[str, ...]) -> list[html.Div]:
+    """A place for the divergence's own words (assets/79-divergence.js), where a definition speaks of distances D."""
+    return [html.Div(**{"data-divergence-words": ""})] if any(" D" in paragraph for paragraph in definition) else []
+
+
 def _section(panel: str, content: list[html.Div]) -> html.Section:
     title, definition = text.PANELS[panel]
     return html.Section(
@@ -87,7 +92,7 @@ def _section(panel: str, content: list[html.Div]) -> html.Section:
                 className="panel-title",
             ),
             html.Div(
-                [html.P(paragraph) for paragraph in definition],
+                [*[html.P(paragraph) for paragraph in definition], *_what_d_is(definition)],
                 className="definition",
                 hidden=True,
             ),

@@ -7,6 +7,7 @@ from dash import html
 
 from dashboard import text
 from dashboard.ids import Picture
+from dashboard.layout.figure_page import figure_page
 from dashboard.layout.parts import link_button
 from dashboard.layout.saved_views import view_overlays
 from dashboard.layout.time import time_bar
@@ -71,6 +72,7 @@ def stage() -> html.Section:
                     html.Div(id=Picture.SCENE, className="scene", role="figure", tabIndex="0"),
                     pair_grid(),
                     second_pane(),
+                    figure_page(),
                     html.Div(
                         [
                             html.Div(id=Picture.LEGEND, className="legend", role="group", **{"aria-label": "Legend"}),

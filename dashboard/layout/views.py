@@ -8,12 +8,12 @@ from dash import html
 
 from dashboard import text
 from dashboard.ids import Views
-from dashboard.layout.parts import link_button
+from dashboard.layout.parts import divergence_options, link_button
 from dashboard.view_state import PAIRED_COMPONENTS
 
 
 def view_switch() -> html.Div:
-    """3D, pairs or compare; beside it the number of components that the pairs are made of."""
+    """3D, pairs, compare or figures; beside it the number of components that the pairs are made of."""
     return html.Div(
         [
             html.Div(
@@ -21,6 +21,7 @@ def view_switch() -> html.Div:
                     _choice(Views.PICTURE, "3D", is_chosen=True),
                     _choice(Views.PAIRS, "pairs"),
                     _choice(Views.COMPARE, "compare"),
+                    _choice(Views.FIGURES, "figures"),
                 ],
                 className="choices",
                 role="group",
@@ -56,7 +57,9 @@ def comparison_bar() -> html.Div:
                     html.Div(
                         [
                             html.Strong(text.FIRST_PANE),
-                            html.Span(text.ONE_FRAME, className="hint", title=text.ONE_FRAME_EXPLAINED),
+                            html.Span(
+                                text.ONE_FRAME, id=Views.ONE_FRAME, className="hint", title=text.ONE_FRAME_EXPLAINED
+                            ),
                         ],
                         className="pane-choice apart",
                     ),
@@ -72,6 +75,12 @@ def comparison_bar() -> html.Div:
                                 [
                                     _choice(Views.SECOND_SPLIT, "other split"),
                                     _choice(Views.SECOND_SELECTION, "kept selection"),
+                                    html.Select(
+                                        [html.Option("divergence", value=""), *divergence_options()],
+                                        id=Views.SECOND_DIVERGENCE,
+                                        className="choice",
+                                        **{"aria-label": "Another divergence on the right"},
+                                    ),
                                 ],
                                 className="choices",
                                 role="group",

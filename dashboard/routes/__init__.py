@@ -11,6 +11,7 @@ import flask
 import plotly.offline
 
 from dashboard.bundle import Bundle
+from dashboard.routes.analyses import add_analysis_routes
 from dashboard.routes.border import guarded, immutable
 from dashboard.routes.bundles import add_bundle_routes
 from dashboard.routes.exports import add_export_routes
@@ -44,6 +45,7 @@ def register_routes(server: flask.Flask, explorer: Explorer, prefix: str, bundle
     add_bundle_routes(route, bundles)
     add_scene_routes(route, explorer)
     add_panel_routes(route, explorer)
+    add_analysis_routes(route, explorer)
     add_export_routes(route, explorer)
     add_view_routes(route, explorer)
 

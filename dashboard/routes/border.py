@@ -81,6 +81,7 @@ class Question:
             study_id=study.study_id,
             split=split,
             run_ids=run_ids,
+            divergence="bhattacharyya" if self.is_missing("divergence") else self.text("divergence"),
             fit_references=self._body.get("fit_references") is True,
         )
 

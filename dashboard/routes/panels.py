@@ -11,6 +11,7 @@ import numpy as np
 from dashboard.figures import PANEL_FIGURES, shepard_figure
 from dashboard.routes.border import AddRoute, immutable
 from dashboard.scene_payload import encode_arrays
+from engine.divergence_table import DIVERGENCES
 from engine.errors import InvalidSpecError
 from engine.explorer import Explorer
 from engine.shepard import Pairs
@@ -28,8 +29,6 @@ def add_panel_routes(route: AddRoute, explorer: Explorer) -> None:
 
     @route("api/scenes/<key>/shepard/<components>", "GET")
     def fetch_shepard(key: str, components: str) -> Any:
-        from engine.divergences import DIVERGENCES
-
         found = explorer.shepard(key, _parse_components(components))
         scene, diagram = explorer.scene(key), found.diagram
         runs = scene.models["run_id"].to_numpy()

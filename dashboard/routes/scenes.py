@@ -65,18 +65,19 @@ def add_scene_routes(route: AddRoute, explorer: Explorer) -> None:
             scene = encode_scene(explorer.scene(status.key))
             if len(scene) <= MAXIMUM_INLINE_BYTES:
                 return flask.Response(scene, mimetype=BINARY)
-        return {**_status(status), **further}
+        return {**status_document(status), **further}
 
     @route("api/scenes/<key>/cancel", "POST")
     def cancel_scene(key: str) -> Any:
-        return _status(explorer.cancel(key, client=Question(flask.request.get_json()).text("client")))
+        return status_document(explorer.cancel(key, client=Question(flask.request.get_json()).text("client")))
 
     @route("api/scenes/<key>.bin", "GET")
     def fetch_scene(key: str) -> Any:
         return immutable(encode_scene(explorer.scene(key)), BINARY)
 
 
-def _status(status: JobStatus) -> dict[str, Any]:
+def status_document(status: JobStatus) -> dict[str, Any]:
+    """How a computation is getting on, as the browser is told."""
     return {
         "key": status.key,
         "state": status.state,

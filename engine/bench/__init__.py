@@ -10,7 +10,7 @@ from pathlib import Path
 from engine.devices import choose_device, find_device
 from engine.errors import DeviceError
 
-CASES = ("floor", "distances", "card", "growth", "selections", "large")
+CASES = ("floor", "distances", "card", "growth", "selections", "progress", "trajectories", "analyses", "large")
 """``card`` is measured on a GPU only."""
 
 
@@ -33,7 +33,16 @@ def run_bench(
         DeviceError: the device is not there, or is not the one a case is made for.
     """
     device = choose_device(device or "cpu") or find_device(device)
-    from engine.bench import card_cases, distance_cases, growth_cases, large_cases, selection_cases
+    from engine.bench import (
+        analysis_cases,
+        card_cases,
+        distance_cases,
+        growth_cases,
+        large_cases,
+        progress_cases,
+        selection_cases,
+        trajectory_cases,
+    )
     from engine.bench.floor import measure_floor
     from engine.bench.machine import describe_machine
     from engine.bench.report import Goal, Table, goals_table, markdown
@@ -54,7 +63,7 @@ def run_bench(
         goals.extend(measured[1])
 
     with tempfile.TemporaryDirectory(prefix="inpca-bench-") as scratch:
-        if wanted & {"floor", "distances", "card"}:
+        if wanted & {"floor", "distances", "card", "trajectories"}:
             say("the floor of this machine")
             floor = measure_floor(device, quick, discipline)
             tables.append(floor.table)
@@ -76,6 +85,18 @@ def run_bench(
             for selected in selection_cases.QUICK if quick else selection_cases.FULL:
                 say(f"selection changes in a study of {selected.n_runs} runs")
                 take(selection_cases.run_selections(selected, device, Path(scratch), discipline))
+        if "progress" in wanted:
+            for progress in progress_cases.QUICK if quick else progress_cases.FULL:
+                say(progress.name)
+                take(progress_cases.run_progress(progress, discipline))
+        if "trajectories" in wanted:
+            for trajectories in trajectory_cases.QUICK if quick else trajectory_cases.FULL:
+                say(trajectories.name)
+                take(trajectory_cases.run_trajectories(trajectories, device, floor.multiply_adds, discipline))
+        if "analyses" in wanted:
+            for study in analysis_cases.QUICK if quick else analysis_cases.FULL:
+                say(f"every figure of {study.study_id}")
+                take(analysis_cases.run_analyses(study, device, Path(scratch)))
         if "large" in wanted:
             for large in large_cases.QUICK if quick else large_cases.FULL:
                 say(f"{large.name} in a process of its own")

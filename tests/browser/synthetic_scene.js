@@ -79,6 +79,7 @@
     key: `synthetic-${runs}-${checkpoints}`,
     study: "synthetic",
     split: "train",
+    divergence: "bhattacharyya",
     fit_references: false,
     run_ids: runIds,
     n_models: models,

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from dashboard import create_app
 from dashboard.routes import scenes
-from engine import Explorer, previews
+from engine import DIVERGENCES, Explorer, previews
 from engine.values import EmbeddingSpec
 from tests.dashboard.test_routes import decode, finished, mask
 from tests.small_study import N_RUNS
@@ -45,7 +45,8 @@ def question(explorer: Explorer) -> dict[str, Any]:
 def measure_all(client: FlaskClient, explorer: Explorer, question: dict[str, Any]) -> None:
     everything = {**question, "mask": mask(list(range(N_RUNS))), "limit": 1e9}
     assert finished(client, everything)["state"] == "done"
-    assert explorer.wait("preview-train-bhattacharyya-small", PATIENCE).state == "done"
+    divergence = question.get("divergence", "bhattacharyya")
+    assert explorer.wait(f"preview-train-{divergence}-small", PATIENCE).state == "done"
 
 
 def test_there_is_none_before_the_study_is_measured(client: FlaskClient, question: dict[str, Any]) -> None:
@@ -62,14 +63,16 @@ def test_too_expensive_a_selection_can_still_be_previewed(
     assert (answer["state"], answer["preview"]) == ("expensive", True)
 
 
+@pytest.mark.parametrize("divergence", DIVERGENCES)
 def test_a_preview_is_marked_near_and_says_how_near(
-    client: FlaskClient, explorer: Explorer, question: dict[str, Any]
+    client: FlaskClient, explorer: Explorer, question: dict[str, Any], divergence: str
 ) -> None:
+    question["divergence"] = divergence
     measure_all(client, explorer, question)
     header, arrays = decode(client.post("/api/previews", json=question).data)
     runs = explorer.study("small").runs.index
-    exact = explorer.embed(EmbeddingSpec("small", "train", tuple(runs[run] for run in CHOSEN)))
-    assert (header["is_preview"], header["key"]) == (True, exact.key)
+    exact = explorer.embed(EmbeddingSpec("small", "train", tuple(runs[run] for run in CHOSEN), divergence))
+    assert (header["is_preview"], header["key"], header["divergence"]) == (True, exact.key, divergence)
     assert "panels" not in header
     shown = arrays["coordinates"][:, :3]
     signs = np.sign((shown * exact.embedding.coordinates[:, :3]).sum(axis=0))
@@ -80,6 +83,13 @@ def test_a_preview_is_marked_near_and_says_how_near(
     np.testing.assert_allclose(
         header["diagnostics"]["explained_variance"][:3], exact.embedding.explained_variance[:3], atol=1e-3
     )
+
+
+def test_a_preview_of_one_divergence_is_none_of_another(
+    client: FlaskClient, explorer: Explorer, question: dict[str, Any]
+) -> None:
+    measure_all(client, explorer, question)
+    assert client.post("/api/previews", json={**question, "divergence": "hellinger"}).status_code == 404
 
 
 def test_a_quick_selection_is_not_drawn_twice(

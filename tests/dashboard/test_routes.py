@@ -122,6 +122,8 @@ def test_a_question_that_costs_more_than_its_limit_is_not_begun(
         ({"study": 7}, 400, "study"),
         ({"fingerprint": "old"}, 409, "reload"),
         ({"split": "validation"}, 400, "split"),
+        ({"divergence": "manhattan"}, 400, "divergence must be one of"),
+        ({"divergence": ["hellinger"]}, 400, "divergence"),
         ({"mask": "%%%"}, 400, "base64"),
         ({"mask": base64.b64encode(b"\xff").decode()}, 400, "one bit"),
         ({"mask": mask([])}, 400, "run"),

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.view_state import ViewState
+from dashboard.view_state import ViewState, saved_query
+from engine import DIVERGENCES
 
 
 @given(st.text(max_size=300))
@@ -23,7 +24,7 @@ def test_an_empty_link_is_the_default_view() -> None:
 
 def test_a_link_with_everything_is_read_whole() -> None:
     query = (
-        "?v=1&d=digits&split=test&f=architecture%3ACNN%2CViT%3Bseed%3A0&r=test_error%3A0.01..0.2"
+        "?v=1&d=digits&split=test&div=fisher_rao&f=architecture%3ACNN%2CViT%3Bseed%3A0&r=test_error%3A0.01..0.2"
         "&tab=distances&q=cnn%20seed%3A1&runs=run-1%2Crun-2&mask=abc.AQ%3D%3D&s=abcdefgh23&ref=fit"
         "&m=compare&pc=7&cmp=sel%3Aabc.AQ%3D%3D&ax=2%2C1%2C5&c=model%3Aprogress&fl=2%2C3&th=dark"
         "&pin=run-3%2Crun-4&ctx=hidden"
@@ -32,6 +33,7 @@ def test_a_link_with_everything_is_read_whole() -> None:
     assert ViewState.from_query(query) == ViewState(
         study="digits",
         split="test",
+        divergence="fisher_rao",
         levels=(("architecture", ("CNN", "ViT")), ("seed", ("0",))),
         ranges=(("test_error", 0.01, 0.2),),
         search="cnn seed:1",
@@ -73,6 +75,8 @@ def test_a_link_with_everything_is_read_whole() -> None:
         "?pc=8",
         "?pc=two",
         "?cmp=split:validation",
+        "?div=manhattan",
+        "?cmp=div:manhattan",
         "?cmp=sel:abc.<script>",
         "?th=neon",
         "?tab=secret",
@@ -109,3 +113,10 @@ def test_separators_inside_names_are_escaped_twice() -> None:
 def test_a_link_pins_at_most_a_dozen_runs() -> None:
     view = ViewState.from_query("?pin=" + ",".join(f"run-{run}" for run in range(40)))
     assert view.pinned == tuple(f"run-{run}" for run in range(12))
+
+
+@pytest.mark.parametrize("key", DIVERGENCES)
+def test_every_divergence_can_be_linked_to_and_kept_in_a_saved_view(key: str) -> None:
+    view = ViewState.from_query(f"?div={key}&cmp=div:{key}")
+    assert (view.divergence, view.comparison, view.unread) == (key, f"div:{key}", ())
+    assert f"div={key}" in saved_query(f"?div={key}&th=dark")

@@ -11,15 +11,19 @@ import torch
 from click.testing import CliRunner
 
 from engine.__main__ import main
+from engine.analyses import ANALYSES
 from engine.bench import (
+    analysis_cases,
     card_cases,
     distance_cases,
     growth_cases,
     large_cases,
     models,
+    progress_cases,
     published,
     selection_cases,
     timing,
+    trajectory_cases,
 )
 from engine.bench.accuracy import Oracle, exact_distance
 from engine.bench.floor import Floor
@@ -66,6 +70,33 @@ def test_published_eigenpairs_agree_with_the_oracle():
     assert (eigenvalues < -1e-3).any()
     assert np.allclose(eigenvalues, oracles.eigenpairs(distances)[0], atol=1e-12)
     assert np.allclose(oracles.centred(distances) @ vectors, vectors * eigenvalues, atol=1e-12)
+
+
+def test_published_progress_agrees_with_the_oracle():
+    trained, labels = families.training_family(2, 4)
+    for form in (published.progress, published.bare_progress):
+        found = form(oracles.probabilities(trained), labels)
+        assert found == pytest.approx(oracles.progress(trained, labels, "angle"), abs=1e-4)
+
+
+def test_the_progress_case_compares_both_roads_on_the_same_models():
+    case = progress_cases.ProgressCase(12, 9, 4, 6, 1e-9, 0.0)
+    table, goals = progress_cases.run_progress(case, HASTY)
+    assert [row[0] for row in table.rows][-2] == "published: a minimisation per model, from 6 models"
+    assert [float(row[6]) < 1e-4 for row in table.rows[-2:]] == [True, True]
+    assert [goal.is_met for goal in goals] == [False, True]
+
+
+def test_the_trajectory_case_compares_both_roads_on_the_same_points():
+    case = trajectory_cases.TrajectoryCase(5, 6, 9, 4, 2, 1e-9)
+    table, goals = trajectory_cases.run_trajectories(case, "cpu", 1e12, HASTY)
+    assert [row[0] for row in table.rows] == [
+        "runs to distances",
+        "of that: distances",
+        "published, torch form, from 2 points",
+    ]
+    assert float(table.rows[-1][7]) < 1e-6
+    assert [goal.is_met for goal in goals] == [False]
 
 
 def test_exact_distance_agrees_with_the_oracle():
@@ -310,3 +341,18 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_measured():
     result = CliRunner().invoke(main, ["bench", "--quick", "--device", "cuda"])
     assert result.exit_code == 1
     assert "cuda" in str(result.exception)
+
+
+def test_every_figure_is_asked_for_three_times_and_what_is_refused_says_so(monkeypatch, tmp_path):
+    chosen = {"progress": ANALYSES["progress"]}
+    monkeypatch.setattr(analysis_cases, "ANALYSES", chosen)
+    case = analysis_cases.AnalysisCase("digits", 2, 100.0, 100.0)
+    table, goals = analysis_cases.run_analyses(case, "cpu", tmp_path / "a")
+    assert [row[0] for row in table.rows] == ["Progress and error"]
+    assert [goal.is_met for goal in goals] == [True, True]
+    (first, again) = (goal.measured for goal in goals)
+    assert 0 < again <= first
+    refused = analysis_cases.AnalysisCase("digits", 0)
+    table, goals = analysis_cases.run_analyses(refused, "cpu", tmp_path / "b")
+    assert table.rows[0][1] == "refused"
+    assert goals == []

@@ -1,0 +1,89 @@
+/* What can be chosen about a figure, as plain controls made from the server's description of each option. */
+(() => {
+  "use strict";
+  const inpca = window.inpca;
+  const { state, make } = inpca;
+
+  /**
+   * The controls of a figure. answer: {options: {key: value}, alternatives: {key: [[value, words]]}, described: [{key,
+   * title, kind, governs, low, high, is_whole}]}; choose(key, value, forgotten) is told what was chosen and which other
+   * options mean nothing any more; complain(words) why something cannot be chosen.
+   */
+  inpca.figureControls = ({ options, alternatives, described }, choose, complain) => {
+    const control = (option, value, alternatives) => {
+      const label = make("label", "figure-option");
+      label.append(make("span", "", option.title));
+      if (option.kind === "number") label.append(numberBox(option, value));
+      else if (option.kind === "columns") return checks(option, value, alternatives);
+      else label.append(menu(option, value, option.kind === "model" ? withPins(alternatives) : alternatives));
+      return label;
+    };
+
+    /** The ends of pinned runs can be chosen where a checkpoint can. */
+    const withPins = (alternatives) => {
+      const known = new Set(alternatives.map(([value]) => value));
+      const ends = state.pins.flatMap(({ runId }) => {
+        const run = state.scene.run_ids.indexOf(runId);
+        if (run < 0) return [];
+        const last = state.scene.spans[run].count - 1;
+        return [[`${runId}:0`, `start of ${runId}`], [`${runId}:${last}`, `end of ${runId}`]];
+      });
+      return [...alternatives, ...ends.filter(([value]) => !known.has(value))];
+    };
+
+    const menu = (option, value, alternatives) => {
+      const select = make("select", "plain-select");
+      select.dataset.option = option.key;
+      for (const [name, words] of alternatives) {
+        const item = make("option", "", words);
+        item.value = name;
+        select.append(item);
+      }
+      select.value = value;
+      select.disabled = alternatives.length === 0;
+      select.addEventListener("change", () => {
+        // What was chosen among the values of a column means nothing for another column.
+        choose(option.key, select.value, option.governs);
+      });
+      return select;
+    };
+
+    const numberBox = (option, value) => {
+      const box = make("input", "number-box");
+      Object.assign(box, { type: "number", min: option.low, max: option.high, step: option.is_whole ? 1 : "any", value });
+      box.dataset.option = option.key;
+      box.addEventListener("change", () => {
+        const typed = Number(box.value);
+        const isFine = box.value !== "" && typed >= option.low && typed <= option.high && (!option.is_whole || Number.isInteger(typed));
+        box.setAttribute("aria-invalid", String(!isFine));
+        if (isFine) choose(option.key, typed, []);
+        else complain(`${option.title} must lie between ${option.low} and ${option.high}.`);
+      });
+      return box;
+    };
+
+    const checks = (option, value, alternatives) => {
+      const group = make("div", "figure-option figure-checks");
+      group.setAttribute("role", "group");
+      group.setAttribute("aria-label", option.title);
+      group.append(make("span", "", option.title));
+      for (const [name, words] of alternatives) {
+        const label = make("label", "figure-check");
+        const box = make("input");
+        Object.assign(box, { type: "checkbox", checked: value.includes(name), value: name });
+        box.addEventListener("change", () => {
+          const chosen = [...group.querySelectorAll("input:checked")].map((one) => one.value);
+          if (chosen.length) choose(option.key, chosen, []);
+          else box.checked = true;
+        });
+        label.append(box, make("span", "", words));
+        group.append(label);
+      }
+      return group;
+    };
+
+    return described
+      .filter(({ key, kind }) => kind !== "columns" || alternatives[key].length > 1)
+      .map((option) => control(option, options[option.key], alternatives[option.key]));
+  };
+})();

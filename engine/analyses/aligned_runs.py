@@ -1,0 +1,224 @@
+"""The selected runs at equal values of a clock: what figures of whole trajectories share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.analyses.analysis import Options
+from engine.analyses.clock_readings import CLOCK, ClockReadings, read_clock
+from engine.analyses.material import Material
+from engine.analyses.options import Number, Option, levels_of
+from engine.analyses.reindexed_runs import POLICY
+from engine.configurations import seed_columns
+from engine.errors import InvalidSpecError
+from engine.geodesics import geodesic
+from engine.resampling import END_POLICIES, Crossings, crossings, models_at
+from engine.trajectory_distances import distances_along
+
+Array = NDArray[np.float64]
+CHUNK_BYTES = 2**28
+"""Log-probabilities of all runs on a stretch of the clock that are in memory at a time."""
+
+
+def alignment_options(n_points: int) -> tuple[Option, ...]:
+    """What can be chosen about the clock, with so many points by default."""
+    return (
+        CLOCK,
+        Number("points", "grid points", 1, 400, n_points, is_whole=True),
+        POLICY,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunDistances:
+    """Distances between trajectories at equal clock.
+
+    Attributes:
+        among_runs: (run, run) float64 means over the clock, symmetric with a diagonal of zeros.
+        to_geodesic: (run,) float64 the same to the geodesic; NaN where the clock does not say where that is.
+        between, within: (point,) float64 mean distances at each value of the clock between runs of different
+            configurations, and between the seeds of one; NaN where there is no such pair.
+        n_capped: how many (pair, sample, point) were capped.
+    """
+
+    among_runs: Array
+    to_geodesic: Array
+    between: Array
+    within: Array
+    n_capped: int
+
+    @property
+    def with_geodesic(self) -> Array:
+        """(run + 1, run + 1) the geodesic being the last trajectory."""
+        return np.block([[self.among_runs, self.to_geodesic[:, None]], [self.to_geodesic, np.zeros(1)]])
+
+
+class AlignedRuns:
+    """The selected runs at equal values of a clock.
+
+    Args:
+        material: the selection.
+        options: of :func:`alignment_options`.
+    """
+
+    def __init__(self, material: Material, options: Options) -> None:
+        self._material = material
+        self.clock: str = options["clock"]
+        self.n_points: int = options["points"]
+        self.after: str = options["after"]
+
+    @cached_property
+    def _readings(self) -> ClockReadings:
+        readings = read_clock(self._material, self.clock)
+        if not readings.can_be_read.all():
+            raise InvalidSpecError(
+                f"Trajectories are compared at equal {readings.clock.title}, which {(~readings.can_be_read).sum()} of "
+                f"{len(readings.can_be_read)} selected runs did not record: choose another clock, or leave them out."
+            )
+        return readings
+
+    @property
+    def title(self) -> str:
+        """The clock, for an axis."""
+        return self._readings.clock.title
+
+    @property
+    def is_progress(self) -> bool:
+        """Whether the clock is the position on the geodesic, so that the geodesic itself is a trajectory."""
+        return self.clock.startswith("progress")
+
+    @cached_property
+    def values(self) -> list[Array]:
+        """(checkpoint,) values of the clock, for each run.
+
+        Raises:
+            InvalidSpecError: a run did not record what the clock shows.
+        """
+        return [self._readings.of_run(self._material, run) for run in range(len(self._material.run_ids))]
+
+    @cached_property
+    def grid(self) -> Array:
+        """(point,) values of the clock, equally spaced up to the highest there can be, or that a run has."""
+        largest = float(self._readings.values.max())
+        return self._readings.clock.grid(self.n_points, self._material.n_classes, largest)
+
+    @cached_property
+    def crossings(self) -> list[Crossings]:
+        """Where each run crosses the values of the clock."""
+        return [crossings(values, self.grid, after=self.after) for values in self.values]
+
+    def run(self, index: int, points: slice = slice(None)) -> NDArray[np.float32]:
+        """(point, sample, class) log-probabilities of a run; only the checkpoints it takes are read."""
+        whole = self.crossings[index]
+        earlier, later = whole.earlier[points], whole.later[points]
+        first, last = int(earlier.min()), int(later.max())
+        which = None if (first, last) == (0, len(self.values[index]) - 1) else list(range(first, last + 1))
+        logs = self._material.log_probabilities(self._material.run_ids[index], which)
+        here = Crossings(earlier - first, later - first, whole.fraction[points], whole.is_inside[points])
+        return models_at(logs, here)
+
+    def geodesic(self, points: slice = slice(None)) -> NDArray[np.float32]:
+        """(point, sample, class) log-probabilities of the geodesic P0 to P*, whose progress is its position."""
+        material = self._material
+        return geodesic(material.labels, material.n_classes, self.grid[points]).astype(np.float32)
+
+    def chunks(
+        self, points: slice = slice(None), runs: Sequence[int] | None = None, *, with_geodesic: bool = False
+    ) -> Iterator[NDArray[np.float32]]:
+        """Yield (run, point, sample, class) log-probabilities, one stretch of the clock after the other.
+
+        Args:
+            points: which values of the clock.
+            runs: places of some runs; None means all.
+            with_geodesic: whether the geodesic follows the runs; the clock must be progress then.
+        """
+        material = self._material
+        runs = range(len(material.run_ids)) if runs is None else runs
+        n_runs = len(runs) + with_geodesic
+        first, last, _ = points.indices(self.n_points)
+        step = max(1, CHUNK_BYTES // (4 * n_runs * material.n_samples * material.n_classes))
+        for start in range(first, last, step):
+            part = slice(start, min(start + step, last))
+            chunk = np.empty((n_runs, part.stop - start, material.n_samples, material.n_classes), np.float32)
+            for place, index in enumerate(runs):
+                if place % 16 == 0:
+                    material.check()
+                chunk[place] = self.run(index, part)
+            if with_geodesic:
+                chunk[-1] = self.geodesic(part)
+            yield chunk
+
+    def distances(self, points: slice = slice(None)) -> RunDistances:
+        """Distances between all runs at equal clock, computed once for all figures that need them.
+
+        Args:
+            points: which values of the clock: a prefix, a snapshot.
+        """
+        material = self._material
+        n_runs = len(material.run_ids)
+        first, last, _ = points.indices(self.n_points)
+        question = [self.clock, self.n_points, self.after, first, last, material.configurations.tolist()]
+
+        def make() -> Array:
+            codes = material.configurations
+            is_within = np.triu(codes[:, None] == codes, 1)
+            is_between = np.triu(codes[:, None] != codes, 1)
+            total, profile, n_capped = np.zeros((n_runs, n_runs)), [], 0
+            to_geodesic = np.zeros(n_runs) if self.is_progress else np.full(n_runs, np.nan)
+            chunks = self.chunks(points, with_geodesic=self.is_progress)
+            for values, capped in distances_along(chunks, divergence=material.divergence):
+                among = values[:n_runs, :n_runs]
+                total += among
+                if self.is_progress:
+                    to_geodesic += values[-1, :n_runs]
+                n_capped += capped
+                profile.append([among[pairs].mean() if pairs.any() else np.nan for pairs in (is_between, is_within)])
+                material.report(0.95 * len(profile) / (last - first))
+            n_points = last - first
+            parts = (total / n_points, to_geodesic / n_points, np.array(profile).T, np.array(float(n_capped)))
+            return np.concatenate([part.ravel() for part in parts])
+
+        flat = material.remember("trajectory-distances", question, make)
+        among, to_geodesic, profile = np.split(flat[:-1], [n_runs**2, n_runs**2 + n_runs])
+        between, within = profile.reshape(2, -1)
+        return RunDistances(among.reshape(n_runs, n_runs), to_geodesic, between, within, int(flat[-1]))
+
+    def notes(self) -> tuple[str, ...]:
+        """What must be known about the alignment, for people."""
+        readings, values, end = self._readings, self.values, self.grid[-1]
+        notes = [*readings.notes, *([readings.turning] if readings.turning else [])]
+        n_short = sum(bool(own.max() < end) for own in values)
+        if n_short:
+            notes.append(
+                f"{n_short} of {len(values)} runs do not reach the end of the grid, {self.title} {end:.4g}: "
+                f"{END_POLICIES[self.after]}."
+            )
+        n_late = sum(bool(own[0] > self.grid[0]) for own in values)
+        if n_late:
+            notes.append(
+                f"{n_late} of {len(values)} runs begin beyond the grid's first value, {self.title} {self.grid[0]:.4g}; "
+                "before, they are at their first checkpoint."
+            )
+        n_alone = sum(len(own) == 1 for own in values)
+        if n_alone:
+            notes.append(f"{n_alone} runs have a single checkpoint, and are there at all values of the clock.")
+        n_unfinished = int((self._material.runs["status"] != "finished").sum())
+        if n_unfinished:
+            notes.append(f"{n_unfinished} runs are not finished; they are taken as far as they are.")
+        return tuple(notes)
+
+
+def configuration_names(material: Material) -> list[str]:
+    """(configuration,) what tells each configuration apart, for people: the hyperparameters that differ."""
+    table = material.hyperparameters
+    columns = [name for name in table if name not in seed_columns(list(table))]
+    first = np.unique(material.configurations, return_index=True)[1]
+    if not columns:
+        return [material.run_ids[index] for index in first]
+    texts = [levels_of(table[name]).to_numpy() for name in columns]
+    return [", ".join(f"{name} {text[k]}" for name, text in zip(columns, texts, strict=True)) for k in first]

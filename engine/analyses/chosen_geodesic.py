@@ -1,0 +1,89 @@
+"""The geodesic that an analysis was asked about, and how far along it the models are."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.analyses.material import Material
+from engine.analyses.options import IGNORANCE, TRUTH, Choice, Model
+from engine.geodesics import Geodesic, geodesic
+from engine.values import FloatArray
+
+DEFINITION = Choice(
+    "definition",
+    "progress by",
+    (
+        ("angle", "sum of angles (the study's)"),
+        ("bhattacharyya", "Bhattacharyya distance"),
+        ("mean", "mean over samples"),
+    ),
+    "angle",
+)
+ENDS = Model("start", "geodesic from", IGNORANCE), Model("end", "to", TRUTH)
+SATURATED = 1.0 - 1e-6
+"""From here on progress counts as being at the end."""
+
+
+class ChosenGeodesic:
+    """The geodesic between two models named by the options ``start`` and ``end``.
+
+    Args:
+        material: the selection.
+        start, end: ``"P0"``, ``"P*"`` or ``"run_id:checkpoint"``.
+
+    Raises:
+        InvalidSpecError: the two are the same model.
+    """
+
+    def __init__(self, material: Material, start: str, end: str) -> None:
+        self._material = material
+        self._is_usual = (start, end) == (IGNORANCE, TRUTH)
+        self.circle = Geodesic.between(named_model(material, start), named_model(material, end))
+        self.words = f"{words_of(start)} to {words_of(end)}"
+
+    def progress(self, definition: str, within: tuple[float, float] = (0.0, 1.0)) -> NDArray[np.float64]:
+        """(model,) progress of all checkpoints by a definition; ``within`` is the part of the whole that this is."""
+        if self._is_usual:
+            return self._material.progress(definition)
+        parts = []
+        for done, run_id in enumerate(self._material.run_ids):
+            self._material.report(within[0] + (within[1] - within[0]) * done / len(self._material.run_ids))
+            parts.append(self.circle.progress(self._material.log_probabilities(run_id), definition))
+        return np.concatenate(parts)
+
+    def notes(self, progress: NDArray[np.float64], definition: str) -> tuple[str, ...]:
+        """What must be known of these progress values."""
+        notes = []
+        if not self._is_usual:
+            notes.append(f"The geodesic leads from {self.words}, not from ignorance to truth.")
+        n_still = int((self.circle.angles == 0).sum())
+        if n_still:
+            notes.append(
+                f"In {n_still} of {len(self.circle.angles)} samples both ends of the geodesic are the same; they count "
+                "for no progress."
+            )
+        n_saturated = int((progress >= SATURATED).sum())
+        if definition == "angle" and n_saturated:
+            notes.append(
+                f"{n_saturated} of {len(progress)} checkpoints are at 1. By the sum of angles progress saturates: it "
+                "can be 1 while a part of the samples is still wrong. The other definitions do not."
+            )
+        return tuple(notes)
+
+
+def named_model(material: Material, name: str) -> FloatArray:
+    """(sample, class) log-probabilities of ``"P0"``, ``"P*"`` or ``"run_id:checkpoint"``."""
+    if name in (IGNORANCE, TRUTH):
+        ends: FloatArray = geodesic(material.labels, material.n_classes, [0.0, 1.0])
+        return np.asarray(ends[0 if name == IGNORANCE else 1])
+    run_id, _, checkpoint = name.rpartition(":")
+    return np.asarray(material.log_probabilities(run_id, [int(checkpoint)])[0])
+
+
+def words_of(name: str) -> str:
+    """The name of a model, for people."""
+    if name in (IGNORANCE, TRUTH):
+        return "ignorance" if name == IGNORANCE else "truth"
+    run_id, _, checkpoint = name.rpartition(":")
+    return f"checkpoint {checkpoint} of {run_id}"
