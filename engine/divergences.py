@@ -201,7 +201,7 @@ def pairwise_distances(
     needed = 8 * n_models * (n_others or n_models) + (n_models + n_others) * model_bytes
     check_budget(needed, memory_budget(memory), f"The distances of {n_models} models to {n_others or n_models}")
     # All of them first: what is no distribution is refused before any distance is computed.
-    ready = _preparation(divergence)
+    ready = preparation(divergence)
     rows = _blocks(ready, log_probabilities, device, "log_probabilities")
     columns = rows if other is None else _blocks(ready, other, device, "other")
     pairs = [(i, j) for i in range(len(rows)) for j in range(len(columns) if other is not None else i + 1)]
@@ -223,7 +223,7 @@ def pairwise_distances(
     return Distances(values, divergence, n_capped, device)
 
 
-def _preparation(divergence: str) -> Callable[[FloatArray, str, str, int], Any]:
+def preparation(divergence: str) -> Callable[[FloatArray, str, str, int], Any]:
     """Return what makes models ready for a divergence."""
     from engine.split_forms import log_models
 

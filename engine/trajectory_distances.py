@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.devices import choose_device, find_device
-from engine.divergences import Cancelled, Progress, find_divergence, prepare
+from engine.divergence_table import find_divergence
+from engine.divergences import Cancelled, Progress, preparation
 from engine.errors import InvalidPredictionsError, InvalidSpecError, JobCancelled
 from engine.values import FloatArray
 
@@ -96,13 +97,13 @@ def distances_along(
         DeviceError: the device is not there.
         JobCancelled: ``cancelled`` said so.
     """
-    measure = find_divergence(divergence).function
+    measure, ready = find_divergence(divergence).function, preparation(divergence)
     device = choose_device(device) or find_device(None)
     for chunk in chunks:
         for point in range(chunk.shape[1]):
             if cancelled is not None and cancelled():
                 raise JobCancelled("The distances between trajectories were cancelled.")
-            models = prepare(np.ascontiguousarray(chunk[:, point]), device, "resampled")
+            models = ready(np.ascontiguousarray(chunk[:, point]), device, "resampled", 0)
             values, capped = measure(models, None)
             yield values, int(np.tril(capped).sum())
 

@@ -9,11 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from engine.analyses.analysis import Analysis, Options
+from engine.analyses.chosen_geodesic import DEFINITION
 from engine.analyses.finding import Finding
 from engine.analyses.material import Material
 from engine.analyses.options import Choice, Number
 from engine.analyses.places import at, capped_notes, with_components
-from engine.analyses.progress_curves import DEFINITIONS
 from engine.errors import SelectionError
 from engine.explained import explained_among
 from engine.geodesics import geodesic
@@ -40,7 +40,7 @@ def run(material: Material, options: Options) -> Finding:
             f"Only {int(is_kept.sum())} checkpoints have a loss below {OUTLIER_LOSS:g}, and {MINIMUM_MODELS} are "
             "needed: keep the outliers, or select other runs."
         )
-    positions = material.progress(options["progress"])
+    positions = material.progress(options["definition"])
     centres = (options["early"], options["late"])
     means = mean_models(_runs(material, positions, is_kept), centres, options["width"])
     material.report(0.5)
@@ -172,7 +172,7 @@ THREE_BASES = Analysis(
         Number("early", "early mean at progress", 0, 1, 0.3),
         Number("late", "late mean at progress", 0, 1, 0.7),
         Number("width", "width in progress", 0.001, 1, 0.05),
-        Choice("progress", "progress by", DEFINITIONS, "angle"),
+        DEFINITION,
         Choice("outliers", "checkpoints with a loss of 4 or more", (("out", "left out"), ("in", "kept")), "out"),
     ),
     run=run,

@@ -127,3 +127,13 @@ def test_what_has_no_distance_is_refused():
         trajectory_distances(resampled(), divergence="cosine")
     with pytest.raises(engine.InvalidSpecError, match="without a gap"):
         between_groups(np.zeros((2, 2)), [0, 2])
+
+
+@pytest.mark.parametrize("divergence", engine.DIVERGENCES)
+def test_every_divergence_can_be_followed_along_a_clock(divergence):
+    rng = np.random.default_rng(8)
+    chunk = families.normalised(rng.normal(size=(3, 4, 6, 5)) * 3).astype(np.float32)
+    found = [values for values, _ in distances_along([chunk[:, :2], chunk[:, 2:]], divergence=divergence)]
+    for point, values in enumerate(found):
+        alone = engine.pairwise_distances(np.ascontiguousarray(chunk[:, point]), divergence=divergence, device="cpu")
+        np.testing.assert_allclose(values, alone.values, atol=1e-9)
