@@ -279,7 +279,7 @@
         isGliding = false;
         glides += 1;
         follow(null, []);
-        if (element._fullLayout) Plotly.react(element, [], { scene: { visible: false } }, CONFIG);
+        if (element._fullLayout) Plotly.react(element, [], { xaxis: { visible: false }, yaxis: { visible: false } }, CONFIG);
       },
     };
   };

@@ -35,12 +35,10 @@ _INDEX = """<!DOCTYPE html>
     </head>
     <body>
         {%app_entry%}
-        <footer>
-            {%config%}
-            {%scripts%}
-            <script src="SCRIPTS"></script>
-            {%renderer%}
-        </footer>
+        {%config%}
+        {%scripts%}
+        <script src="SCRIPTS"></script>
+        {%renderer%}
     </body>
 </html>
 """
