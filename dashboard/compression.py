@@ -20,12 +20,11 @@ def compress_answers(server: flask.Flask) -> None:
 
     @server.after_request
     def compress(response: flask.Response) -> flask.Response:
-        if not response.mimetype.startswith(KINDS) or response.status_code != 200:
+        if not response.mimetype.startswith(KINDS) or response.status_code != 200 or response.is_streamed:
             return response
         response.vary.add("Accept-Encoding")
         if "Content-Encoding" in response.headers or "gzip" not in flask.request.accept_encodings:
             return response
-        response.direct_passthrough = False
         body = response.get_data()
         if len(body) < SMALLEST:
             return response
