@@ -22,8 +22,7 @@
 
   /**
    * A colouring of a scene; with another scene alongside, one that serves both.
-   * levels:  {kind, label, entries: [{name, color}], palette, entryOfRun(run)}: those entries that occur, and the colours
-   *          of all that the study has
+   * levels:  {kind, label, entries: [{name, color}], entryOfRun(run)}
    * numbers: {kind, label, low, high, isLogarithmic, isOfRuns, stepOfModel(model), colorOfModel(model), scale}, where
    *          isOfRuns says that all checkpoints of a run have one number, and a step below zero that there is none.
    */
@@ -52,8 +51,7 @@
       (entry, level) => present.has(entry) && colors.findIndex((other) => other.name === entry.name) === level,
     );
     const positions = new Map(entries.map((entry, position) => [entry.name, position]));
-    const palette = [...new Set(colors.map((entry) => entry.color))];
-    return { kind: "levels", label: column.label, entries, palette, entryOfRun: (run) => positions.get(ofRun[run].name) };
+    return { kind: "levels", label: column.label, entries, entryOfRun: (run) => positions.get(ofRun[run].name) };
   };
 
   /** Colours belong to the levels of the whole study, so that they stay when the selection changes. */

@@ -17,12 +17,12 @@
     const { context, shown, picked } = rolesOf(picture);
     const recede = picked.length > 0;
     const inFull = picked.length <= inpca.MOST_PINS;
-    const lines = (groups, manner) => groups.map(([color, group]) => lineTrace(picture, color, group, manner));
+    const lines = (runs, manner) => groupsOf(picture, runs).map(([key, group]) => lineTrace(picture, key, group, manner));
     const pale = recede ? RECEDED : 0;
     return [
-      lineTrace(picture, "all", context, { width: 1.5, share: FAINT, role: "context", isMixed: true }),
-      ...lines(groupsOf(picture, shown, standingColors(picture)), { width: recede ? 2.5 : 3, share: pale, role: "shown" }),
-      ...(recede ? lines(groupsOf(picture, picked), { width: 7, share: 0, role: "picked", inFull }) : []),
+      ...lines(context, { width: 1.5, share: FAINT, role: "context" }),
+      ...lines(shown, { width: recede ? 2.5 : 3, share: pale, role: "shown" }),
+      ...lines(picked, { width: 7, share: 0, role: "picked", inFull }),
       // Above the budget a thousand starts in one place are a blot that costs more than the lines.
       ...(inpca.detailOf(picture).isReduced ? [] : [startTrace(picture, [...shown, ...picked], pale)]),
       endTrace(picture, shown, "end", pale),
@@ -41,25 +41,18 @@
     return roles;
   };
 
-  /**
-   * [[color, runs]]: runs that share a colour, and hence can share a trace; further colours are there too, without runs.
-   * What filters hide and show again so keeps its trace: for a line that comes anew plotly asks the graphics card for its
-   * shaders, and waits until that has drawn all it was told before.
-   */
-  const groupsOf = (picture, runs, further = []) => {
+  /** [[key, runs]]: runs that share a colour, and hence can share a trace. */
+  const groupsOf = (picture, runs) => {
+    const { scene } = picture;
     if (changesAlong(picture)) return [["all", runs]];
-    const palette = paletteOf(picture);
-    const groups = new Map(further.map((color) => [color, []]));
+    const groups = new Map();
     for (const run of runs) {
-      const color = palette[positionOf(picture, run, picture.scene.spans[run].first)];
-      if (groups.has(color)) groups.get(color).push(run);
-      else groups.set(color, [run]);
+      const key = positionOf(picture, run, scene.spans[run].first);
+      if (groups.has(key)) groups.get(key).push(run);
+      else groups.set(key, [run]);
     }
     return [...groups];
   };
-
-  /** All colours that runs may have after another selection, as long as they are few. */
-  const standingColors = ({ colouring }) => colouring.palette ?? [];
 
   const changesAlong = ({ colouring }) => colouring.kind === "numbers" && !colouring.isOfRuns;
 
@@ -97,37 +90,33 @@
     return inpca.upToHead(picture, run, vertices.subarray(0, n));
   };
 
-  /**
-   * One polyline per run, separated by NaN, so that a whole colour group is a single trace; of no run, a single gap.
-   * isMixed: the runs are of all groups.
-   */
-  const lineTrace = (picture, group, runs, { width, share, role, inFull, isMixed }) => {
+  /** One polyline per run, separated by NaN, so that a whole colour group is a single trace. */
+  const lineTrace = (picture, key, runs, { width, share, role, inFull }) => {
     const lines = runs.map((run) => inpca.verticesOf(picture, run, inFull));
     const length = lines.reduce((sum, line) => sum + line.length + 1, -1);
-    const models = new Float64Array(Math.max(1, length)).fill(-1);
+    const models = new Float64Array(Math.max(0, length)).fill(-1);
     let position = 0;
     for (const line of lines) {
       models.set(line, position);
       position += line.length + 1;
     }
-    const isOneColor = !isMixed && !changesAlong(picture);
-    const color = isOneColor ? inpca.mix(group, wallOf(picture), share) : vertexColors(picture, models, share);
-    const line = { color, width: width * (picture.emphasis ?? 1) };
-    return { role, models, trace: { ...points(picture, models, `${role}-${group.replace("#", "")}`), mode: "lines", line } };
+    const line = { color: lineColor(picture, key, models, share), width: width * (picture.emphasis ?? 1) };
+    return { role, models, trace: { ...points(picture, models, `${role}-${key}`), mode: "lines", line } };
   };
 
-  const wallOf = ({ style, theme }) => style.surfaces[theme].wall;
-
-  const vertexColors = (picture, models, share) => {
+  /** One colour, or one per vertex where it changes along the run. */
+  const lineColor = (picture, key, models, share) => {
+    const { scene, style, theme } = picture;
+    const { wall } = style.surfaces[theme];
+    if (!changesAlong(picture)) return inpca.mix(paletteOf(picture)[key], wall, share);
     const table = channelTable(picture, share);
-    const { run } = picture.scene.arrays;
-    return Array.from(models, (model) => table[model < 0 ? 0 : positionOf(picture, run[Math.floor(model)], model)]);
+    return Array.from(models, (model) => table[model < 0 ? 0 : positionOf(picture, scene.arrays.run[Math.floor(model)], model)]);
   };
 
   /** The palette as channels, which vertices share: plotly takes these at once, but parses a name for every vertex. */
   const channelTable = (picture, share) =>
     paletteOf(picture).map((color) => {
-      const mixed = inpca.mix(color, wallOf(picture), share);
+      const mixed = inpca.mix(color, picture.style.surfaces[picture.theme].wall, share);
       return [...[1, 3, 5].map((at) => parseInt(mixed.slice(at, at + 2), 16)), 1];
     });
 
