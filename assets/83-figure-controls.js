@@ -4,9 +4,12 @@
   const inpca = window.inpca;
   const { state, make } = inpca;
 
+  const MOST_INLINE = 4;
+  let areMoreOpen = false;
+
   /**
    * The controls of a figure. answer: {options: {key: value}, alternatives: {key: [[value, words]]}, described: [{key,
-   * title, kind, governs, low, high, is_whole}]}; choose(key, value, forgotten) is told what was chosen and which other
+   * title, kind, applies, governs, low, high, is_whole}]}; choose(key, value, forgotten) is told what was chosen and which other
    * options mean nothing any more; complain(words) why something cannot be chosen.
    */
   inpca.figureControls = ({ options, alternatives, described }, choose, complain) => {
@@ -82,8 +85,16 @@
       return group;
     };
 
-    return described
-      .filter(({ key, kind }) => kind !== "columns" || alternatives[key].length > 1)
+    const controls = described
+      .filter(({ key, kind, applies }) => applies && (kind !== "columns" || alternatives[key].length > 1))
       .map((option) => control(option, options[option.key], alternatives[option.key]));
+    if (controls.length <= MOST_INLINE) return controls;
+    const more = make("details", "figure-more");
+    more.open = areMoreOpen;
+    more.addEventListener("toggle", () => {
+      areMoreOpen = more.open;
+    });
+    more.append(make("summary", "", `${controls.length - MOST_INLINE + 1} more`), ...controls.splice(MOST_INLINE - 1));
+    return [...controls, more];
   };
 })();

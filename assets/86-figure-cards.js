@@ -7,7 +7,8 @@
   const { state, byId, make } = inpca;
 
   const CONFIG = { displayModeBar: false, showSendToCloud: false, doubleClick: "reset" };
-  const MARGIN = { l: 56, r: 16, t: 8, b: 44 };
+  const MARGIN = { l: 50, r: 12, t: 8, b: 38 };
+  const FONT = { size: 11 };
 
   let answer = null;
   let drawnFigures = [];
@@ -43,7 +44,9 @@
     drawnFigures = figures.map((figure) => {
       const card = make("section", `figure-card ${figure.shape}`);
       const head = make("div", "figure-card-title");
-      head.append(make("h3", "", figure.title), pictureButton(figure, "svg"), pictureButton(figure, "png"));
+      const title = head.appendChild(make("h3", "", figure.title));
+      title.title = figure.title;
+      head.append(pictureButton(figure, "svg"), pictureButton(figure, "png"));
       const element = make("div", "figure-chart");
       element.setAttribute("role", "figure");
       element.setAttribute("aria-label", figure.title);
@@ -94,7 +97,7 @@
       if (!inpca.isVisible(element)) continue;
       const isFirst = !element._fullLayout;
       const traces = inpca.figureTraces(figure, seen);
-      const layout = { margin: MARGIN, hovermode: "closest", showlegend: false, ...figure.layout, uirevision: answer.key, template };
+      const layout = { margin: MARGIN, font: FONT, hovermode: "closest", showlegend: false, ...figure.layout, uirevision: answer.key, template };
       Plotly.react(element, traces, layout, CONFIG);
       if (isFirst) listen(element);
     }

@@ -35,7 +35,7 @@ from engine.values import FloatArray
 
 FEWEST_PER_CLASS = 5
 """Of each class, in either split."""
-GAP_MODELS = 32
+GAP_MODELS = 8
 """Measured at a time, each with every other: few enough that what is not on the diagonal costs little."""
 
 Array = NDArray[np.float64]

@@ -63,6 +63,7 @@ def _open_figure() -> html.Div:
             html.Dl(id=Figures.NUMBERS, className="figure-numbers"),
             html.Div(id=Figures.HOST, className="figure-host"),
             html.Div("", id=Figures.READOUT, className="figure-readout", role="status"),
+            *[_computed(analysis) for analysis in ANALYSES.values()],
             html.Ul(id=Figures.NOTES, className="figure-notes"),
             html.Div(
                 [
@@ -84,9 +85,17 @@ def _head(analysis: Analysis) -> html.Div:
         [
             html.H2(analysis.title),
             html.P(analysis.shows, className="figure-shows"),
-            html.P(analysis.computed, className="figure-computed"),
         ],
         className="figure-head",
+        hidden=True,
+        **{"data-head": analysis.key},
+    )
+
+
+def _computed(analysis: Analysis) -> html.P:
+    return html.P(
+        [html.Strong("How it is computed. "), analysis.computed],
+        className="figure-computed",
         hidden=True,
         **{"data-head": analysis.key},
     )

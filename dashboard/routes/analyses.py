@@ -32,11 +32,15 @@ def add_analysis_routes(route: AddRoute, explorer: Explorer) -> None:
         status = desk.request(spec, client=question.text("client"))
         if not status.is_over:
             status = desk.wait(status.key, PATIENCE_SECONDS)
+        analysis, chosen = ANALYSES[spec.kind], dict(spec.options)
         return {
             **status_document(status),
-            "options": dict(spec.options),
+            "options": chosen,
             "alternatives": desk.alternatives(spec),
-            "described": [_described(option, ANALYSES[spec.kind].options) for option in ANALYSES[spec.kind].options],
+            "described": [
+                {**_described(option, analysis.options), "applies": analysis.applies(option.key, chosen)}
+                for option in analysis.options
+            ],
         }
 
     @route("api/analyses/<key>/status", "GET")

@@ -7,12 +7,16 @@ progress, cancelling, keeping, CSV and the table of the documentation follow fro
 
 from __future__ import annotations
 
+from engine.analyses.against_null import AGAINST_NULL
 from engine.analyses.analysis import Analysis
+from engine.analyses.bootstrap_bands import BOOTSTRAP_BANDS
+from engine.analyses.distance_bands import DISTANCE_BANDS
 from engine.analyses.finding import Basis, Finding
 from engine.analyses.fit_and_project import FIT_AND_PROJECT
 from engine.analyses.geodesic_distances import GEODESIC_DISTANCES
 from engine.analyses.kinds_of_mean import KINDS_OF_MEAN
 from engine.analyses.material import Material
+from engine.analyses.outlier_counts import OUTLIER_COUNTS
 from engine.analyses.progress_curves import PROGRESS_CURVES
 from engine.analyses.reindexed_runs import REINDEXED_RUNS
 from engine.analyses.run_lengths import RUN_LENGTHS
@@ -23,6 +27,7 @@ from engine.analyses.trajectory_embedding import TRAJECTORY_EMBEDDING
 from engine.analyses.trajectory_heat_map import TRAJECTORY_HEAT_MAP
 from engine.analyses.tube import TUBE
 from engine.analyses.weights import WEIGHTS
+from engine.analyses.what_decides import WHAT_DECIDES
 
 __all__ = ["ANALYSES", "Analysis", "Basis", "Finding", "Material"]
 
@@ -33,6 +38,7 @@ ANALYSES: dict[str, Analysis] = {
         GEODESIC_DISTANCES,
         RUN_LENGTHS,
         REINDEXED_RUNS,
+        OUTLIER_COUNTS,
         TRAJECTORY_HEAT_MAP,
         TRAJECTORY_EMBEDDING,
         TUBE,
@@ -42,6 +48,10 @@ ANALYSES: dict[str, Analysis] = {
         TRAIN_AND_TEST,
         SAMPLE_COUNTS,
         THREE_BASES,
+        WHAT_DECIDES,
+        AGAINST_NULL,
+        BOOTSTRAP_BANDS,
+        DISTANCE_BANDS,
     )
 }
 """All there are, in the order in which they are offered."""

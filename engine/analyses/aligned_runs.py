@@ -153,16 +153,18 @@ class AlignedRuns:
                 chunk[-1] = self.geodesic(part)
             yield chunk
 
-    def distances(self, points: slice = slice(None)) -> RunDistances:
+    def distances(self, points: slice = slice(None), divergence: str | None = None) -> RunDistances:
         """Distances between all runs at equal clock, computed once for all figures that need them.
 
         Args:
             points: which values of the clock: a prefix, a snapshot.
+            divergence: key of ``DIVERGENCES``; None means the selection's.
         """
         material = self._material
+        divergence = divergence or material.divergence
         n_runs = len(material.run_ids)
         first, last, _ = points.indices(self.n_points)
-        question = [self.clock, self.n_points, self.after, first, last, material.configurations.tolist()]
+        question = [self.clock, self.n_points, self.after, first, last, divergence, material.configurations.tolist()]
 
         def make() -> Array:
             codes = material.configurations
@@ -171,7 +173,7 @@ class AlignedRuns:
             total, profile, n_capped = np.zeros((n_runs, n_runs)), [], 0
             to_geodesic = np.zeros(n_runs) if self.is_progress else np.full(n_runs, np.nan)
             chunks = self.chunks(points, with_geodesic=self.is_progress)
-            for values, capped in distances_along(chunks, divergence=material.divergence):
+            for values, capped in distances_along(chunks, divergence=divergence):
                 among = values[:n_runs, :n_runs]
                 total += among
                 if self.is_progress:
@@ -207,9 +209,6 @@ class AlignedRuns:
         n_alone = sum(len(own) == 1 for own in values)
         if n_alone:
             notes.append(f"{n_alone} runs have a single checkpoint, and are there at all values of the clock.")
-        n_unfinished = int((self._material.runs["status"] != "finished").sum())
-        if n_unfinished:
-            notes.append(f"{n_unfinished} runs are not finished; they are taken as far as they are.")
         return tuple(notes)
 
 

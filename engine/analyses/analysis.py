@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from engine.analyses.finding import Finding
@@ -27,6 +27,8 @@ class Analysis:
         options: what can be chosen, in order.
         run: (material, options by key) -> finding.
         version: raise it when its numbers change.
+        needs: options that mean something only where another, which stands before them, has one of these values; else
+            they have their defaults.
     """
 
     key: str
@@ -37,6 +39,7 @@ class Analysis:
     options: tuple[Option, ...]
     run: Callable[[Material, Options], Finding]
     version: int = 1
+    needs: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
 
     def parse(self, raw: Mapping[str, Any], offer: Offer) -> tuple[tuple[str, Value], ...]:
         """Return all options with their values, defaults where ``raw`` is silent.
@@ -49,5 +52,11 @@ class Analysis:
             raise InvalidSpecError(f"{self.key} has no option {sorted(unknown)[0][:40]!r}: it has {names}.")
         chosen: dict[str, Value] = {}
         for option in self.options:
-            chosen[option.key] = option.parse(raw.get(option.key), offer, chosen)
+            value = option.parse(raw.get(option.key), offer, chosen)
+            chosen[option.key] = value if self.applies(option.key, chosen) else option.parse(None, offer, chosen)
         return tuple(chosen.items())
+
+    def applies(self, key: str, chosen: Mapping[str, Value]) -> bool:
+        """Whether an option means something beside what else is chosen."""
+        other, values = self.needs.get(key, ("", ()))
+        return not other or chosen[other] in values

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engine.analyses.material import Material
 from engine.analyses.options import Choice
+from engine.analyses.run_notes import some_names, unfinished_notes
 from engine.clocks import CLOCKS, Clock, Course, find_clock, largest_fall
 from engine.errors import InvalidSpecError
 
@@ -19,7 +20,6 @@ FROM_PREDICTIONS = ("loss", "arc-length")
 """Clocks for which all predictions have to be read, and that are therefore kept."""
 NOTICED_FALL = 1e-3
 """Of a clock's range: smaller falls are not spoken of."""
-NAMED_RUNS = 3
 READING = 0.4
 """Of an analysis: the clock is read first."""
 
@@ -32,7 +32,7 @@ class ClockReadings:
         clock: the row of ``CLOCKS``.
         values: (model,) float64; NaN for runs that did not record what it shows.
         can_be_read: (run,) whether a run did.
-        notes: which runs are left out, and where the values are from, for people.
+        notes: which runs are unfinished or left out, and where the values are from, for people.
         turning: in how many runs the clock turns back, for people; empty where in none.
     """
 
@@ -70,12 +70,6 @@ def read_clock(material: Material, key: str) -> ClockReadings:
     return replace(readings, notes=tuple(_notes(material, readings)), turning=_turning(material, readings))
 
 
-def some_names(run_ids: list[str]) -> str:
-    """A few names and how many more there are."""
-    more = f" and {len(run_ids) - NAMED_RUNS} more" if len(run_ids) > NAMED_RUNS else ""
-    return ", ".join(run_ids[:NAMED_RUNS]) + more
-
-
 def _read_run(
     material: Material, clock: Clock, run: int, progress: Callable[[str], NDArray[np.float64]]
 ) -> NDArray[np.float64]:
@@ -101,17 +95,19 @@ def _read_run(
 
 
 def _notes(material: Material, readings: ClockReadings) -> list[str]:
-    title, notes = readings.clock.title, []
+    title, notes = readings.clock.title, list(unfinished_notes(material))
     unread = [run_id for run_id, is_read in zip(material.run_ids, readings.can_be_read, strict=True) if not is_read]
     if unread:
-        notes.append(f"{len(unread)} runs recorded no {title} and are left out: {some_names(unread)}.")
+        share = f"{len(unread)} of {len(material.run_ids)} runs"
+        notes.append(f"{share} recorded no {title} and are left out: {some_names(unread)}.")
     if readings.clock.key != "accuracy":
         return notes
     error = f"{material.split}_error"
     if error not in material.models:
         notes.append(f"The runs recorded no {error}: accuracy is that of the predictions on the study's samples.")
     elif (is_missing := np.logical_or.reduceat(material.models[error].isna().to_numpy(), material.starts)).any():
-        notes.append(f"{is_missing.sum()} runs lack a {error}: theirs is that of the predictions.")
+        share = f"{is_missing.sum()} of {len(is_missing)} runs"
+        notes.append(f"{share} lack a {error}: their accuracy is that of the predictions.")
     return notes
 
 

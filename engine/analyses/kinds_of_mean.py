@@ -12,11 +12,17 @@ from engine.analyses.finding import Finding
 from engine.analyses.material import Material
 from engine.analyses.options import Choice, Column, Level, levels_of
 from engine.clocks import accuracy, cross_entropy
+from engine.divergences import pairwise_distances
 from engine.geodesics import progress
+from engine.inpca import embed
 from engine.matched_distances import matched_distances
 from engine.mean_models import MEAN_MODELS, mean_model
 
 Array = NDArray[np.float64]
+MOST_EMBEDDED = 1500
+"""Models of runs and means that are put into a plane together."""
+MOST_DRAWN_RUNS = 40
+EMBEDDED_BYTES = 2**28
 DEFINITIONS = (
     ("mean", "mean over samples (the study's here)"),
     ("angle", "sum of angles"),
@@ -32,24 +38,35 @@ def run(material: Material, options: Options) -> Finding:
     else:
         chosen = np.arange(len(material.run_ids))
     aligned = AlignedRuns(material, options)
-    rows: dict[str, list[Array]] = {name: [] for name in [*MEAN_MODELS, *(material.run_ids[k] for k in chosen)]}
     keys = list(MEAN_MODELS)
+    of_means: list[list[Array]] = [[] for _ in keys]
+    of_runs: list[list[Array]] = [[] for _ in chosen]
+    drawn_runs, drawn_points = _drawn(material, aligned, len(chosen))
+    drawn: list[NDArray[np.float32]] = []
     done = 0
     for chunk in aligned.chunks(runs=chosen.tolist()):
         arithmetic = mean_model(chunk, "arithmetic")
-        for key in keys:
+        points = drawn_points[(drawn_points >= done) & (drawn_points < done + chunk.shape[1])] - done
+        picked = [chunk[np.ix_(drawn_runs, points)]]
+        for k, key in enumerate(keys):
             mean = arithmetic if key == "arithmetic" else mean_model(chunk, key)
-            rows[key].append(_measured(material, mean, arithmetic, options["definition"]))
-            done += chunk.shape[1]
-            material.report(0.8 * done / (len(keys) * aligned.n_points))
-        for place, index in enumerate(chosen):
-            rows[material.run_ids[index]].append(_measured(material, chunk[place], arithmetic, options["definition"]))
+            of_means[k].append(_measured(material, mean, arithmetic, options["definition"]))
+            picked.append(mean[points].astype(np.float32)[None])
+            material.report(0.7 * (done + chunk.shape[1] * (k + 1) / len(keys)) / aligned.n_points)
+        for place in range(len(chosen)):
+            of_runs[place].append(_measured(material, chunk[place], arithmetic, options["definition"]))
             material.check()
-    titles = {key: MEAN_MODELS[key].title for key in keys}
-    means = pd.concat([_table("mean", titles[key], aligned, rows[key]) for key in keys], ignore_index=True)
-    runs = pd.concat(
-        [_table("run_id", material.run_ids[k], aligned, rows[material.run_ids[k]]) for k in chosen], ignore_index=True
+        drawn.append(np.concatenate(picked))
+        done += chunk.shape[1]
+    titles = [MEAN_MODELS[key].title for key in keys]
+    run_ids = [material.run_ids[index] for index in chosen]
+    means, runs = (
+        pd.concat(
+            [_table(thing, name, aligned, parts) for name, parts in zip(names, found, strict=True)], ignore_index=True
+        )
+        for thing, names, found in (("mean", titles, of_means), ("run_id", run_ids, of_runs))
     )
+    tables = {"means": means, "runs": runs}
     last = means[means[aligned.title] == aligned.grid[-1]]
     notes = list(aligned.notes())
     if len(chosen) == 1:
@@ -57,12 +74,55 @@ def run(material: Material, options: Options) -> Finding:
     if len(chosen) == 2:
         notes.append("Of two runs, square-root mean and Bhattacharyya centroid are the same model: halfway between.")
     numbers: dict[str, float | int | str] = {"runs averaged": len(chosen)}
-    for quantity in ("true-class probability", "error"):
+    for quantity in (name for name in ("true-class probability", "error") if np.ptp(last[name]) > 0):
         for words, place in (("least", last[quantity].argmin()), ("most", last[quantity].argmax())):
             numbers[f"{words} {quantity} at the end"] = (
                 f"{last[quantity].iloc[place]:.4g}, {last['mean'].iloc[place].lower()}"
             )
-    return Finding(tables={"means": means, "runs": runs}, numbers=numbers, notes=tuple(notes))
+    names, grid = [run_ids[place] for place in drawn_runs], aligned.grid[drawn_points]
+    plane, components = _plane(material, np.concatenate(drawn, axis=1))
+    tables["places_of_runs"] = _places("run_id", names, aligned.title, grid, plane[: len(names)])
+    tables["places_of_means"] = _places("mean", titles, aligned.title, grid, plane[len(names) :])
+    if len(components):
+        tables["components"] = components
+        numbers["explained stress of the plane"] = float(components["explained stress"].iloc[-1])
+    if len(names) < len(chosen):
+        notes.append(f"Of {len(chosen)} runs, {len(names)} are drawn in the plane; the means are those of all.")
+    return Finding(tables=tables, numbers=numbers, notes=tuple(notes))
+
+
+def _drawn(material: Material, aligned: AlignedRuns, n_runs: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Places of the runs, and of the points of the clock, that are embedded: evenly as many as there is room for."""
+    room = min(MOST_EMBEDDED, EMBEDDED_BYTES // (4 * material.n_samples * material.n_classes))
+    runs = np.unique(np.linspace(0, n_runs - 1, min(n_runs, MOST_DRAWN_RUNS)).round().astype(np.int64))
+    n_points = min(aligned.n_points, max(1, room // (len(runs) + len(MEAN_MODELS))))
+    return runs, np.unique(np.linspace(0, aligned.n_points - 1, n_points).round().astype(np.int64))
+
+
+def _plane(material: Material, logs: NDArray[np.float32]) -> tuple[Array, pd.DataFrame]:
+    """(trajectory, point, 2) coordinates of (trajectory, point, sample, class) models, and of which components.
+
+    Where all models are equal there is no component, and each of them is at the centre.
+    """
+    models = logs.reshape(-1, *logs.shape[2:])
+    embedding = embed(pairwise_distances(models, divergence=material.divergence), n_components=2)
+    n_components = embedding.n_components
+    coordinates = np.zeros((len(models), 2))
+    coordinates[:, :n_components] = embedding.coordinates
+    components = pd.DataFrame(
+        {
+            "component": np.arange(1, n_components + 1),
+            "eigenvalue": embedding.eigenvalues,
+            "signature": embedding.signature.astype(np.int64),
+            "explained stress": embedding.explained_stress,
+        }
+    )
+    return coordinates.reshape(*logs.shape[:2], 2), components
+
+
+def _places(thing: str, names: list[str], clock: str, grid: Array, coordinates: Array) -> pd.DataFrame:
+    table = pd.DataFrame({thing: np.repeat(np.array(names, dtype=object), len(grid)), clock: np.tile(grid, len(names))})
+    return table.assign(**{f"PC{k + 1}": coordinates[:, :, k].ravel() for k in range(2)})
 
 
 def _measured(material: Material, logs: NDArray[np.floating], arithmetic: Array, definition: str) -> Array:
@@ -97,8 +157,8 @@ KINDS_OF_MEAN = Analysis(
     shows="How much it matters how runs are averaged: six means of the same runs, and the runs themselves.",
     computed=(
         "At each value of the clock the models of the runs are averaged sample by sample; of each mean, progress, mean "
-        "probability of the true class, error, distance to the truth (half its cross-entropy) and to the arithmetic "
-        "mean."
+        "probability of the true class, error, Bhattacharyya distance to the truth (half its cross-entropy) and to the "
+        "arithmetic mean. The plane holds the first two components of InPCA of the runs and the means together."
     ),
     options=(
         Column("column", "runs with equal"),

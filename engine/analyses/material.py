@@ -152,10 +152,18 @@ class Material:
             self.study, self.split, self.run_ids, divergence=self.divergence, cancelled=self._job.cancelled
         )
 
-    def references(self) -> NDArray[np.float32]:
-        """(point, model) distances of the geodesic's 51 points, P0 first and P* last, to all checkpoints."""
+    def references(self, divergence: str | None = None) -> NDArray[np.float32]:
+        """(point, model) distances of the geodesic's 51 points, P0 first and P* last, to all checkpoints.
+
+        Args:
+            divergence: another than the selection's, where what is asked is about one.
+        """
         rectangle, _ = self.distance_store.references(
-            self.study, self.split, self.run_ids, divergence=self.divergence, cancelled=self._job.cancelled
+            self.study,
+            self.split,
+            self.run_ids,
+            divergence=divergence or self.divergence,
+            cancelled=self._job.cancelled,
         )
         return np.asarray(rectangle.values, np.float32)
 

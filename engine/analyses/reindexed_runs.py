@@ -11,7 +11,7 @@ from engine.analyses.finding import Finding
 from engine.analyses.material import Material
 from engine.analyses.options import Choice, Number
 from engine.clocks import accuracy, cross_entropy, largest_fall
-from engine.resampling import END_POLICIES, crossings, resample
+from engine.resampling import END_POLICIES, crossings, models_at
 
 POLICY = Choice(
     "after",
@@ -31,7 +31,7 @@ def run(material: Material, options: Options) -> Finding:
         material.report(READING + (1.0 - READING) * run / len(material.run_ids))
         run_id, values = material.run_ids[run], readings.of_run(material, run)
         where = crossings(values, grid, after=after)
-        points, is_inside = resample(material.log_probabilities(run_id), values, grid, after=after)
+        points = models_at(material.log_probabilities(run_id), where)
         models = material.models.iloc[material.starts[run] : material.starts[run] + material.counts[run]]
         epochs = models["epoch"].to_numpy()
         resampled.append(
@@ -40,7 +40,7 @@ def run(material: Material, options: Options) -> Finding:
                     "run_id": run_id,
                     "point": np.arange(len(grid)),
                     clock.title: grid,
-                    "reached": is_inside,
+                    "reached": where.is_inside,
                     "checkpoint": where.earlier + (where.later - where.earlier) * where.fraction,
                     "epoch passed": epochs[where.earlier]
                     + (epochs[where.later] - epochs[where.earlier]) * where.fraction,
@@ -49,7 +49,7 @@ def run(material: Material, options: Options) -> Finding:
                 }
             )
         )
-        reach.append([run_id, values[0], values[-1], values.max(), largest_fall(values), int(is_inside.sum())])
+        reach.append([run_id, values[0], values[-1], values.max(), largest_fall(values), int(where.is_inside.sum())])
     table = pd.concat(resampled, ignore_index=True)
     ends = pd.DataFrame(reach, columns=["run_id", "first", "last", "largest", "largest fall", "points reached"])
     n_reached = table.groupby("point", sort=True)["reached"].sum().to_numpy()
@@ -63,7 +63,8 @@ def run(material: Material, options: Options) -> Finding:
         notes.append(f"{n_short} of {len(ends)} runs do not reach the end of the grid: {END_POLICIES[after]}.")
     n_late = int((ends["first"].to_numpy() > grid[0]).sum())
     if n_late:
-        notes.append(f"{n_late} runs begin beyond the grid's first value; before, they are at their first checkpoint.")
+        share = f"{n_late} of {len(ends)} runs"
+        notes.append(f"{share} begin beyond the grid's first value; before, they are at their first checkpoint.")
     return Finding(
         tables={"resampled": table, "reach": ends, "shares": shares},
         numbers={

@@ -11,6 +11,7 @@ from engine.analyses.analysis import Analysis, Options
 from engine.analyses.finding import Finding
 from engine.analyses.material import Material
 from engine.analyses.options import Choice, Column, levels_of
+from engine.analyses.run_notes import unfinished_notes
 from engine.lengths import geodesic_lengths, path_lengths
 
 CONVENTIONS = (
@@ -51,6 +52,7 @@ def run(material: Material, options: Options) -> Finding:
     theta = math.acos(1.0 / math.sqrt(material.n_classes))
     whole = {"angle": theta, "fisher_rao": 2.0 * theta, "arc": theta / math.sqrt(2.0)}[options["convention"]]
     notes = ["A path is measured from checkpoint to checkpoint: what was not recorded between them is not in it."]
+    notes += unfinished_notes(material)
     if material.counts.min() < material.counts.max():
         notes.append(
             f"Runs have {material.counts.min()} to {material.counts.max()} checkpoints: with fewer, a path looks "
@@ -58,7 +60,9 @@ def run(material: Material, options: Options) -> Finding:
         )
     n_still = int((~(straight > 0)).sum())
     if n_still:
-        notes.append(f"{n_still} runs end where they began, or have a single checkpoint: there is no detour of them.")
+        notes.append(
+            f"{n_still} of {len(path)} runs end where they began, or have one checkpoint: they have no detour."
+        )
     return Finding(
         tables={"lengths": table},
         numbers={

@@ -12,17 +12,21 @@ from engine.analyses.material import Material
 from engine.analyses.options import Choice
 from engine.inpca import embed
 from engine.trajectory_distances import between_groups
+from engine.weighted_inpca import embed_weighted
 
 N_COORDINATES = 4
+MOST_COMPONENTS = 50
 GEODESIC = "geodesic"
+HEAVY_SHARE = 0.1
+"""Weight of the geodesic as a share of the number of trajectories, as in the published code."""
 
 
 def run(material: Material, options: Options) -> Finding:
     """Coordinates of the trajectories, and what their components explain."""
     aligned = AlignedRuns(material, options)
     notes = list(aligned.notes())
-    with_geodesic = options["geodesic"] == "yes" and aligned.is_progress
-    if options["geodesic"] == "yes" and not with_geodesic:
+    with_geodesic = options["geodesic"] != "no" and aligned.is_progress
+    if options["geodesic"] != "no" and not with_geodesic:
         notes.append(
             f"The geodesic is left out: only the clock progress says where it is at a value, not {aligned.title}."
         )
@@ -35,7 +39,13 @@ def run(material: Material, options: Options) -> Finding:
         codes = np.append(codes, len(names))
     if not by_run:
         distances = between_groups(distances, codes)
-    embedding = embed(distances, n_components=min(50, len(distances)), whole_spectrum=len(distances) <= 1000)
+    weights = np.ones(len(distances))
+    if with_geodesic and options["geodesic"] == "heavy":
+        weights[-1] = max(1.0, HEAVY_SHARE * len(names))
+        notes.append(f"The geodesic counts as {weights[-1]:.3g} trajectories; all shares explained are weighted so.")
+    n_components = min(MOST_COMPONENTS, len(distances))
+    is_weighted = bool((weights != 1.0).any())
+    embedding = embed_weighted(distances, weights, n_components) if is_weighted else embed(distances, n_components)
     n_components = embedding.n_components
     thing = "run_id" if by_run else "configuration"
     table = pd.DataFrame({thing: names})
@@ -89,7 +99,12 @@ TRAJECTORY_EMBEDDING = Analysis(
     ),
     options=(
         Choice("of", "points are", (("runs", "runs"), ("configurations", "configurations")), "runs"),
-        Choice("geodesic", "geodesic", (("yes", "as one more trajectory"), ("no", "left out")), "yes"),
+        Choice(
+            "geodesic",
+            "geodesic",
+            (("yes", "as one more trajectory"), ("heavy", "with a tenth of all weight"), ("no", "left out")),
+            "yes",
+        ),
         *alignment_options(100),
     ),
     run=run,

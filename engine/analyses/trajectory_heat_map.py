@@ -206,4 +206,9 @@ TRAJECTORY_HEAT_MAP = Analysis(
         ),
     ),
     run=run,
+    needs={
+        **dict.fromkeys(("clock", "points", "after", "part", "at"), ("measure", ("clock",))),
+        "scale": ("measure", ("kernel",)),
+        "symmetrisation": ("measure", ("nearest", "kernel")),
+    },
 )

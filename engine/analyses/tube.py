@@ -57,7 +57,7 @@ def run(material: Material, options: Options) -> Finding:
     tables = {"widths": table, "boxes": _boxes(aligned, widths)}
     numbers = {"median distance to the mean": float(np.median(widths)), "configurations with seeds": len(repeated)}
     if len(names) > 1:
-        between = aligned.distances().between
+        between = aligned.distances(divergence="bhattacharyya").between
         tables["between_configurations"] = pd.DataFrame({aligned.title: aligned.grid, "mean distance": between})
         numbers["mean distance between configurations"] = float(between.mean())
     return Finding(tables=tables, numbers=numbers, notes=tuple(notes))

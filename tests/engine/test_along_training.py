@@ -196,7 +196,7 @@ def test_runs_that_went_nowhere_have_no_detour(explorer):
     finding = find(explorer, "lengths", "different_lengths")
     table = finding.tables["lengths"]
     assert table["detour"].isna().tolist() == [True, False, False, False]
-    assert said(finding, "1 runs end where they began")
+    assert said(finding, "1 of 4 runs end where they began")
     assert said(finding, "1 to 9 checkpoints")
     still = find(explorer, "lengths", "going_back").tables["lengths"]
     assert still["length"].tolist()[2] == 0.0
@@ -268,11 +268,19 @@ def test_runs_of_different_length_are_aligned_by_steps(explorer):
 def test_runs_without_a_clock_are_left_out_by_name(explorer):
     finding = find(explorer, "reindexed", "no_epochs", clock="epoch", points=5)
     assert finding.tables["reach"]["run_id"].tolist() == ["with"]
-    assert said(finding, "1 runs recorded no epoch and are left out: without.")
+    assert said(finding, "1 of 2 runs recorded no epoch and are left out: without.")
     along = find(explorer, "geodesic-distance", "no_epochs", clock="epoch").tables["distances"]
     assert along["epoch"].isna().tolist() == [False] * 4 + [True] * 4
     with pytest.raises(EngineError, match="No selected run recorded its epoch"):
         find(explorer, "reindexed", "steps_only", clock="epoch")
+
+
+@pytest.mark.parametrize("kind", ["progress", "geodesic-distance", "lengths", "reindexed"])
+def test_unfinished_runs_are_named(explorer, kind):
+    finding = find(explorer, kind, "different_lengths")
+    (note,) = [note for note in finding.notes if "not finished" in note]
+    assert note == "2 of 4 runs are not finished and taken as far as they are: run-1, run-3."
+    assert not said(find(explorer, kind), "not finished")
 
 
 def test_a_kept_clock_is_the_same_clock(explorer, studies_folder, tmp_path):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from engine import EmbeddingSpec, Explorer
-from engine.analyses import aligned_runs
+from engine.analyses import aligned_runs, kinds_of_mean, trajectory_embedding
 from engine.errors import EngineError
 from engine.geodesics import geodesic, progress
+from engine.mean_models import mean_model
 from tests import oracles, oracles_paths, oracles_trajectories
 from tests.awkward_studies import identical_runs, one_run, one_seed
 
@@ -188,6 +191,19 @@ def test_the_tube_is_the_distance_to_the_mean_of_both_seeds(explorer, slow):
     assert at_end.min() <= box["lower whisker"] <= box["upper whisker"] <= at_end.max()
 
 
+def test_the_tube_is_measured_alike_whatever_the_picture_is_made_from(explorer):
+    selection = chosen(explorer)
+    usual = found(explorer, "tube", selection)
+    other = found(explorer, "tube", replace(selection, divergence="hellinger"))
+    for name, table in usual.tables.items():
+        assert table.equals(other.tables[name])
+    distances = [
+        found(explorer, "trajectory-distances", replace(selection, divergence=d))
+        for d in ("bhattacharyya", "hellinger")
+    ]
+    assert distances[0].numbers["mean distance between seeds"] > distances[1].numbers["mean distance between seeds"]
+
+
 def test_a_tube_needs_two_seeds(explorer):
     with pytest.raises(EngineError, match="at least two seeds"):
         found(explorer, "tube", chosen(explorer, "one_seed"))
@@ -214,6 +230,38 @@ def test_means_are_measured_as_models_are(explorer, slow):
     assert set(finding.tables["runs"]["run_id"]) == {selection.run_ids[k] for k in chosen_runs}
 
 
+def test_means_and_runs_lie_in_the_plane_of_their_distances(explorer, slow):
+    selection = chosen(explorer)
+    finding = found(explorer, "mean-models", selection, column="architecture", level="CNN")
+    runs, means = finding.tables["places_of_runs"], finding.tables["places_of_means"]
+    indices = [selection.run_ids.index(run_id) for run_id in runs["run_id"].unique()]
+    models = [np.log(run) for run in slow[0][indices]]
+    kinds = ("arithmetic", "geometric", "harmonic", "square_root")
+    models += [
+        np.log([oracles_trajectories.power_mean(np.log(slow[0][indices, k]), kind) for k in range(N_POINTS)])
+        for kind in kinds
+    ]
+    models += [mean_model(np.log(slow[0][indices]), kind) for kind in ("bhattacharyya", "jeffreys")]
+    eigenvalues, vectors = oracles.eigenpairs(oracles.bhattacharyya(np.concatenate(models)))
+    for k in range(2):
+        ours = np.concatenate([runs[f"PC{k + 1}"], means[f"PC{k + 1}"]])
+        slow_ones = vectors[:, k] * np.sqrt(abs(eigenvalues[k]))
+        assert np.abs(ours - np.sign(ours @ slow_ones) * slow_ones).max() < 1e-4
+    stress = 1 - np.sqrt(1 - (eigenvalues[:2] ** 2).sum() / (eigenvalues**2).sum())
+    assert finding.numbers["explained stress of the plane"] == pytest.approx(stress, abs=1e-5)
+    assert finding.tables["components"]["signature"].tolist() == np.sign(eigenvalues[:2]).tolist()
+
+
+def test_many_runs_are_thinned_in_the_plane(explorer, monkeypatch):
+    monkeypatch.setattr(kinds_of_mean, "MOST_DRAWN_RUNS", 2)
+    monkeypatch.setattr(kinds_of_mean, "MOST_EMBEDDED", 17)
+    selection = chosen(explorer, step=1)
+    finding = found(explorer, "mean-models", selection, column="architecture", level="CNN", points=9)
+    assert finding.tables["places_of_runs"]["run_id"].nunique() == 2
+    assert finding.tables["places_of_means"]["progress"].unique().tolist() == [1 / 9, 1.0]
+    assert any("2 are drawn" in note for note in finding.notes)
+
+
 def test_the_embedding_stands_for_the_distances(explorer):
     selection = chosen(explorer)
     finding = found(explorer, "trajectory-embedding", selection)
@@ -230,6 +278,28 @@ def test_the_embedding_stands_for_the_distances(explorer):
     alone = found(explorer, "trajectory-embedding", selection, geodesic="no")
     assert "geodesic" not in alone.tables
     assert len(alone.tables["components"]) == n - 1
+
+
+def test_a_heavy_geodesic_counts_as_several(explorer, monkeypatch):
+    monkeypatch.setattr(trajectory_embedding, "HEAVY_SHARE", 0.5)
+    selection = chosen(explorer)
+    n = len(selection.run_ids)
+    finding = found(explorer, "trajectory-embedding", selection, geodesic="heavy")
+    among = matrix(found(explorer, "trajectory-distances", selection))
+    leaves = found(explorer, "trajectory-distances", selection).tables["leaves"].set_index("run_id")
+    to_geodesic = leaves.loc[among[0], "distance to the geodesic"].to_numpy()
+    # A weight of three is three geodesics, at no distance from one another.
+    repeated = np.zeros((n + 3, n + 3))
+    repeated[:n, :n] = among[1]
+    repeated[:n, n:] = to_geodesic[:, None]
+    repeated[n:, :n] = to_geodesic
+    eigenvalues, vectors = oracles.eigenpairs(repeated)
+    coordinates = finding.tables["coordinates"].set_index("run_id").loc[among[0]]
+    for k in range(2):
+        ours = np.append(coordinates[f"PC{k + 1}"], finding.tables["geodesic"][f"PC{k + 1}"])
+        slow_ones = (vectors[:, k] * np.sqrt(abs(eigenvalues[k])))[: n + 1]
+        assert np.abs(ours - np.sign(ours @ slow_ones) * slow_ones).max() < 1e-6
+    assert any("counts as 3 trajectories" in note for note in finding.notes)
 
 
 def test_the_geodesic_has_no_place_at_equal_epochs(explorer):

@@ -8,9 +8,12 @@ everything else that shows runs. Names from files go through :func:`~dashboard.f
 
 from collections.abc import Callable
 
+from dashboard.figures.analyses.against_null import against_null_figures
+from dashboard.figures.analyses.bands import bootstrap_figures, distance_band_figures
 from dashboard.figures.analyses.fit_and_project import fit_and_project_figures
 from dashboard.figures.analyses.geodesic_distances import geodesic_distance_figures
 from dashboard.figures.analyses.kinds_of_mean import kinds_of_mean_figures
+from dashboard.figures.analyses.outlier_counts import outlier_figures
 from dashboard.figures.analyses.progress_curves import progress_figures
 from dashboard.figures.analyses.reindexed_runs import reindexed_figures
 from dashboard.figures.analyses.run_lengths import length_figures
@@ -21,6 +24,7 @@ from dashboard.figures.analyses.trajectory_embedding import trajectory_embedding
 from dashboard.figures.analyses.trajectory_heat_map import trajectory_heat_map_figures
 from dashboard.figures.analyses.tube import tube_figures
 from dashboard.figures.analyses.weights import weights_figures
+from dashboard.figures.analyses.what_decides import what_decides_figures
 from dashboard.figures.frame import Figure
 from engine.analyses import Finding
 
@@ -29,6 +33,7 @@ ANALYSIS_FIGURES: dict[str, Callable[[Finding], list[Figure]]] = {
     "geodesic-distance": geodesic_distance_figures,
     "lengths": length_figures,
     "reindexed": reindexed_figures,
+    "outliers": outlier_figures,
     "trajectory-distances": trajectory_heat_map_figures,
     "trajectory-embedding": trajectory_embedding_figures,
     "tube": tube_figures,
@@ -38,6 +43,10 @@ ANALYSIS_FIGURES: dict[str, Callable[[Finding], list[Figure]]] = {
     "train-and-test": train_and_test_figures,
     "samples": sample_counts_figures,
     "three-bases": three_bases_figures,
+    "importance": what_decides_figures,
+    "null": against_null_figures,
+    "bootstrap": bootstrap_figures,
+    "distance-bands": distance_band_figures,
 }
 """By key of ``ANALYSES``."""
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from dashboard import theme
 from dashboard.figures.analyses.series import figure, run_series
+from dashboard.figures.analyses.trajectory_embedding import component_axis
 from dashboard.figures.frame import Figure
 from engine.analyses import Finding
 
@@ -20,24 +21,24 @@ def kinds_of_mean_figures(finding: Finding) -> list[Figure]:
     means, runs = finding.tables["means"], finding.tables["runs"]
     clock = means.columns[1]
     order = sorted(means.columns[2:], key=lambda name: not name.startswith("true-class"))
-    return [_chart(means, runs, clock, quantity, with_legend=k == 0) for k, quantity in enumerate(order)]
+    figures = [_chart(means, runs, clock, quantity, with_legend=k == 0) for k, quantity in enumerate(order)]
+    return [*figures, _plane(finding)]
+
+
+def _plane(finding: Finding) -> Figure:
+    means, runs = finding.tables["places_of_means"], finding.tables["places_of_runs"]
+    components = finding.tables.get("components", ())
+    x_axis, y_axis = (component_axis(components, k) if k <= len(components) else {} for k in (1, 2))
+    series = run_series(runs, "PC1", "PC2", "lines", line={"width": 0.8})
+    # Distances mean something: a unit is as long along either axis.
+    y_axis |= {"scaleanchor": "x", "scaleratio": 1}
+    data = _lines(means, "PC1", "PC2")
+    return figure(
+        "Means and runs, embedded together", "PC1", "PC2", data=data, series=[series], xaxis=x_axis, yaxis=y_axis
+    )
 
 
 def _chart(means: pd.DataFrame, runs: pd.DataFrame, clock: str, quantity: str, *, with_legend: bool) -> Figure:
-    lines: list[dict[str, Any]] = []
-    for k, (name, table) in enumerate(means.groupby("mean", sort=False)):
-        lines.append(
-            {
-                "type": "scatter",
-                "mode": "lines" if len(table) > 1 else "markers",
-                "name": name,
-                "x": [_short(value) for value in table[clock]],
-                "y": [_short(value) for value in table[quantity]],
-                "line": {"width": 2.5, "color": theme.CATEGORY_COLORS[k], "dash": DASHES[k]},
-                "marker": {"color": theme.CATEGORY_COLORS[k]},
-                "hovertemplate": f"{name}: %{{y:.4g}}<extra></extra>",
-            }
-        )
     layout: dict[str, Any] = {}
     if with_legend:
         layout = {
@@ -47,7 +48,26 @@ def _chart(means: pd.DataFrame, runs: pd.DataFrame, clock: str, quantity: str, *
     mode = "lines" if len(runs) > len(set(runs["run_id"])) else "markers"
     series = run_series(runs, clock, quantity, mode, line={"width": 0.8})
     title = quantity[0].upper() + quantity[1:]
-    return figure(title, clock, quantity, data=lines, series=[series], shape="half", **layout)
+    return figure(title, clock, quantity, data=_lines(means, clock, quantity), series=[series], shape="half", **layout)
+
+
+def _lines(means: pd.DataFrame, x: str, y: str) -> list[dict[str, Any]]:
+    """A line for each kind of mean."""
+    lines: list[dict[str, Any]] = []
+    for k, (name, table) in enumerate(means.groupby("mean", sort=False)):
+        lines.append(
+            {
+                "type": "scatter",
+                "mode": "lines" if len(table) > 1 else "markers",
+                "name": name,
+                "x": [_short(value) for value in table[x]],
+                "y": [_short(value) for value in table[y]],
+                "line": {"width": 2.5, "color": theme.CATEGORY_COLORS[k], "dash": DASHES[k]},
+                "marker": {"color": theme.CATEGORY_COLORS[k]},
+                "hovertemplate": f"{name}: %{{y:.4g}}<extra></extra>",
+            }
+        )
+    return lines
 
 
 def _short(value: float) -> float | None:

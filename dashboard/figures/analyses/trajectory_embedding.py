@@ -39,7 +39,8 @@ def _title(components: pd.DataFrame, k: int) -> str:
     return f"PC{k}" if components["signature"].iloc[k - 1] > 0 else f"PC{k}, imaginary"
 
 
-def _axis(components: pd.DataFrame, k: int) -> dict[str, Any]:
+def component_axis(components: pd.DataFrame, k: int) -> dict[str, Any]:
+    """The axis of a component: red where it is imaginary."""
     is_imaginary = components["signature"].iloc[k - 1] < 0
     red = {"color": theme.TIME_LIKE} if is_imaginary else {}
     return {
@@ -75,8 +76,8 @@ def _pair(finding: Finding, points: pd.DataFrame, components: pd.DataFrame, x: i
         data=data,
         series=series,
         shape="square",
-        xaxis=_axis(components, x),
-        yaxis={**_axis(components, y), "scaleanchor": "x", "scaleratio": 1},
+        xaxis=component_axis(components, x),
+        yaxis={**component_axis(components, y), "scaleanchor": "x", "scaleratio": 1},
     )
 
 

@@ -91,9 +91,8 @@ def _strips(leaves: pd.DataFrame, columns: list[str]) -> list[dict[str, Any]]:
     """One strip of colours for each hyperparameter."""
     traces = []
     for place, name in enumerate(columns):
-        levels, is_numeric = _levels(leaves[name])
+        levels, colors = _levels(leaves[name])
         codes = leaves[name].map({level: code for code, level in enumerate(levels)}).tolist()
-        colors = _colors(len(levels), is_numeric)
         scale = [[(k + end) / len(levels), color] for k, color in enumerate(colors) for end in (0, 1)]
         traces.append(
             {
@@ -115,20 +114,18 @@ def _strips(leaves: pd.DataFrame, columns: list[str]) -> list[dict[str, Any]]:
     return traces
 
 
-def _levels(column: pd.Series) -> tuple[list[str], bool]:
-    """The levels in order, as numbers where they are, and whether they are."""
-    found = sorted(set(column))
+def _levels(column: pd.Series) -> tuple[list[str], list[str]]:
+    """The levels in order, as numbers where they are, with a colour each; what is not recorded is first, in grey."""
+    missing = [""] if "" in set(column) else []
+    found = sorted(set(column) - {""})
     try:
-        return sorted(found, key=float), True
-    except ValueError:
-        return found, False
-
-
-def _colors(n_levels: int, is_numeric: bool) -> list[str]:
-    if is_numeric:
+        found = sorted(found, key=float)
         scale = theme.style()["sequential"]
-        return [scale[round(k * (len(scale) - 1) / max(1, n_levels - 1))] for k in range(n_levels)]
-    return [theme.CATEGORY_COLORS[k] if k < len(theme.CATEGORY_COLORS) else theme.OTHER_COLOR for k in range(n_levels)]
+        colors = [scale[round(k * (len(scale) - 1) / max(1, len(found) - 1))] for k in range(len(found))]
+    except ValueError:
+        names = theme.CATEGORY_COLORS
+        colors = [names[k] if k < len(names) else theme.OTHER_COLOR for k in range(len(found))]
+    return missing + found, [theme.OTHER_COLOR] * len(missing) + colors
 
 
 def _tree(joins: pd.DataFrame) -> dict[str, Any]:

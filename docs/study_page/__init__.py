@@ -1,0 +1,1 @@
+"""What docs/study.md is made from: evidence from the studies that ship, the published claims, pictures."""

@@ -1,0 +1,92 @@
+"""Pictures for docs/study.md, taken of the page itself."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import waitress
+from playwright.sync_api import Page, sync_playwright
+
+from dashboard import create_app
+from engine import Explorer
+
+CHROMIUM = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+SIZE = {"width": 1180, "height": 900}
+SETTLE_MS = 1500
+PATIENCE_MS = 120_000
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture.
+
+    Attributes:
+        name: of the file, after the study's.
+        title: over it.
+        query: of the view; the study is added.
+        shows: a sentence under it.
+    """
+
+    name: str
+    title: str
+    query: str
+    shows: str
+
+    @property
+    def is_figure(self) -> bool:
+        return "m=figures" in self.query
+
+
+PICTURES = (
+    Picture("train", "All checkpoints, train (Fig. 1 and 2)", "c=run%3Aarchitecture", "Coloured by architecture."),
+    Picture("test", "All checkpoints, test (Fig. 5)", "split=test&c=run%3Aarchitecture", "Coloured by architecture."),
+    Picture("pairs", "Pairs of components (Fig. 2)", "m=pairs&pc=4&c=model%3Atrain_loss", "Coloured by loss."),
+    Picture("progress", "Progress and error (Fig. 3)", "m=figures&fig=progress", ""),
+    Picture("geodesic", "Distance to the geodesic (Fig. 4)", "m=figures&fig=geodesic-distance", ""),
+    Picture("tube", "Tube of seeds (Fig. 4)", "m=figures&fig=tube", ""),
+    Picture("tree", "Trajectories as a tree (Fig. 4)", "m=figures&fig=trajectory-distances", ""),
+    Picture("decides", "What decides the path (Fig. 4)", "m=figures&fig=importance", ""),
+    Picture("points", "Trajectories as points (Fig. 4)", "m=figures&fig=trajectory-embedding", ""),
+    Picture("joint", "Train and test together (Fig. 6)", "m=figures&fig=train-and-test", ""),
+    Picture("samples", "How many samples (Fig. 6)", "m=figures&fig=samples", ""),
+    Picture("bases", "Three bases (Fig. 10 and 11)", "m=figures&fig=three-bases", ""),
+    Picture("means", "Six means (App. E.4)", "m=figures&fig=mean-models", ""),
+)
+
+
+@contextmanager
+def camera(explorer: Explorer) -> Iterator[Page]:
+    """A page of a served dashboard, wide enough for a document."""
+    executable = shutil.which("chromium") or shutil.which("google-chrome")
+    if executable is None:
+        raise SystemExit("No Chromium on the path: install one first.")
+    server = waitress.create_server(create_app(explorer).server, host="127.0.0.1", port=0)
+    threading.Thread(target=server.run, daemon=True).start()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM)
+        page = browser.new_context(
+            viewport=SIZE, color_scheme="light", base_url=f"http://127.0.0.1:{server.effective_port}"
+        ).new_page()  # type: ignore[arg-type]
+        yield page
+        browser.close()
+    server.close()
+
+
+def take(page: Page, study_id: str, picture: Picture, folder: Path) -> str:
+    """Take a picture of a study and return the file's name."""
+    page.goto(f"/?v=1&d={study_id}&{picture.query}")
+    page.wait_for_selector("#page[data-scene]", timeout=PATIENCE_MS)
+    page.evaluate("document.querySelectorAll('[data-toggle][aria-pressed=true]').forEach(button => button.click())")
+    if (offer := page.get_by_role("button", name="not now")).is_visible():
+        offer.click()
+    if picture.is_figure:
+        page.wait_for_selector("#figure-page[data-shown]", timeout=PATIENCE_MS)
+    page.wait_for_timeout(SETTLE_MS)
+    name = f"{study_id}-{picture.name}.png"
+    page.locator("#figure-host" if picture.is_figure else ".canvas").screenshot(path=folder / name)
+    return name
