@@ -6,20 +6,23 @@
   /** Column of the run table by name. */
   inpca.column = (study, name) => study.columns.find((entry) => entry.name === name);
 
+  /** A level as it is written where people read it. */
+  inpca.levelName = (level) => level || "(empty)";
+
   /** Row of a run in the study's order. */
   inpca.row = (study, runId) => {
     study.rows = study.rows || new Map(study.run_ids.map((id, row) => [id, row]));
     return study.rows.get(runId);
   };
 
-  /** Chosen pills and slider positions -> the constraints that really narrow the study. */
-  inpca.constraints = (study, levelValues, rangeValues) =>
+  /** Map from the name of a filter to its chosen levels or to the stops at its ends -> what really narrows the study. */
+  inpca.constraints = (study, choices) =>
     study.filters.flatMap((filter) => {
       if (filter.kind === "levels") {
-        const chosen = levelValues[filter.name] || [];
+        const chosen = choices.get(filter.name) || [];
         return chosen.length ? [{ ...filter, chosen: new Set(chosen) }] : [];
       }
-      const [first, last] = rangeValues[filter.name] || [0, filter.stops.length - 1];
+      const [first, last] = choices.get(filter.name) || [0, filter.stops.length - 1];
       if (first <= 0 && last >= filter.stops.length - 1) return [];
       return [{ ...filter, low: filter.stops[first], high: filter.stops[last] }];
     });
@@ -115,7 +118,7 @@
     }
     const subject = inpca.column(study, constraint.name).label;
     const phrase = `the filter on ${subject}`;
-    if (constraint.kind === "levels") return { subject, wish: [...constraint.chosen].join(", "), phrase };
+    if (constraint.kind === "levels") return { subject, wish: [...constraint.chosen].map(inpca.levelName).join(", "), phrase };
     const [low, high] = [inpca.format(constraint.low), inpca.format(constraint.high)];
     return { subject, wish: low === high ? low : `${low} to ${high}`, phrase };
   };

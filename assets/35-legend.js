@@ -23,7 +23,7 @@
     for (const run of runs) counts[colouring.entryOfRun(run)] += 1;
     element.querySelectorAll(".legend-entry").forEach((button, position) => {
       button.setAttribute("aria-pressed", String(!hidden.has(colouring.entries[position].name)));
-      button.querySelector(".pill-count").textContent = counts[position];
+      inpca.say(button.querySelector(".pill-count"), String(counts[position]));
     });
   };
 
@@ -68,7 +68,7 @@
     swatch.className = "swatch";
     swatch.style.background = entry.color;
     const name = document.createElement("bdi");
-    name.textContent = entry.name;
+    name.textContent = inpca.levelName(entry.name);
     const count = document.createElement("span");
     count.className = "pill-count";
     button.append(swatch, name, count);

@@ -79,7 +79,8 @@
 
     /** One drawing at a time, at most one a frame; of those asked for meanwhile only the latest counts. */
     const flush = () => {
-      if (pending && !isHeld()) flushing ??= drawPending();
+      // Once whoever asked has finished with the page: measuring the element in between would lay it out twice.
+      if (pending && !isHeld()) flushing ??= Promise.resolve().then(drawPending);
       return flushing ?? Promise.resolve();
     };
 
@@ -278,7 +279,7 @@
         isGliding = false;
         glides += 1;
         follow(null, []);
-        if (element._fullLayout) Plotly.react(element, [], { scene: { visible: false } }, CONFIG);
+        if (element._fullLayout) Plotly.react(element, [], { xaxis: { visible: false }, yaxis: { visible: false } }, CONFIG);
       },
     };
   };

@@ -31,6 +31,37 @@
   };
 
   /**
+   * Plotly gives its axes away and makes new ones whenever their ranges change, and a trace's line whenever it comes and
+   * goes; with the last user of a shader goes the shader, to be compiled again at once. It also asks the graphics card
+   * again and again what it knows of them, and waits for the answer until all drawing is done: in software longer than
+   * everything else in a change takes. So shaders stay, they are there unless the context is lost, and what programs of
+   * the same shaders have in common is asked once.
+   */
+  const keepShaders = ({ gl, axes }) => {
+    for (const shader of axes._lines.shader._vref.cache.shaders.flatMap(Object.values)) {
+      if (shader.isKept) continue;
+      shader.count += 1;
+      shader.isKept = true;
+    }
+    if (Object.hasOwn(gl, "isShader")) return;
+    gl.isShader = gl.isProgram = () => !gl.isContextLost();
+    const known = new WeakMap();
+    for (const question of ["getProgramParameter", "getActiveUniform", "getActiveAttrib"]) {
+      const ask = gl[question].bind(gl);
+      gl[question] = (program, what) => {
+        const answers = gl.getAttachedShaders(program).reduce((map, shader) => entry(map, shader, () => new WeakMap()), known);
+        const about = entry(answers, gl, () => new Map());
+        return entry(about, `${question} ${what}`, () => ask(program, what));
+      };
+    }
+  };
+
+  const entry = (map, key, make) => {
+    if (!map.has(key)) map.set(key, make());
+    return map.get(key);
+  };
+
+  /**
    * The projection of the picture in an element.
    * onTurn is called whenever plotly is about to draw the scene from another side, in another size or another scale.
    */
@@ -57,6 +88,7 @@
         const glplot = inner()?.glplot;
         if (!glplot) return;
         stopPicking(glplot);
+        keepShaders(glplot);
         if (!glplot.onrender.isWatched) {
           const { onrender } = glplot;
           glplot.onrender = () => {

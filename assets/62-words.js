@@ -16,6 +16,11 @@
 
   inpca.make = make;
 
+  /** Let an element say something else; saying the same again would have the browser lay it out anew. */
+  inpca.say = (element, text) => {
+    if (element.textContent !== text) element.textContent = text;
+  };
+
   /** kind: empty, hint or error; button: {label, action} or nothing. */
   inpca.showNotice = (kind, title, advice, button) => inpca.showNoticeIn(byId("notice"), kind, title, advice, button);
 
@@ -80,11 +85,12 @@
   inpca.showCounts = ({ shown, embedded, total, leftOut }) => {
     const counts = byId("counts");
     const [some, those, all] = [shown, embedded, total].map(inpca.format);
-    counts.replaceChildren(some, make("span", "word", " shown"), ` / ${those}`, make("span", "word", " embedded"), ` / ${all} runs`);
+    const words = [some, make("span", "word", " shown"), ` / ${those}`, make("span", "word", " embedded"), ` / ${all} runs`];
+    if (counts.textContent !== words.map((word) => word.textContent ?? word).join("")) counts.replaceChildren(...words);
     counts.title = "Drawn now / in this embedding / recorded in the study";
     const link = byId("left-out");
     link.hidden = leftOut === 0;
-    link.textContent = `${inpca.format(leftOut)} left out`;
+    inpca.say(link, `${inpca.format(leftOut)} left out`);
   };
 
   /** The picture in a sentence, for those who do not see it. */

@@ -9,7 +9,9 @@
   const inpca = (window.inpca = window.inpca || {});
 
   const RETRY_MS = 2000;
-  const SCENES_KEPT = 8;
+  const BINARY = "application/octet-stream";
+  const BYTES_KEPT = 96e6;
+  /** Answers by the name of their question, those that were wanted last at the end: what has been seen needs no request. */
   const kept = new Map();
 
   inpca.newClient = () =>
@@ -27,13 +29,25 @@
   class Lost extends Error {}
 
   /** A JSON route of the server; throws Refusal where it says no, Lost where it cannot be reached. */
-  const reach = async (path, options) => {
-    const response = await fetch(inpca.address(path), options).catch(() => {
+  const reach = async (path, options) => read(await send(path, options));
+
+  const send = (path, options) =>
+    fetch(inpca.address(path), options).catch(() => {
       throw new Lost();
     });
+
+  const read = async (response) => {
     const body = await response.json().catch(() => ({}));
     if (!response.ok) throw new Refusal(body.error || `The server answered ${response.status}.`, body.kind);
     return body;
+  };
+
+  /** How far an embedding is, or the embedding itself: {state: "done", scene}. A large one has to be fetched by its key. */
+  const reachScene = async (path, options = {}) => {
+    const headers = { ...options.headers, Accept: `${BINARY}, application/json;q=0.9` };
+    const response = await send(path, { ...options, headers });
+    if (response.headers.get("Content-Type") !== BINARY) return read(response);
+    return { state: "done", scene: inpca.decodeScene(await response.arrayBuffer()) };
   };
 
   const jsonPost = (body) => ({ method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
@@ -79,10 +93,14 @@
       const began = performance.now();
       const sinceThen = () => performance.now() - began;
       const isRunning = () => running?.name === name;
+      let scene = recall(name);
+      if (scene) {
+        withdraw();
+        return listener.onScene(scene, sinceThen());
+      }
       asked = name;
-      let scene = null;
       try {
-        let status = await post("api/scenes", { ...question, limit, client });
+        let status = await reachScene("api/scenes", jsonPost({ ...question, limit, client }));
         if (mine !== turn) return;
         asked = null;
         if (status.preview && status.state !== "done") {
@@ -95,15 +113,16 @@
         running = { name, key: status.key };
         while (status.state === "queued" || status.state === "running") {
           listener.onStatus(status, sinceThen());
-          status = await reach(`api/scenes/${status.key}/status`);
+          status = await reachScene(`api/scenes/${status.key}/status`);
           if (!isRunning()) return;
         }
         if (status.state === "failed") throw new Refusal(status.message);
         // Cancelled, but not by this page: the server was restarted. Ask as if for the first time.
         if (status.state === "cancelled") throw new Lost();
-        scene = await inpca.fetchScene(status.key);
+        scene = status.scene ?? (await fetchScene(status.key));
         if (!isRunning()) return;
         running = null;
+        keep(name, scene);
       } catch (error) {
         if (mine !== turn && !isRunning()) return;
         running = null;
@@ -125,15 +144,30 @@
     return { ask, askedName, withdraw };
   };
 
-  inpca.fetchScene = async (key) => {
-    if (!kept.has(key)) {
-      const response = await fetch(inpca.address(`api/scenes/${encodeURIComponent(key)}.bin`)).catch(() => {
-        throw new Lost();
-      });
-      if (!response.ok) throw new Lost();
-      kept.set(key, inpca.decodeScene(await response.arrayBuffer()));
-      if (kept.size > SCENES_KEPT) kept.delete(kept.keys().next().value);
+  const fetchScene = async (key) => {
+    const response = await send(`api/scenes/${encodeURIComponent(key)}.bin`);
+    if (!response.ok) throw new Lost();
+    return inpca.decodeScene(await response.arrayBuffer());
+  };
+
+  const recall = (name) => {
+    const scene = kept.get(name) ?? null;
+    if (scene) {
+      kept.delete(name);
+      kept.set(name, scene);
     }
-    return kept.get(key);
+    return scene;
+  };
+
+  const bytesOf = ({ arrays }) => arrays.coordinates.buffer.byteLength;
+
+  const keep = (name, scene) => {
+    kept.set(name, scene);
+    let bytes = [...kept.values()].reduce((sum, each) => sum + bytesOf(each), 0);
+    for (const [oldest, each] of kept) {
+      if (bytes <= BYTES_KEPT || oldest === name) break;
+      kept.delete(oldest);
+      bytes -= bytesOf(each);
+    }
   };
 })();

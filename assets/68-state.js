@@ -9,6 +9,8 @@
     style: null,
     split: "train",
     divergence: "bhattacharyya",
+    // What each filter's control is set to, and what that comes to: of each filter that narrows, what passes it.
+    choices: new Map(),
     constraints: [],
     search: "",
     references: "project",

@@ -13,12 +13,15 @@
   const AUTOMATIC_SECONDS = 1.0;
   const OTHER_QUESTION_SECONDS = 15.0;
   const WITHOUT_LIMIT = 1e9;
-  const DEBOUNCE_MS = 40;
+  /** A change that comes sooner after another one than this is part of a movement, whose end counts. */
+  const MOVEMENT_MS = 150;
   const PROGRESS_DELAY_MS = 300;
   const PATIENCE_MS = 180;
+  const IDLE_MS = 250;
 
   inpca.asker = inpca.makeAsker();
   let timer = null;
+  let lastSelected = -Infinity;
   let isAnotherView = false;
   let shownAsItCame = null;
 
@@ -91,16 +94,21 @@
     Object.assign(state, { constraints, split, references, automatic });
     state.mask = inpca.passingRuns(state.study, constraints, state.kept);
     byId("clear-picked").hidden = state.kept.size === 0;
+    clearTimeout(timer);
+    const isMoving = performance.now() - lastSelected < MOVEMENT_MS;
+    lastSelected = performance.now();
+    // The server computes while the page is still being brought up to date.
+    if (isMoving && !state.isOpening) timer = setTimeout(considerEmbedding, MOVEMENT_MS);
+    else considerEmbedding();
     inpca.filterTable();
     inpca.writeAddress();
-    clearTimeout(timer);
-    timer = setTimeout(considerEmbedding, state.isOpening ? 0 : DEBOUNCE_MS);
     // Drawing twice costs more than the embedding: what only hides runs waits a moment for the picture that replaces it.
     const isReplaced = state.automatic && state.scene && inpca.wantedName() !== state.embeddedName;
-    if (isReplaced) inpca.drawSoon(PATIENCE_MS);
-    else inpca.draw();
-    inpca.decideShown();
-    inpca.updateHeadline();
+    if (isReplaced) {
+      inpca.drawSoon(PATIENCE_MS);
+      inpca.decideShown();
+      inpca.updateHeadline();
+    } else inpca.draw();
     inpca.emit("select");
   };
 
@@ -154,7 +162,7 @@
   const embed = (limit) => {
     const name = inpca.wantedName();
     setBusy(true);
-    setProps("embed-button", { children: "Re-embed" });
+    inpca.nameEmbedButton("Re-embed");
     inpca.asker.ask(
       name,
       {
@@ -191,10 +199,12 @@
     inpca.hideNotice();
     inpca.emit("scene", scene, previous);
     inpca.offerComponents();
-    inpca.draw();
+    const drawing = inpca.draw();
     inpca.writeAddress();
-    return scene;
+    return { scene, drawing };
   };
+
+  const whenIdle = (task) => (window.requestIdleCallback ? requestIdleCallback(task, { timeout: IDLE_MS }) : setTimeout(task, IDLE_MS));
 
   const isOrientedAs = ({ alignment: { flipped, rotated } }, flips) =>
     rotated.length === 0 && flipped.size === flips.size && [...flips].every((component) => flipped.has(component));
@@ -211,9 +221,9 @@
 
   const accept = (decoded, name, milliseconds) => {
     setBusy(false);
-    const scene = show(decoded, name);
-    // The picture first; the panels a frame later.
-    requestAnimationFrame(() => setTimeout(() => state.scene === scene && inpca.drawPanels(scene, state.style, state.theme)));
+    const { scene, drawing } = show(decoded, name);
+    // The picture first, its way there included; the panels when there is nothing else to do.
+    drawing.then(() => whenIdle(() => state.scene === scene && inpca.drawPanels(scene, state.style, state.theme)));
     document.querySelector(".device").textContent = scene.device;
     byId("status-line").textContent = summary(scene, milliseconds);
     byId("announcer").textContent = `Embedded: ${inpca.describePicture()}`;
@@ -225,7 +235,7 @@
   const onExpensive = (predicted) => {
     setBusy(inpca.asker.askedName() !== null);
     const cost = `about ${predicted >= 10 ? Math.round(predicted) : Number(predicted.toPrecision(1))} s`;
-    setProps("embed-button", { children: `Re-embed, ${cost}` });
+    inpca.nameEmbedButton(`Re-embed, ${cost}`);
     inpca.updateHeadline();
     if (!state.scene) {
       inpca.showNotice("hint", `This selection takes ${cost} to embed.`, "", { label: "embed it", action: inpca.embedNow });

@@ -34,10 +34,12 @@
     return inpca.spokenSummary({ scene, axes, colouring, nShown, nTotal: study.run_ids.length });
   };
 
+  /** Draw what the state says; resolves when the picture is on screen, or waits until it can be. */
   inpca.draw = () => {
     clearTimeout(drawTimer);
     inpca.decideShown();
     const { scene, colouring } = state;
+    let drawn = Promise.resolve();
     if (scene) {
       inpca.hideDetail();
       const runs = scene.run_ids.map((_, run) => run);
@@ -46,10 +48,11 @@
       inpca.drawContextSwitch(byId("legend"), isAway, state.context, inpca.chooseContext);
       byId("picture").setAttribute("aria-label", `3D InPCA embedding: ${inpca.describePicture()}`);
       const shown = inpca.pictureOf(scene, colouring, state.isShown);
-      inpca.picture.draw(shown);
+      drawn = inpca.picture.draw(shown);
       inpca.emit("draw", shown);
     }
     inpca.updateHeadline();
+    return drawn;
   };
 
   /** Draw unless another drawing comes within the given time: two cost more than the embedding between them. */
@@ -71,11 +74,13 @@
     const isOnItsWay = inpca.asker.askedName() === inpca.wantedName();
     const badge = byId("stale-badge");
     badge.hidden = !(scene && isWanted);
-    badge.textContent = scene?.is_preview ? `preview, error ≲ ${inpca.previewError(scene)}` : "stale";
+    inpca.say(badge, scene?.is_preview ? `preview, error ≲ ${inpca.previewError(scene)}` : "stale");
     badge.title = scene ? `The picture shows ${scene.split}, ${inpca.divergenceWords(scene.divergence).short}, ${scene.run_ids.length} runs` : "";
-    inpca.setProps("embed-button", { disabled: !isWanted || isOnItsWay, variant: isWanted && !isOnItsWay ? "filled" : "light" });
-    if (!isWanted) inpca.setProps("embed-button", { children: "Re-embed" });
+    byId("embed-button").disabled = !isWanted || isOnItsWay;
+    if (!isWanted) inpca.nameEmbedButton("Re-embed");
   };
+
+  inpca.nameEmbedButton = (words) => inpca.say(byId("embed-button"), words);
 
   /** Components that came with the scene are what an axis can show, beside the one it has been set to. */
   inpca.offerComponents = () => {

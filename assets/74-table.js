@@ -21,6 +21,8 @@
       else select();
     });
     table.addEventListener("rowDataUpdated", select);
+    table.setGridOption("isExternalFilterPresent", () => true);
+    table.setGridOption("doesExternalFilterPass", (node) => state.mask[inpca.row(state.study, node.data.run_id)] === 1);
     inpca.filterTable();
     select();
   };
@@ -37,12 +39,7 @@
     if (off.length) inpca.table.setNodesSelected({ nodes: off, newValue: false });
   };
 
-  inpca.filterTable = () => {
-    if (!inpca.table) return;
-    inpca.table.setGridOption("isExternalFilterPresent", () => true);
-    inpca.table.setGridOption("doesExternalFilterPass", (node) => state.mask[inpca.row(state.study, node.data.run_id)] === 1);
-    inpca.table.onFilterChanged();
-  };
+  inpca.filterTable = () => inpca.table?.onFilterChanged();
 
   /** Bring a run's row into view, and the table itself where it was put away. */
   inpca.revealRow = (runId) => {

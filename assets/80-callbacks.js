@@ -4,8 +4,6 @@
   const inpca = window.inpca;
   const unchanged = () => window.dash_clientside.no_update;
 
-  const named = (ids, values) => Object.fromEntries(ids.map((id, index) => [id.name, values[index]]));
-
   const rows = (study) =>
     study.run_ids.map((runId, run) => {
       const row = { run_id: runId };
@@ -17,23 +15,18 @@
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     inpca: {
-      explore: (study, split, references, levelValues, rangeValues, automatic, levelIds, rangeIds, style) => {
+      explore: (study, split, references, automatic, style) => {
         if (!study) return unchanged();
         const isNew = inpca.state.study !== study;
         if (isNew) inpca.openStudy(study, style);
         if (!study.study) return isNew ? [] : unchanged();
         if (isNew) window.dash_ag_grid.getApiAsync("run-table").then(inpca.connectTable);
-        const constraints = [
-          ...inpca.constraints(study, named(levelIds, levelValues), named(rangeIds, rangeValues)),
-          ...inpca.searchConstraint(study, inpca.state.search),
-        ];
-        inpca.select({ constraints, split, references, automatic });
+        inpca.select({ constraints: inpca.wantedConstraints(), split, references, automatic });
         return isNew ? rows(study) : unchanged();
       },
       paint: (colorBy, ...axes) => {
         if (colorBy) inpca.paint(colorBy, axes.map(Number));
       },
-      clearFilters: (clicks, levelIds, rangeEnds) => [levelIds.map(() => []), rangeEnds.map((last) => [0, last])],
     },
   });
 

@@ -18,8 +18,6 @@
     const constraintOn = new Map(state.constraints.map((constraint) => [constraint.name, constraint]));
     for (const group of groups()) {
       const filter = state.study.filters.find((entry) => entry.name === group.dataset.filter);
-      // Another study's filters may still stand here for a moment.
-      if (!filter || group.querySelectorAll("[data-part]").length !== inpca.partCount(filter)) continue;
       const constraint = constraintOn.get(filter.name);
       group.querySelector("[data-reset]").hidden = !constraint;
       if (filter.kind === "levels") showPills(group, counts.get(filter.name));
@@ -29,7 +27,7 @@
 
   const showPills = (group, counts) => {
     group.querySelectorAll("[data-part]").forEach((pill, part) => {
-      pill.textContent = inpca.format(counts[part]);
+      inpca.say(pill, inpca.format(counts[part]));
       pill.closest("label").toggleAttribute("data-empty", counts[part] === 0);
     });
   };
@@ -37,7 +35,7 @@
   /** The faint bar is every run of the study, the solid one in it what the other filters let through. */
   const showBars = (group, filter, counts, constraint) => {
     const [first, last] = inpca.rangeEnds(filter, constraint);
-    group.querySelector(".range-text").textContent = constraint ? inpca.constraintWords(state.study, constraint).wish : "";
+    inpca.say(group.querySelector(".range-text"), constraint ? inpca.constraintWords(state.study, constraint).wish : "");
     group.querySelectorAll("[data-part]").forEach((bar, part) => {
       const all = Number(bar.dataset.part);
       bar.firstElementChild.style.height = all && counts[part] ? `max(2px, ${(100 * counts[part]) / all}%)` : "0";
@@ -51,10 +49,7 @@
   inpca.dropConstraint = (constraint) => {
     if (constraint.kind === "search") inpca.search("");
     else if (constraint.kind === "kept") inpca.keepAll();
-    else {
-      const everything = constraint.kind === "levels" ? [] : [0, constraint.stops.length - 1];
-      inpca.setProps({ type: `filter-${constraint.kind}`, name: constraint.name }, { value: everything });
-    }
+    else inpca.choose(constraint.name, inpca.wholeChoice(constraint));
   };
 
   const chip = (constraint) => {
@@ -81,7 +76,6 @@
     box.replaceChildren(...active.map(chip));
     // Whoever drops one filter after another by keyboard must not be thrown back to the top of the page.
     if (focused >= 0) (box.children[Math.min(focused, active.length - 1)] || byId("search")).focus();
-    // Not from the server: React would go on believing it and keep the button's clicks from Dash.
     byId("clear-filters").disabled = active.length === 0;
   };
 
@@ -97,8 +91,7 @@
     clearTimeout(searchTimer);
     if (!state.study?.study || text === state.search) return;
     state.search = text;
-    const others = state.constraints.filter((constraint) => constraint.kind !== "search");
-    inpca.select({ ...state, constraints: [...others, ...inpca.searchConstraint(state.study, text)] });
+    inpca.refilter();
   };
 
   document.addEventListener("input", (event) => {
@@ -171,8 +164,11 @@
 
   Object.assign(inpca.actions, {
     "clear-filters": () => {
-      inpca.search("");
-      inpca.keepAll();
+      clearTimeout(searchTimer);
+      inpca.setProps("search", { value: "" });
+      Object.assign(state, { search: "", kept: new Set() });
+      inpca.clearChoices();
+      inpca.refilter();
     },
     "fold-filters": () => {
       const isFolding = areFolded().length === 0;
@@ -204,7 +200,7 @@
     if (!state.study.study) return;
     showCounts();
     showActive();
-    // Folds wait for the first selection: only then do the study's own controls stand in the rail.
+    // What is active stays unfolded, which the first selection decides.
     if (shownFor !== state.study) showFolds();
     shownFor = state.study;
   });

@@ -62,7 +62,8 @@
   const move = (change, ...amounts) => {
     const { picture } = inpca;
     const camera = picture?.camera();
-    if (!camera) return;
+    // What is not looked at must not turn behind the reader's back.
+    if (!camera || !["3d", "compare"].includes(inpca.state.view)) return;
     const { eye, center, up } = inpca.cameraMoves[change](camera, ...amounts);
     const next = { ...camera, eye, center, up };
     if (picture.setCamera) picture.setCamera(next);

@@ -22,29 +22,25 @@
     "view-y": () => inpca.lookFrom("y"),
     "view-z": () => inpca.lookFrom("z"),
     turn: () => inpca.picture.turn(),
+    scale: () => inpca.chooseScale(state.scale === "equal" ? "stretched" : "equal"),
   });
 
   /* ------------------------------------------------------------------ scale */
 
   const showScale = () => {
+    byId("scale").setAttribute("aria-pressed", String(state.scale === "equal"));
     byId("scale-badge").hidden = state.scale === "equal" || !state.scene;
   };
 
   inpca.chooseScale = (scale) => {
     state.scale = scale;
-    setProps("scale", { value: scale });
     showScale();
     inpca.draw();
     inpca.writeAddress();
   };
 
-  document.addEventListener("change", (event) => {
-    if (event.target.closest("#scale")) inpca.chooseScale(event.target.value);
-  });
-
   inpca.on("study", ({ view }) => {
     state.scale = view?.scale ?? "equal";
-    setProps("scale", { value: state.scale });
     setProps("turn", inpca.isStill() ? { disabled: true, children: "Turn slowly (your system asks for less motion)" } : { disabled: false });
     showScale();
   });

@@ -265,7 +265,11 @@
   });
 
   inpca.on("study", ({ view, fingerprint }) => {
-    if (!view?.comparison) return;
+    if (!view) return;
+    if (!view.comparison) {
+      state.comparison = isOn() && otherSplit() ? { kind: "split" } : null;
+      return;
+    }
     const [kind, ...rest] = view.comparison.split(":");
     const [prefix, mask] = rest.join(":").split(".");
     if (kind === "div") {

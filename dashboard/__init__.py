@@ -1,9 +1,9 @@
 """The dashboard: ``create_app(explorer)`` gives a Dash application, ready to be served.
 
 Reading order: ``view_state`` (what is looked at), ``filters`` and ``study_payload`` (a study for the browser),
-``figures`` and ``scene_payload`` (an embedding for the browser), ``layout`` and ``controls`` (the page), ``routes``
-and ``callbacks`` (who answers), ``access`` (who may ask). The browser's half is in ``assets/``, in the order of its
-file numbers.
+``figures`` and ``scene_payload`` (an embedding for the browser), ``layout`` (the page), ``routes`` and ``callbacks``
+(who answers), ``access`` (who may ask), ``bundle`` and ``compression`` (how it travels). The browser's half is in
+``assets/``, in the order of its file numbers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from dash import Dash
 
 from dashboard import text
 from dashboard.access import AccessPolicy, protect
+from dashboard.bundle import Bundle
 from dashboard.callbacks import register_callbacks
+from dashboard.compression import compress_answers
 from dashboard.layout import page
 from dashboard.routes import register_routes
 from engine.explorer import Explorer
@@ -28,15 +30,15 @@ _INDEX = """<!DOCTYPE html>
         <title>{%title%}</title>
         <link rel="icon" href="FAVICON">
         {%css%}
+        <link rel="stylesheet" href="STYLES">
         <script src="PREFIXplotly.min.js?v=VERSION" defer></script>
     </head>
     <body>
         {%app_entry%}
-        <footer>
-            {%config%}
-            {%scripts%}
-            {%renderer%}
-        </footer>
+        {%config%}
+        {%scripts%}
+        <script src="SCRIPTS"></script>
+        {%renderer%}
     </body>
 </html>
 """
@@ -51,6 +53,16 @@ _FAVICON = (
 """Inline, because browsers ask for a linked icon anew whenever the address bar changes."""
 
 
+class _Application(Dash):
+    """Dash with the page's own scripts and styles as one file each: see ``bundle``."""
+
+    bundles: tuple[Bundle, Bundle]
+
+    def interpolate_index(self, **parts: str) -> str:  # type: ignore[override]
+        scripts, styles = (f"{self.config.requests_pathname_prefix}bundle/{each.name}" for each in self.bundles)
+        return super().interpolate_index(**parts).replace("SCRIPTS", scripts).replace("STYLES", styles)
+
+
 def create_app(explorer: Explorer, access: AccessPolicy | None = None, prefix: str = "/") -> Dash:
     """Build the application around an engine.
 
@@ -61,9 +73,10 @@ def create_app(explorer: Explorer, access: AccessPolicy | None = None, prefix: s
     """
     import plotly
 
-    app = Dash(
+    app = _Application(
         __name__,
         assets_folder=str(ASSETS),
+        assets_ignore=r"\.(js|css)$",
         title=text.TITLE,
         description=text.DESCRIPTION,
         update_title=None,
@@ -76,7 +89,9 @@ def create_app(explorer: Explorer, access: AccessPolicy | None = None, prefix: s
         enable_mcp=False,
     )
     app.layout = page(explorer.device)
-    register_routes(app.server, explorer, prefix)
+    app.bundles = Bundle(ASSETS, ".js"), Bundle(ASSETS, ".css")
+    register_routes(app.server, explorer, prefix, app.bundles)
     register_callbacks(app, explorer)
+    compress_answers(app.server)
     protect(app, access or AccessPolicy())
     return app

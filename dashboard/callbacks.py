@@ -11,12 +11,11 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx
 from dash.exceptions import PreventUpdate
 
 from dashboard import text
-from dashboard.controls import filter_controls
-from dashboard.ids import LEVELS, RANGE, Filters, Header, Page, Picture, Table
+from dashboard.ids import Header, Page, Picture, Table
 from dashboard.link_note import link_note
 from dashboard.run_mask import selected_runs
 from dashboard.study_payload import color_options, column_definitions, default_color, study_filters, study_payload
@@ -32,7 +31,6 @@ OPENING_SECONDS = 60.0
 
 def register_callbacks(app: Dash, explorer: Explorer) -> None:
     """Attach every callback to the app, once."""
-    levels, ranges = {"type": LEVELS, "name": ALL}, {"type": RANGE, "name": ALL}
 
     @app.callback(
         output={
@@ -40,7 +38,6 @@ def register_callbacks(app: Dash, explorer: Explorer) -> None:
             "study": Output(Header.STUDY, "value"),
             "splits": Output(Header.SPLIT, "data"),
             "split": Output(Header.SPLIT, "value"),
-            "filters": Output(Filters.PANEL, "children"),
             "colors": Output(Picture.COLOR_BY, "data"),
             "color": Output(Picture.COLOR_BY, "value"),
             "axes": (
@@ -69,11 +66,7 @@ def register_callbacks(app: Dash, explorer: Explorer) -> None:
         Input(Page.STUDY_DATA, "data"),
         Input(Header.SPLIT, "value"),
         Input(Picture.REFERENCES, "value"),
-        Input(levels, "value"),
-        Input(ranges, "value"),
         Input(Header.AUTOMATIC, "checked"),
-        State(levels, "id"),
-        State(ranges, "id"),
         State(Page.STYLE_DATA, "data"),
     )
     app.clientside_callback(
@@ -82,15 +75,6 @@ def register_callbacks(app: Dash, explorer: Explorer) -> None:
         Input(Picture.AXIS_X, "value"),
         Input(Picture.AXIS_Y, "value"),
         Input(Picture.AXIS_Z, "value"),
-    )
-    app.clientside_callback(
-        ClientsideFunction("inpca", "clearFilters"),
-        Output(levels, "value"),
-        Output(ranges, "value"),
-        Input(Filters.CLEAR, "n_clicks"),
-        State(levels, "id"),
-        State(ranges, "max"),
-        prevent_initial_call=True,
     )
 
 
@@ -132,7 +116,6 @@ def open_view(explorer: Explorer, view: ViewState) -> dict[str, Any]:
         "study": view.study,
         "splits": list(study.splits),
         "split": view.split,
-        "filters": filter_controls(filters, view),
         "colors": colors,
         "color": view.color_by,
         "axes": tuple(str(axis) for axis in view.axes),
@@ -169,7 +152,6 @@ def _empty_page(summaries: tuple[StudySummary, ...], view: ViewState, notice: st
         "study": None,
         "splits": ["train", "test"],
         "split": view.split,
-        "filters": [],
         "colors": [],
         "color": None,
         "axes": ("1", "2", "3"),

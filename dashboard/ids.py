@@ -222,17 +222,3 @@ class Status(StrEnum):
     """The line at the foot."""
 
     LINE = "status-line"
-
-
-LEVELS = "filter-levels"
-RANGE = "filter-range"
-
-
-def levels_filter(name: str) -> dict[str, str]:
-    """Id of the pills of one category; their number varies with the study, hence a dictionary."""
-    return {"type": LEVELS, "name": name}
-
-
-def range_filter(name: str) -> dict[str, str]:
-    """Id of the range slider of one number."""
-    return {"type": RANGE, "name": name}

@@ -38,6 +38,7 @@ def study_payload(study: Study, view: ViewState, opening_seconds: float) -> dict
         view: the view the page opens with.
         opening_seconds: predicted cost up to which the first embedding starts by itself.
     """
+    filters = study_filters(study)
     return {
         "study": study.study_id,
         "title": study.title,
@@ -46,11 +47,24 @@ def study_payload(study: Study, view: ViewState, opening_seconds: float) -> dict
         "splits": list(study.splits),
         "columns": [_column(study, name) for name in study.runs.columns],
         "differing": list(study.differing),
-        "filters": [_filter(entry) for entry in study_filters(study)],
+        "filters": [_filter(entry) for entry in filters],
         "problems": [{"run_id": problem.run_id, "reason": problem.reason} for problem in study.problems],
         "opening_seconds": opening_seconds,
-        "view": _view(view),
+        "view": {**_view(view), "choices": _choices(view, filters)},
     }
+
+
+def _choices(view: ViewState, filters: tuple[Filter, ...]) -> list[tuple[str, list[Any]]]:
+    """Of each filter that a view narrows, its chosen levels or the stops at its ends; of others nothing."""
+    levels, ranges = dict(view.levels), {name: (low, high) for name, low, high in view.ranges}
+    choices: list[tuple[str, list[Any]]] = []
+    for entry in filters:
+        match entry:
+            case LevelsFilter() if entry.name in levels:
+                choices.append((entry.name, [level for level in levels[entry.name] if level in entry.levels]))
+            case RangeFilter() if entry.name in ranges:
+                choices.append((entry.name, list(entry.enclosing_stops(*ranges[entry.name]))))
+    return choices
 
 
 def _view(view: ViewState) -> dict[str, Any]:
@@ -149,4 +163,11 @@ def _filter(entry: Filter) -> dict[str, Any]:
         case LevelsFilter():
             return {"name": entry.name, "kind": "levels", "levels": list(entry.levels)}
         case RangeFilter():
-            return {"name": entry.name, "kind": "range", "stops": list(entry.stops), "discrete": entry.discrete}
+            return {
+                "name": entry.name,
+                "kind": "range",
+                "stops": list(entry.stops),
+                "counts": list(entry.counts),
+                "discrete": entry.discrete,
+                "logarithmic": entry.is_logarithmic,
+            }

@@ -98,6 +98,10 @@ GESTURES = (
     ("Histograms", "solid bars are the runs that pass all other filters, faint ones the whole study."),
 )
 
+REFERENCES = {"project": "project", "fit": "fit", "hide": "hide"}
+REFERENCES_LABEL = "Reference points P₀ and P*, and the geodesic between them"
+EQUAL_SCALE = "Equal scale on all axes: lengths can be compared. Click to stretch each axis, or back."
+
 STRETCHED = "axes stretched: lengths in different directions cannot be compared"
 CLOCKS = {
     "progress": "How far along the geodesic to P*. A run is cut where it first gets there; it may fall back later.",

@@ -44,7 +44,7 @@ def header() -> html.Header:
                 className="headline",
                 role="status",
             ),
-            dmc.Button("Re-embed", id=Header.EMBED, size="compact-xs", variant="light", disabled=True),
+            html.Button("Re-embed", id=Header.EMBED, type="button", className="embed-button", disabled=True),
             dmc.Switch(id=Header.AUTOMATIC, label="automatic", size="xs", checked=True),
             html.Div(className="spacer"),
             views_menu(),

@@ -10,8 +10,10 @@ from typing import Any
 import flask
 import plotly.offline
 
+from dashboard.bundle import Bundle
 from dashboard.routes.analyses import add_analysis_routes
 from dashboard.routes.border import guarded, immutable
+from dashboard.routes.bundles import add_bundle_routes
 from dashboard.routes.exports import add_export_routes
 from dashboard.routes.panels import add_panel_routes
 from dashboard.routes.scenes import add_scene_routes
@@ -21,7 +23,7 @@ from engine.explorer import Explorer
 __all__ = ["register_routes"]
 
 
-def register_routes(server: flask.Flask, explorer: Explorer, prefix: str) -> None:
+def register_routes(server: flask.Flask, explorer: Explorer, prefix: str, bundles: tuple[Bundle, ...] = ()) -> None:
     """Add the routes to a Flask server, under a path prefix that ends with a slash."""
 
     def route(path: str, method: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -40,6 +42,7 @@ def register_routes(server: flask.Flask, explorer: Explorer, prefix: str) -> Non
     def plotly_script() -> Any:
         return immutable(_gzipped_plotly(), "text/javascript; charset=utf-8", encoding="gzip")
 
+    add_bundle_routes(route, bundles)
     add_scene_routes(route, explorer)
     add_panel_routes(route, explorer)
     add_analysis_routes(route, explorer)

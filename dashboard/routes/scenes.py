@@ -19,6 +19,12 @@ from engine.values import JobStatus
 PATIENCE_SECONDS = 0.25
 """How long an answer waits for a computation: short enough to feel immediate, long enough to save a round trip."""
 
+BINARY = "application/octet-stream"
+
+MAXIMUM_INLINE_BYTES = 1_000_000
+"""A scene up to this size answers its own question, which saves a round trip; a larger one is fetched by its key, so
+that the browser keeps it from one visit to the next."""
+
 PREVIEW_SECONDS = 0.4
 """A selection that is predicted to take longer is previewed meanwhile; a quicker one would only be drawn twice."""
 
@@ -38,7 +44,7 @@ def add_scene_routes(route: AddRoute, explorer: Explorer) -> None:
         status = explorer.request(spec, client=question.text("client"))
         if not status.is_over and not preview:
             status = explorer.wait(status.key, PATIENCE_SECONDS)
-        return {**status_document(status), "predicted": predicted, "preview": preview}
+        return scene_or(status, {"predicted": predicted, "preview": preview})
 
     @route("api/previews", "POST")
     def fetch_preview() -> Any:
@@ -46,11 +52,20 @@ def add_scene_routes(route: AddRoute, explorer: Explorer) -> None:
         scene = explorer.preview(question.spec(explorer.study(question.text("study"))))
         if scene is None:
             raise SceneNotReadyError("There is no preview of this selection yet: ask for its embedding.")
-        return flask.Response(encode_preview(scene), mimetype="application/octet-stream")
+        return flask.Response(encode_preview(scene), mimetype=BINARY)
 
     @route("api/scenes/<key>/status", "GET")
     def scene_status(key: str) -> Any:
-        return status_document(explorer.wait(key, PATIENCE_SECONDS))
+        return scene_or(explorer.wait(key, PATIENCE_SECONDS), {})
+
+    def scene_or(status: JobStatus, further: dict[str, Any]) -> Any:
+        """The embedding itself where it is there, small, and asked for in the request's Accept; else how far it is."""
+        accepted = flask.request.accept_mimetypes.best_match(("application/json", BINARY))
+        if status.state == "done" and accepted == BINARY:
+            scene = encode_scene(explorer.scene(status.key))
+            if len(scene) <= MAXIMUM_INLINE_BYTES:
+                return flask.Response(scene, mimetype=BINARY)
+        return {**status_document(status), **further}
 
     @route("api/scenes/<key>/cancel", "POST")
     def cancel_scene(key: str) -> Any:
@@ -58,7 +73,7 @@ def add_scene_routes(route: AddRoute, explorer: Explorer) -> None:
 
     @route("api/scenes/<key>.bin", "GET")
     def fetch_scene(key: str) -> Any:
-        return immutable(encode_scene(explorer.scene(key)), "application/octet-stream")
+        return immutable(encode_scene(explorer.scene(key)), BINARY)
 
 
 def status_document(status: JobStatus) -> dict[str, Any]:

@@ -24,11 +24,11 @@
 
   /** Name -> what a user's click does, the given time in a row; each alternates, so that every call changes the picture. */
   const actions = {
-    filter: () => document.querySelector("#filters .mantine-Chip-input").click(),
+    filter: () => document.querySelector("#filters .pill input").click(),
     range: (turn) => {
-      const filter = window.inpca.state.study.filters.find((entry) => entry.kind === "range");
-      const last = filter.stops.length - 1;
-      setProps({ type: "filter-range", name: filter.name }, { value: pick([[0, last - 1], [0, last]], turn) });
+      const handle = document.querySelector("#filters .range input:last-of-type");
+      handle.value = pick([handle.max - 1, handle.max], turn);
+      handle.dispatchEvent(new Event("input", { bubbles: true }));
     },
     search: (turn) => {
       const box = document.getElementById("search");
@@ -80,7 +80,7 @@
         });
         observer.observe(root, { attributeFilter: ["data-scene"] });
       });
-      const pills = document.querySelectorAll("#filters .mantine-Chip-input");
+      const pills = document.querySelectorAll("#filters .pill input");
       const began = performance.now();
       pills[index % pills.length].click();
       await changed;

@@ -109,7 +109,11 @@ class Visit:
         return self.page.get_attribute("#page", "data-scene") or ""
 
     def pill(self, text: str) -> None:
-        self.page.locator("#filters .mantine-Chip-label", has_text=text).first.click()
+        self.page.locator("#filters .pill", has_text=text).first.click()
+
+    def references(self, mode: str) -> None:
+        self.page.click("#references")
+        self.page.get_by_role("option", name=mode, exact=True).click()
 
     def counts(self) -> str:
         return self.page.inner_text("#counts")

@@ -34,7 +34,7 @@
     differing: ["architecture", "learning_rate"],
     filters: [
       { name: "architecture", kind: "levels", levels: ARCHITECTURES },
-      { name: "learning_rate", kind: "range", stops: RATES, discrete: true },
+      { name: "learning_rate", kind: "range", stops: RATES, counts: RATES.map((value) => numbers.filter((number) => number === value).length), discrete: true },
     ],
     problems: [],
     opening_seconds: 60,

@@ -110,7 +110,7 @@ def test_pairs_ask_the_server_nothing_and_follow_colour_hiding_and_theme(tab: Vi
         lambda: tab.page.select_option("#paired-components", "3"),
         lambda: tab.page.locator(".legend-entry").first.click(),
         lambda: tab.page.evaluate("dash_clientside.set_props('color-by', {value: 'model:progress'})"),
-        lambda: tab.page.locator("#references label", has_text="hide").click(),
+        lambda: tab.references("hide"),
         lambda: tab.page.click("#theme-toggle"),
     ):
         change()

@@ -136,7 +136,7 @@ def test_the_address_carries_the_view(tab: Visit) -> None:
 
 def test_a_range_narrows_the_selection_and_is_kept_in_the_address(tab: Visit) -> None:
     key = tab.open().wait_for_scene()
-    tab.page.evaluate("dash_clientside.set_props({type: 'filter-range', name: 'learning_rate'}, {value: [0, 1]})")
+    tab.page.evaluate("inpca.choose('learning_rate', [0, 1])")
     tab.wait_for_scene(other_than=key)
     assert tab.counts() == f"12 shown / 12 embedded / {N_RUNS} runs"
     tab.page.wait_for_timeout(500)
@@ -154,10 +154,10 @@ def test_references_can_be_fitted_in_and_hidden(tab: Visit) -> None:
     key = tab.open().wait_for_scene()
     labels = "document.getElementById('picture').layout.scene.annotations.length"
     assert tab.page.evaluate(labels) == 2
-    tab.page.locator("#references label", has_text="hide").click()
+    tab.references("hide")
     tab.page.wait_for_timeout(400)
     assert tab.page.evaluate(labels) == 0
-    tab.page.locator("#references label", has_text=re.compile("^fit$")).click()
+    tab.references("fit")
     tab.wait_for_scene(other_than=key)
     assert tab.page.evaluate("inpca.state.scene.fit_references") is True
 
@@ -187,7 +187,7 @@ def test_hiding_runs_does_not_stretch_the_picture(tab: Visit) -> None:
     before = tab.page.evaluate(aspect)
     tab.page.locator(".legend-entry").first.dblclick()
     tab.page.wait_for_function("() => document.getElementById('counts').textContent.startsWith('10 shown')")
-    tab.page.locator("#references label", has_text="hide").click()
+    tab.references("hide")
     tab.page.wait_for_timeout(400)
     assert tab.page.evaluate(aspect) == before
 

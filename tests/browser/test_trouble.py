@@ -140,7 +140,7 @@ def test_what_only_changes_the_picture_leaves_a_computation_alone(tab: Visit) ->
     posted = slow_answers(tab)
     tab.pill("CNN")
     tab.page.wait_for_selector("#progress:not([hidden])")
-    tab.page.locator("#references label", has_text="hide").click()
+    tab.references("hide")
     tab.page.evaluate("dash_clientside.set_props('color-by', {value: 'run:seed'})")
     tab.page.wait_for_timeout(500)
     assert tab.page.is_visible("#progress")
@@ -315,7 +315,7 @@ def press(tab: Visit, name: str, n_pills: int) -> None:
     """Choose the first so many levels of a filter, one after another."""
     for level in range(n_pills):
         tab.page.evaluate(
-            "([name, k]) => document.querySelectorAll(`[data-filter='${name}'] .mantine-Chip-input`)[k].click()",
+            "([name, k]) => document.querySelectorAll(`[data-filter='${name}'] .pill input`)[k].click()",
             [name, level],
         )
         tab.page.wait_for_function(

@@ -84,6 +84,19 @@ def test_a_scene_s_address_never_changes_its_content(client: FlaskClient, questi
     assert "immutable" in first.headers["Cache-Control"]
 
 
+def test_a_small_scene_answers_its_own_question_to_who_accepts_it(
+    client: FlaskClient, question: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = finished(client, question)["key"]
+    accept = {"Accept": "application/octet-stream, application/json;q=0.9"}
+    scene = client.get(f"/api/scenes/{key}.bin").data
+    assert client.post("/api/scenes", json=question, headers=accept).data == scene
+    assert client.get(f"/api/scenes/{key}/status", headers=accept).data == scene
+    assert client.post("/api/scenes", json=question, headers={"Accept": "*/*"}).get_json()["state"] == "done"
+    monkeypatch.setattr("dashboard.routes.scenes.MAXIMUM_INLINE_BYTES", len(scene) - 1)
+    assert client.post("/api/scenes", json=question, headers=accept).get_json()["key"] == key
+
+
 def test_the_mask_selects_the_runs_whose_bits_are_set(
     client: FlaskClient, explorer: Explorer, question: dict[str, Any]
 ) -> None:
