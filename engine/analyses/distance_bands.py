@@ -104,8 +104,10 @@ def _kinds(material: Material, runs: NDArray[np.int64], column: str) -> NDArray[
     codes = material.configurations[runs]
     if column:
         levels = levels_of(material.hyperparameters[column]).to_numpy(dtype=object)[runs]
-        kinds = np.array([[" and ".join(sorted((one, other))) for other in levels] for one in levels], dtype=object)
-        kinds[levels[:, None] == levels] = [f"{one} and {one}" for one in levels for other in levels if one == other]
+        kinds = np.empty((len(runs), len(runs)), dtype=object)
+        for i, one in enumerate(levels):
+            for j, other in enumerate(levels):
+                kinds[i, j] = f"within {one}" if one == other else " and ".join(sorted((one, other)))
     else:
         kinds = np.full((len(runs), len(runs)), "different configurations", dtype=object)
     kinds[codes[:, None] == codes] = SEEDS

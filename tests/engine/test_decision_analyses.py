@@ -167,6 +167,10 @@ def test_mean_distances_by_values_agree_with_loops(explorer):
     single = find(explorer, "trajectory-distances", points=4).tables["pairs"]
     assert pairs["distance"].sum() == pytest.approx(single["distance"].sum(), rel=1e-5)
     architecture = explorer.study("small").runs["architecture"]
+
+    def named(one, other):
+        return f"within {one}" if one == other else " and ".join(sorted((one, other)))
+
     for kind, n_pairs, mean, low, high, _ in means.itertuples(index=False):
         members = [
             row.distance
@@ -174,7 +178,7 @@ def test_mean_distances_by_values_agree_with_loops(explorer):
             if (
                 kind == "seeds of one configuration"
                 if row.run_id[:-1] == row.other_run_id[:-1]
-                else kind == " and ".join(sorted((architecture[row.run_id], architecture[row.other_run_id])))
+                else kind == named(architecture[row.run_id], architecture[row.other_run_id])
             )
         ]
         assert len(members) == n_pairs
@@ -241,7 +245,7 @@ def test_large_selections_are_thinned_and_say_so(explorer, monkeypatch):
     monkeypatch.setattr(against_null, "MOST_RUNS", 5)
     monkeypatch.setattr(distance_bands, "MOST_RUNS", 5)
     for over in ("samples", "seeds"):
-        finding = find(explorer, "bootstrap", "small", over=over, repeats=21)
+        finding = find(explorer, "bootstrap", over=over, repeats=21)
         assert any(note.startswith("90 of 240 checkpoints are embedded") for note in finding.notes)
     for kind in ("null", "distance-bands"):
         finding = find(explorer, kind, points=2)

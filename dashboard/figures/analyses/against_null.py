@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard import theme
-from dashboard.figures.analyses.series import figure, plain
+from dashboard.figures.analyses.series import LEGEND_ABOVE, figure, plain
 from dashboard.figures.frame import MARK_COLOR, Figure
 from engine.analyses import Finding
 
@@ -42,7 +42,7 @@ def _ratios(pairs: pd.DataFrame, kinds: list[str], colors: dict[str, str]) -> Fi
         )
     line = {"color": MARK_COLOR, "width": 1, "dash": "dash"}
     return figure(
-        "Nearer than shuffled: ratios below one",
+        "Ratios: below one is nearer",
         "distance / shuffled distance",
         "pairs of runs",
         data=bars,
@@ -52,7 +52,7 @@ def _ratios(pairs: pd.DataFrame, kinds: list[str], colors: dict[str, str]) -> Fi
         barmode="stack",
         bargap=0.02,
         showlegend=True,
-        legend={"x": 0.02, "y": 0.98},
+        legend=LEGEND_ABOVE,
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard import theme
-from dashboard.figures.analyses.series import figure, plain
+from dashboard.figures.analyses.series import LEGEND_ABOVE, figure, plain
 from dashboard.figures.frame import MARK_COLOR, Figure
 from engine.analyses import Finding
 
@@ -58,10 +58,10 @@ def bootstrap_figures(finding: Finding) -> list[Figure]:
             shape="half",
             xaxis=ticks,
             showlegend=True,
-            legend={"x": 1, "xanchor": "right", "y": 0.02, "yanchor": "bottom"},
+            legend=LEGEND_ABOVE,
         ),
         figure(
-            "Eigenvalues (red: imaginary components)",
+            "Eigenvalues, imaginary in red",
             "component",
             "modulus of the eigenvalue",
             data=[spectrum],

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard import theme
-from dashboard.figures.analyses.series import figure
+from dashboard.figures.analyses.series import LEGEND_ABOVE, figure
 from dashboard.figures.frame import MARK_COLOR, Figure
 
 COLORS = theme.CATEGORY_COLORS
@@ -63,7 +63,7 @@ def curves_figure(title: str, x_title: str, y_title: str, data: Sequence[dict[st
         data=list(data),
         shape="half",
         showlegend=True,
-        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
+        legend=LEGEND_ABOVE,
         margin={"l": 56, "r": 16, "t": 48, "b": 44},
         **layout,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from dashboard import theme
-from dashboard.figures.analyses.series import figure, plain, run_series
+from dashboard.figures.analyses.series import LEGEND_ABOVE, figure, plain, run_series
 from dashboard.figures.frame import MARK_COLOR, Figure
 from engine.analyses import Finding
 
@@ -41,7 +41,7 @@ def outlier_figures(finding: Finding) -> list[Figure]:
             yaxis={"rangemode": "tozero"},
             barmode="stack",
             showlegend=True,
-            legend={"x": 1, "xanchor": "right", "y": 0.98},
+            legend=LEGEND_ABOVE,
         ),
         _course(course, float(finding.numbers["threshold"])),
     ]

@@ -9,6 +9,8 @@ import pandas as pd
 
 from dashboard.figures.frame import Figure
 
+LEGEND_ABOVE = {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"}
+"""Where no curve or bar is in its way."""
 MOST_POINTS = 20_000
 """Of one series: a chart of vectors with more answers slowly. Runs are thinned evenly, their ends kept."""
 

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from dashboard import theme
-from dashboard.figures.analyses.series import figure, plain
+from dashboard.figures.analyses.series import LEGEND_ABOVE, figure, plain
 from dashboard.figures.frame import MARK_COLOR, Figure
 from engine.analyses import Finding
 
 ALONE_COLOR, BEYOND_COLOR = theme.CATEGORY_COLORS[0], theme.CATEGORY_COLORS[3]
 TOGETHER_COLOR = theme.CATEGORY_COLORS[4]
-ROOM = {"l": 8, "r": 24, "t": 8, "b": 40}
+ROOM = {"l": 8, "r": 24, "t": 28, "b": 40}
 
 
 def what_decides_figures(finding: Finding) -> list[Figure]:
@@ -50,8 +50,8 @@ def _importance(table: pd.DataFrame) -> Figure:
         "hovertemplate": "%{y}: %{x:.3f}, from %{customdata[0]:.3f} to %{customdata[1]:.3f}<extra></extra>",
     }
     return figure(
-        "Importance on held-out configurations",
-        "R² lost when its values are shuffled",
+        "Importance, held out",
+        "R² lost when shuffled",
         "",
         data=[bars],
         shape="half",
@@ -67,7 +67,7 @@ def _shares(table: pd.DataFrame) -> Figure:
         _share_bars(rows, "R² alone", "p", "alone", ALONE_COLOR),
     ]
     return figure(
-        "Share of the variation of paths, with p-values",
+        "Share of variation",
         "R² (PERMANOVA)",
         "",
         data=data,
@@ -75,7 +75,7 @@ def _shares(table: pd.DataFrame) -> Figure:
         yaxis={"automargin": True},
         barmode="group",
         showlegend=True,
-        legend={"x": 1, "xanchor": "right", "y": 0.02, "yanchor": "bottom", "traceorder": "reversed"},
+        legend={**LEGEND_ABOVE, "traceorder": "reversed"},
         margin=ROOM,
     )
 
