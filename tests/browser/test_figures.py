@@ -114,7 +114,7 @@ def test_a_figure_can_be_taken_away(tab: Visit) -> None:
     with tab.page.expect_download() as taken:
         tab.page.locator("#figure-take-away a").first.click()
     text = taken.value.path().read_text()
-    assert text.startswith("run_id,checkpoint,step,epoch,progress")
+    assert text.startswith("run_id,checkpoint,epoch,step,progress")
     with tab.page.expect_download() as picture:
         tab.page.get_by_role("button", name="Save Progress while training as SVG").click()
     assert "<svg" in picture.value.path().read_text()[:200]
