@@ -23,8 +23,8 @@ import pandas as pd
 import torch
 
 WARNING = (
-    "Loading {name} RUNS whatever program its author put into it, as you, on this machine. Do this only with a file that "
-    "you made yourself or whose author you would let sit at this keyboard. If that is so, say --i-trust-this-file."
+    "Loading {name} RUNS whatever program its author put into it, as you, on this machine. Do this only with a file "
+    "that you made yourself, or whose author you would let sit at this keyboard. If that is so: --i-trust-this-file."
 )
 _ARRAYS = {"train": "yh", "test": "yvh"}
 _MEASURED = {"t", "e", "ev", "f", "fv", "err", "verr", "favg", "vfavg"}
@@ -100,7 +100,8 @@ def main(file: Path, folder: Path, trusted: bool) -> None:
     click.echo(WARNING.format(name=file.name), err=True)
     if not trusted:
         sys.exit(2)
-    content = torch.load(file, map_location="cpu", weights_only=False)  # noqa: S614 - the whole purpose of this command
+    # The one place in the project that runs what a file says, and only where a person has said so.
+    content = torch.load(file, map_location="cpu", weights_only=False)
     runs = convert(content, file.name.removesuffix(".p"), folder)
     click.echo(f"{len(runs)} runs are in {folder}: import it with --format arrays --runs {folder / 'runs.csv'}.")
 

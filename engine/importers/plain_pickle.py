@@ -17,8 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import ImportSourceError
-
 Storage = Callable[[], bytes]
 """The bytes of a tensor's storage, read when they are wanted."""
 
@@ -66,7 +64,7 @@ class _Dtype:
     def __init__(self, code: str) -> None:
         match = _DTYPE.fullmatch(code)
         if not match:
-            raise ImportSourceError(f"it holds arrays of {code!r:.40}; plain numbers are read")
+            raise ValueError(f"it holds arrays of {code!r:.40}; plain numbers are read")
         self.order, self.code = match.groups()
 
     @property
@@ -92,7 +90,7 @@ def read_pickle(raw: bytes, storage: Callable[[str], tuple[int, Storage]] | None
         storage: size in bytes of a tensor's storage by its key, and a function that reads it; for torch files.
 
     Raises:
-        ImportSourceError: a name that is not an array's, or an opcode that arrays and settings do not need.
+        ValueError: a name that is not an array's, or an opcode that arrays and settings do not need.
         ValueError, IndexError, KeyError, TypeError: no pickle, or one that is damaged.
     """
     machine = _Machine(storage)
@@ -112,7 +110,7 @@ class _Machine:
         if name in _CONSTANTS:
             self.stack.append(_CONSTANTS[name])
         elif name in _VALUES:
-            self.stack.append(argument)
+            self.stack.append(bytes(argument) if isinstance(argument, bytearray) else argument)
         elif name in ("EMPTY_LIST", "EMPTY_DICT", "EMPTY_TUPLE"):
             self.stack.append({"EMPTY_LIST": list, "EMPTY_DICT": dict, "EMPTY_TUPLE": tuple}[name]())
         elif name in ("BINPUT", "LONG_BINPUT", "PUT"):
@@ -124,7 +122,7 @@ class _Machine:
         elif name in _HANDLERS:
             _HANDLERS[name](self, argument)
         elif name not in ("PROTO", "FRAME", "STOP"):
-            raise ImportSourceError(f"it uses the pickle opcode {name}, which arrays and settings do not need")
+            raise ValueError(f"it uses the pickle opcode {name}, which arrays and settings do not need")
 
     def _mark(self, _: Any) -> None:
         self.stack.append(_MARK)
@@ -176,7 +174,7 @@ class _Machine:
 
     def _push_name(self, module: str, name: str) -> None:
         if (module, name) not in _KNOWN:
-            raise ImportSourceError(
+            raise ValueError(
                 f"it names {module}.{name}, and a pickle may name nothing but arrays of numbers: loading it would run "
                 "what it names. If you made the file yourself, convert it with python -m data.trusted_conversion"
             )
@@ -205,7 +203,7 @@ class _Machine:
         kind, storage_type, key, _, length = _expect(self.stack.pop(), tuple)
         dtype = _STORAGES.get(storage_type)
         if kind != "storage" or dtype is None or self._storage is None:
-            raise ImportSourceError(f"it refers to {storage_type!s:.60}, which is no tensor of plain numbers")
+            raise ValueError(f"it refers to {storage_type!s:.60}, which is no tensor of plain numbers")
         size, read = self._storage(_expect(key, str))
         if _expect(length, int) * dtype.itemsize != size:
             raise ValueError(f"the storage {key!r:.20} declares {length} elements and has {size:,} bytes")
@@ -281,7 +279,16 @@ def _expect(value: Any, kind: Any) -> Any:
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _VALUES = {
     *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
-    *("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8"),
+    *(
+        "UNICODE",
+        "BINUNICODE",
+        "SHORT_BINUNICODE",
+        "BINUNICODE8",
+        "BINBYTES",
+        "SHORT_BINBYTES",
+        "BINBYTES8",
+        "BYTEARRAY8",
+    ),
 }
 _HANDLERS: dict[str, Callable[[_Machine, Any], None]] = {
     "MARK": _Machine._mark,

@@ -143,7 +143,8 @@ def _columns(
     taken = RESERVED | set(AUTOMATIC_METRICS)
     names, left_out = {}, []
     for column in header:
-        if column in (chosen, PATH_COLUMN) or (
+        # A table without a name above its first column was written by pandas, with its row numbers.
+        if column in (chosen, PATH_COLUMN, "") or (
             dialect == "Weights & Biases" and column in ("config", "summary", "name")
         ):
             continue
