@@ -46,11 +46,8 @@ def find_hdf5_files(request: Request) -> Iterator[Candidate | Refusal]:
 
 
 def _candidate(path: Path, request: Request) -> Candidate:
-    if len(request.n_samples) == 1:
-        (split,) = request.n_samples
-        arrays = {split: _declared(path, _DATA_SET)}
-    else:
-        arrays = {split: _declared(path, split) for split in request.n_samples}
+    alone = (_DATA_SET,) if len(request.n_samples) == 1 else ()
+    arrays = {split: _declared(path, (split, *alone)) for split in request.n_samples}
     if len({array.shape[0] for array in arrays.values()}) != 1:
         raise ImportSourceError(f"{path.name}: its splits have different numbers of checkpoints.")
     n_checkpoints = next(iter(arrays.values())).shape[0]
@@ -67,13 +64,15 @@ def _candidate(path: Path, request: Request) -> Candidate:
     return Candidate(run_id, path.name, hyperparameters, shapes, n_checkpoints, read, notes)
 
 
-def _declared(path: Path, name: str) -> StoredArray:
+def _declared(path: Path, names: tuple[str, ...]) -> StoredArray:
     with blaming(path.name):
         with files.opened(path):  # no link, no pipe
             pass
-        command = [sys.executable, "-I", str(_READER), str(path), name]
+        command = [sys.executable, "-I", str(_READER)]
         try:
-            answer = subprocess.run([*command, "declaration"], capture_output=True, timeout=ANSWER_SECONDS, check=False)  # noqa: S603
+            answer = subprocess.run(
+                [*command, "declaration", str(path), *names], capture_output=True, timeout=ANSWER_SECONDS, check=False
+            )  # noqa: S603
         except subprocess.TimeoutExpired:
             raise ValueError(f"the HDF5 library gave no answer in {ANSWER_SECONDS} s") from None
         if answer.returncode:
@@ -81,11 +80,15 @@ def _declared(path: Path, name: str) -> StoredArray:
         declared = json.loads(answer.stdout)
         shape, dtype = tuple(int(axis) for axis in declared["shape"]), np.dtype(declared["dtype"])
         if len(shape) != 3 or not math.prod(shape) or dtype.kind != "f":
-            raise ValueError(f"its {name!r} has shape {shape} of {dtype}; (checkpoint, sample, class) floats are read")
+            raise ValueError(
+                f"its {' or '.join(names)} has shape {shape} of {dtype}; (checkpoint, sample, class) floats are read"
+            )
 
     @contextmanager
     def opener() -> Iterator[IO[bytes]]:
-        process = subprocess.Popen([*command, "content"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # noqa: S603
+        process = subprocess.Popen(
+            [*command, "content", str(path), *names], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )  # noqa: S603
         try:
             if process.stdout is None or process.stderr is None:
                 raise ImportSourceError(f"{path.name}: the reading process has no output.")

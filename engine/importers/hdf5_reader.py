@@ -19,7 +19,7 @@ LARGEST_INFLATION = 200
 SMALL = 1 << 22
 
 
-def main(path: str, name: str, first_only: bool) -> None:
+def main(mode: str, path: str, *names: str) -> None:
     """Write the declaration, and unless it alone is asked for, the content in pieces of the first axis."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
@@ -30,6 +30,7 @@ def main(path: str, name: str, first_only: bool) -> None:
         import hdf5plugin  # noqa: F401 - registers LZ4 and other filters
 
     with h5py.File(path, "r") as file:
+        name = next((name for name in names if name in file), names[-1])
         data = file[name]
         if not isinstance(data, h5py.Dataset) or data.dtype.kind not in "fiu" or data.is_virtual or data.external:
             raise ValueError(f"{name!r} is no data set of plain numbers kept in this file")
@@ -38,7 +39,7 @@ def main(path: str, name: str, first_only: bool) -> None:
             raise ValueError(f"{name!r} holds {data.id.get_storage_size():,} bytes and would unpack to {n_bytes:,}")
         dtype = data.dtype.newbyteorder("<")
         print(json.dumps({"shape": data.shape, "dtype": dtype.str}), flush=True)
-        if not first_only:
+        if mode == "content":
             for index in range(data.shape[0]):
                 sys.stdout.buffer.write(data[index].astype(dtype, copy=False).tobytes())
             sys.stdout.buffer.flush()
@@ -46,7 +47,7 @@ def main(path: str, name: str, first_only: bool) -> None:
 
 if __name__ == "__main__":
     try:
-        main(sys.argv[1], sys.argv[2], sys.argv[3] == "declaration")
+        main(*sys.argv[1:])
     except Exception as error:
         print(f"{type(error).__name__}: {error}"[:500], file=sys.stderr)
         sys.exit(3)
