@@ -29,7 +29,7 @@ def logarithmic_steps(n_steps: int, n_checkpoints: int = 40) -> tuple[int, ...]:
     count = min(n_checkpoints, n_steps + 1)
     steps = [0]
     for place in range(1, count):
-        wanted = round(n_steps ** ((place - 1) / max(count - 2, 1)))
+        wanted = round(n_steps ** ((place - 1) / (count - 2))) if count > 2 else n_steps
         # Later places still need a step each: neither behind the last one taken nor too close to the end.
         steps.append(min(max(wanted, steps[-1] + 1), n_steps - (count - 1 - place)))
     return tuple(steps)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import select
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, cast
 
 import numpy as np
 
@@ -21,7 +24,7 @@ from engine.importers.clock import hyperparameters_of, stated_clock
 
 SUFFIXES = (".h5", ".hdf5")
 ANSWER_SECONDS = 60
-"""How long the reading process may take to say what a file declares."""
+"""How long the reading process may be silent."""
 
 _READER = Path(__file__).with_name("hdf5_reader.py")
 _DATA_SET = "data"
@@ -38,16 +41,17 @@ def find_hdf5_files(request: Request) -> Iterator[Candidate | Refusal]:
         paths = sorted(p for p in request.source.iterdir() if p.suffix in SUFFIXES and not p.name.startswith("."))
         if not paths:
             raise ImportSourceError(f"{request.source} holds no {' or '.join(SUFFIXES)} file.")
+    process = _ReadingProcess()
     for path in paths:
         try:
-            yield _candidate(path, request)
+            yield _candidate(path, request, process)
         except EngineError as error:
             yield Refusal(path.name, str(error))
 
 
-def _candidate(path: Path, request: Request) -> Candidate:
+def _candidate(path: Path, request: Request, process: _ReadingProcess) -> Candidate:
     alone = (_DATA_SET,) if len(request.n_samples) == 1 else ()
-    arrays = {split: _declared(path, (split, *alone)) for split in request.n_samples}
+    arrays = {split: _declared(path, (split, *alone), process) for split in request.n_samples}
     if len({array.shape[0] for array in arrays.values()}) != 1:
         raise ImportSourceError(f"{path.name}: its splits have different numbers of checkpoints.")
     n_checkpoints = next(iter(arrays.values())).shape[0]
@@ -64,47 +68,94 @@ def _candidate(path: Path, request: Request) -> Candidate:
     return Candidate(run_id, path.name, hyperparameters, shapes, n_checkpoints, read, notes)
 
 
-def _declared(path: Path, names: tuple[str, ...]) -> StoredArray:
+def _declared(path: Path, names: tuple[str, ...], process: _ReadingProcess) -> StoredArray:
     with blaming(path.name):
         with files.opened(path):  # no link, no pipe
             pass
-        command = [sys.executable, "-I", str(_READER)]
-        try:
-            answer = subprocess.run(
-                [*command, "declaration", str(path), *names], capture_output=True, timeout=ANSWER_SECONDS, check=False
-            )  # noqa: S603
-        except subprocess.TimeoutExpired:
-            raise ValueError(f"the HDF5 library gave no answer in {ANSWER_SECONDS} s") from None
-        if answer.returncode:
-            raise ValueError(_reason(answer.returncode, answer.stderr))
-        declared = json.loads(answer.stdout)
+        declared, _ = process.ask(path, names, None)
         shape, dtype = tuple(int(axis) for axis in declared["shape"]), np.dtype(declared["dtype"])
         if len(shape) != 3 or not math.prod(shape) or dtype.kind != "f":
-            raise ValueError(
-                f"its {' or '.join(names)} has shape {shape} of {dtype}; (checkpoint, sample, class) floats are read"
-            )
+            what = " or ".join(names)
+            raise ValueError(f"its {what} has shape {shape} of {dtype}; (checkpoint, sample, class) floats are read")
 
     @contextmanager
     def opener() -> Iterator[IO[bytes]]:
-        process = subprocess.Popen(
-            [*command, "content", str(path), *names], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )  # noqa: S603
-        try:
-            if process.stdout is None or process.stderr is None:
-                raise ImportSourceError(f"{path.name}: the reading process has no output.")
-            process.stdout.readline()
-            yield process.stdout
-        finally:
-            process.kill()
-            process.communicate()
+        yield cast(IO[bytes], _Records(process, path, names))
 
     return StoredArray(path.stem, shape, dtype, False, opener)
 
 
-def _reason(code: int, words: bytes) -> str:
-    text = words.decode(errors="replace").strip()
-    if code < 0:
-        return f"the HDF5 library crashed on it (signal {-code})"
-    if "filter" in text or "plugin" in text:
-        return f"{text[:200]}; if it is packed with LZ4 or Blosc: pip install hdf5plugin"
-    return text[:300] or f"the HDF5 library failed with code {code}"
+class _Records:
+    """The bytes of a data set, a record of its first axis at a time."""
+
+    def __init__(self, process: _ReadingProcess, path: Path, names: tuple[str, ...]) -> None:
+        self._process, self._path, self._names = process, path, names
+        self._index = 0
+
+    def read(self, _: int) -> bytes:
+        content = self._process.ask(self._path, self._names, self._index)[1]
+        self._index += 1
+        return content
+
+
+class _ReadingProcess:
+    """One process that reads for all files; started when it is first needed, and again after a file has killed it."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def ask(self, path: Path, names: tuple[str, ...], index: int | None) -> tuple[dict[str, Any], bytes]:
+        """Declaration and content; ValueError says what the file did to its reader."""
+        if self._process is None or self._process.poll() is not None:
+            command = [sys.executable, "-I", str(_READER)]
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
+            # Nobody knows when the last record is read: the process goes when nothing refers to its reader any more.
+            weakref.finalize(self, _end, self._process)
+        question = {"path": str(path), "names": names, "index": index}
+        try:
+            declared, content = self._exchange(self._process, json.dumps(question).encode() + b"\n")
+        except (OSError, ValueError, EOFError) as error:
+            self.close()
+            raise ValueError(f"the HDF5 library did not survive it ({error})") from None
+        if "error" in declared:
+            words = str(declared["error"])
+            is_packed = "filter" in words or "plugin" in words
+            raise ValueError(words + ("; for LZ4 or Blosc: pip install hdf5plugin" if is_packed else ""))
+        return declared, content
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            _end(self._process)
+            self._process = None
+
+    def _exchange(self, process: subprocess.Popen[bytes], question: bytes) -> tuple[dict[str, Any], bytes]:
+        if process.stdin is None or process.stdout is None:
+            raise OSError("it has no streams")
+        process.stdin.write(question)
+        process.stdin.flush()
+        received = b""
+        while b"\n" not in received:
+            received += _received(process.stdout.fileno())
+        line, _, content = received.partition(b"\n")
+        declared = json.loads(line)
+        pieces, missing = [content], int(declared["n_bytes"]) - len(content)
+        while missing > 0:
+            pieces.append(_received(process.stdout.fileno()))
+            missing -= len(pieces[-1])
+        return declared, b"".join(pieces)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.returncode is None:
+        process.kill()
+        process.communicate()
+
+
+def _received(descriptor: int) -> bytes:
+    if not select.select([descriptor], [], [], ANSWER_SECONDS)[0]:
+        raise OSError(f"no answer in {ANSWER_SECONDS} s")
+    piece = os.read(descriptor, 1 << 20)
+    if not piece:
+        raise EOFError("it crashed")
+    return piece
