@@ -17,9 +17,10 @@ from engine import files
 from engine.document import document_bytes
 from engine.errors import EngineError, ImportSourceError, RunError
 from engine.importers.candidate import Refusal
-from engine.importers.plan import ORIGIN_FILE, Arrival, Plan, Report, add_to_digest, arrival_digest
+from engine.importers.plan import Arrival, Plan, Report, add_to_digest, arrival_digest
 from engine.manifest import RUNS_FOLDER, Manifest, join_study
 from engine.recorder import Recorder
+from engine.run_document import ORIGIN_FILE
 
 _WORKSHOP = ".importing-"
 _SPARE_BYTES = 1 << 24

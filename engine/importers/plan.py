@@ -26,11 +26,9 @@ from engine.importers import FORMATS
 from engine.importers.array_files import stored_arrays
 from engine.importers.candidate import Candidate, Checkpoint, Refusal, Request, digest_of
 from engine.manifest import NAME, Manifest, new_manifest, read_manifest
+from engine.run_document import ORIGIN_FILE
 from engine.store import run_paths
 from engine.values import SPLITS
-
-ORIGIN_FILE = "origin.json"
-"""Beside an imported run's run.json: where it comes from, and the digest of what it was made from."""
 
 Report = Callable[[str, int, int], None]
 """Called with a run's id, checkpoints done and checkpoints to do."""

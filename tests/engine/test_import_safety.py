@@ -32,7 +32,7 @@ from engine.importers.saved_weights import load_weights
 from engine.importers.study_pickles import load_study_pickle
 from tests import foreign
 from tests.importing import import_arrays, plan_arrays
-from tests.recording import LABELS
+from tests.recording import LABELS, flip
 
 N_KILLS = 6
 
@@ -76,6 +76,17 @@ def test_a_killed_import_leaves_whole_runs_and_the_next_one_completes_them(tmp_p
     # The leftovers of the killed ones are gone as well.
     assert verify_study(study) == ()
     assert len(open_study(study).runs) == 12
+
+
+def test_every_flipped_byte_of_an_origin_is_found(tmp_path: Path) -> None:
+    carry_out(plan_arrays(foreign.write_arrays(tmp_path / "source", ".npz"), tmp_path / "s"))
+    path = tmp_path / "s" / "runs" / "alpha" / "origin.json"
+    for position in range(path.stat().st_size):
+        flip(path, position)
+        (finding,) = verify_study(tmp_path / "s")
+        assert finding.is_error
+        assert finding.file == "runs/alpha/origin.json"
+        flip(path, position)
 
 
 def test_a_run_whose_source_changes_meanwhile_does_not_come_in(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Recording from the real Lightning, Hugging Face Trainer and Keras: the right steps and numbers, and no disturbance."""
+"""Recording from the real Lightning, Hugging Face Trainer and Keras: right steps and numbers, and no disturbance."""
 
 from __future__ import annotations
 
