@@ -92,7 +92,7 @@ def export_distances(
     predictions = study.predictions(split, run_ids)
     distances = pairwise_distances(predictions.log_probabilities, divergence=divergence, device=device)
     with _new_folder(destination) as folder:
-        container.write(folder / f"distances{container.suffix}", {"distances": distances.values})  # noqa: PD011 - no pandas
+        container.write(folder / f"distances{container.suffix}", {"distances": distances.values})
         predictions.models.to_csv(folder / "models.csv", index=False)
         facts = {"study": study.study_id, "split": split, "divergence": divergence, "n_capped": distances.n_capped}
         _write_facts(folder, facts)
