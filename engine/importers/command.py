@@ -108,14 +108,14 @@ def import_command(
             report=report,
         )
     for line in plan_lines(plan):
-        click.echo(line)
+        click.echo(_printable(line))
     if dry_run:
         click.echo("Nothing was written: this was a dry run.")
         sys.exit(1 if plan.refusals else 0)
     with _progress("Importing ") as report:
         outcome = carry_out(plan, report)
     for line in outcome_lines(outcome, plan):
-        click.echo(line)
+        click.echo(_printable(line))
     sys.exit(1 if outcome.refusals else 0)
 
 
@@ -149,6 +149,11 @@ def outcome_lines(outcome: Outcome, plan: Plan) -> Iterator[str]:
         yield "Nothing was imported."
 
 
+def _printable(line: str) -> str:
+    """A line without control characters: names in a source may hold some, and terminals obey them."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line)
+
+
 def _refused(refusals: tuple[Refusal, ...]) -> Iterator[str]:
     if refusals:
         yield f"Refused: {len(refusals)}."
@@ -178,7 +183,7 @@ def _progress(what: str) -> Iterator[Report]:
 
     def report(run_id: str, done: int, total: int) -> None:
         if is_seen and (done == total or done % 8 == 0):
-            click.echo(f"\r\x1b[K{what}{run_id[:60]} {done}/{total}", nl=False, err=True)
+            click.echo(f"\r\x1b[K{what}{run_id[:60]} {done}/{total}", nl=False, err=True)  # run ids are plain
 
     try:
         yield report

@@ -24,7 +24,8 @@ from engine.errors import (
 )
 from engine.importers import FORMATS
 from engine.importers.array_files import stored_arrays
-from engine.importers.candidate import Candidate, Checkpoint, Refusal, Request, digest_of
+from engine.importers.candidate import Candidate, Checkpoint, Refusal, Request, digest_of, run_id_of
+from engine.importers.run_tables import RunTable
 from engine.manifest import NAME, Manifest, new_manifest, read_manifest
 from engine.run_document import ORIGIN_FILE
 from engine.store import run_paths
@@ -144,7 +145,7 @@ def plan_import(
     manifest = _manifest(existing, known_labels, folder, title, n_classes)
     return _sorted_out(
         found, Plan(folder, manifest, existing is None, format_key, dtype, (), (), (), _notes(request)),
-        manifest, kind, thorough=thorough, report=report or (lambda *_: None),
+        manifest, kind, request.runs, thorough=thorough, report=report or (lambda *_: None),
     )  # fmt: skip
 
 
@@ -194,8 +195,9 @@ def _notes(request: Request) -> tuple[str, ...]:
 
 
 def _sorted_out(
-    found: list[Candidate | Refusal], plan: Plan, manifest: Manifest, kind: str, *, thorough: bool, report: Report
-) -> Plan:
+    found: list[Candidate | Refusal], plan: Plan, manifest: Manifest, kind: str, runs: RunTable | None, *,
+    thorough: bool, report: Report,
+) -> Plan:  # fmt: skip
     arrivals: dict[str, Arrival] = {}
     present: list[str] = []
     refusals = [entry for entry in found if isinstance(entry, Refusal)]
@@ -224,9 +226,25 @@ def _sorted_out(
             continue
         arrivals[candidate.run_id] = arrival
         notes |= dict.fromkeys(candidate.notes)
+    if runs and (unused := _unused_rows(runs, [entry for entry in found if isinstance(entry, Candidate)])):
+        notes[f"{len(unused)} rows of {runs.name} belong to no run of the source: {', '.join(unused)[:200]}."] = None
     return replace(
         plan, arrivals=tuple(arrivals.values()), present=tuple(present), refusals=tuple(refusals), notes=tuple(notes)
     )
+
+
+def _unused_rows(runs: RunTable, candidates: list[Candidate]) -> list[str]:
+    """Rows of the table under whose name no run was found."""
+    names = {name for run in candidates for name in (run.run_id, run.source, Path(run.source).stem)}
+    ids = {run.run_id for run in candidates}
+    return [row for row in runs.rows if row not in names and _id_or_none(row) not in ids]
+
+
+def _id_or_none(text: str) -> str | None:
+    try:
+        return run_id_of(text)
+    except ImportSourceError:
+        return None
 
 
 def imported_digests(study: Path) -> dict[str, str]:

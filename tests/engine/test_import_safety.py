@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import multiprocessing
@@ -21,7 +22,7 @@ import torch
 from click.testing import CliRunner
 
 from data.trusted_conversion import main as trusted_conversion
-from engine import ImportSourceError, RunError, open_study, verify_study
+from engine import ImportSourceError, RunError, files, open_study, verify_study
 from engine.importers import arrival as arrivals
 from engine.importers.array_files import stored_arrays
 from engine.importers.arrival import carry_out
@@ -76,6 +77,31 @@ def test_a_killed_import_leaves_whole_runs_and_the_next_one_completes_them(tmp_p
     # The leftovers of the killed ones are gone as well.
     assert verify_study(study) == ()
     assert len(open_study(study).runs) == 12
+
+
+@pytest.mark.parametrize("failing", [0, 1, 2, 5, 9, 14, 20, 23])
+def test_a_disk_that_fills_up_leaves_whole_runs_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    source = foreign.write_arrays(tmp_path / "source", ".npz")
+    plan = plan_arrays(source, tmp_path / "s")
+    calls = iter(range(10**6))
+    written = files.write_at
+
+    def write_at(*arguments: Any) -> None:
+        if next(calls) >= failing:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written(*arguments)
+
+    with monkeypatch.context() as patch, pytest.raises(RunError, match="No space left"):
+        patch.setattr(files, "write_at", write_at)
+        carry_out(plan)
+    if (tmp_path / "s" / "study.json").exists():
+        assert verify_study(tmp_path / "s") == ()
+        assert set(open_study(tmp_path / "s").runs["n_checkpoints"]) <= {foreign.N_CHECKPOINTS}
+    outcome = carry_out(plan_arrays(source, tmp_path / "s"))
+    assert len(outcome.imported) + len(outcome.present) == 2
+    assert verify_study(tmp_path / "s") == ()
 
 
 def test_every_flipped_byte_of_an_origin_is_found(tmp_path: Path) -> None:

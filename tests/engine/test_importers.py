@@ -259,6 +259,20 @@ def test_a_run_outside_the_table_and_two_runs_of_one_name_are_refused(tmp_path: 
     assert "called 'alpha' as well" in reasons["alpha.npz"]
 
 
+def test_rows_without_a_run_are_said_and_names_cannot_steer_a_terminal(tmp_path: Path) -> None:
+    np.save(tmp_path / "alpha.npy", foreign.log_probabilities("alpha", "test"))
+    np.save(tmp_path / "b\x1b[2Jad.npy", np.zeros((2, 2)))
+    labels = tmp_path / "y"
+    labels.mkdir()
+    np.save(labels / "y.npy", LABELS["test"])
+    arguments = ["import", str(tmp_path), "--study", str(tmp_path / "s"), "--format", "arrays", "--dry-run"]
+    arguments += ["--labels", f"test={labels / 'y.npy'}", "--runs", str(foreign.write_table(tmp_path))]
+    said = CliRunner().invoke(main, arguments).output
+    assert "Note: 1 rows of runs.csv belong to no run of the source: beta." in said
+    assert "\x1b" not in said
+    assert "b\ufffd[2Jad" in said
+
+
 def test_a_missing_package_is_named_with_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def missing(module: str) -> None:
         raise ModuleNotFoundError(f"No module named {module!r}")
