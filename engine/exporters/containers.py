@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from engine import optional
@@ -56,6 +55,8 @@ def _write_zarr(path: Path, arrays: Arrays) -> None:
 
 def _write_csv(path: Path, arrays: Arrays) -> None:
     """Arrays of one length side by side; a second axis becomes columns, a third a column of its index."""
+    import pandas as pd
+
     parts = {}
     for name, array in arrays.items():
         if array.ndim == 1:
