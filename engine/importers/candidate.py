@@ -68,6 +68,7 @@ class Candidate:
         read: its checkpoints in order, read one at a time.
         notes: what was decided on the way, for people.
         digest: SHA-256 of what the run is made from; empty where the predictions themselves are to be digested.
+        kind: of its numbers, where the importer makes them itself; empty where they are to be looked at.
     """
 
     run_id: str
@@ -78,6 +79,7 @@ class Candidate:
     read: Callable[[], Iterator[Checkpoint]]
     notes: tuple[str, ...] = field(default=())
     digest: str = ""
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -141,7 +142,9 @@ def plan_import(
         request = replace(request, default_split=next(iter(request.n_samples)))
     found = list(FORMATS[format_key].find(request))
     if existing is None and n_classes is None:
-        n_classes = next((c.shapes[s][1] for c in found if isinstance(c, Candidate) for s in c.shapes), None)
+        # Of a new study, what most runs have: one that differs is refused, not all the others.
+        counts = Counter(c.shapes[s][1] for c in found if isinstance(c, Candidate) for s in c.shapes)
+        n_classes = counts.most_common(1)[0][0] if counts else None
     manifest = _manifest(existing, known_labels, folder, title, n_classes)
     return _sorted_out(
         found, Plan(folder, manifest, existing is None, format_key, dtype, (), (), (), _notes(request)),
@@ -269,14 +272,12 @@ def _arrival(candidate: Candidate, manifest: Manifest, kind: str, dtype: str, re
                 f"Its {split} predictions are (sample, class) = {shape}, the study's probe set and classes {expected}."
             )
         n_bytes += candidate.n_checkpoints * shape[0] * shape[1] * DTYPES[dtype].itemsize
-    found_kind = kind
+    found_kind = candidate.kind or kind
     content = hashlib.sha256(candidate.digest.encode())
     # The numbers are read once to know them again: a source that was imported before must not be recorded twice.
-    for index, checkpoint in enumerate(candidate.read()):
-        if index == 0 and kind == "auto":
-            found_kind = "log_probabilities" if candidate.digest else detected_kind(checkpoint.predictions)
-        if candidate.digest:
-            break
+    for index, checkpoint in enumerate(() if candidate.digest else candidate.read()):
+        if found_kind == "auto":
+            found_kind = detected_kind(checkpoint.predictions)
         add_to_digest(content, checkpoint)
         report(candidate.run_id, index + 1, candidate.n_checkpoints)
     return Arrival(candidate, found_kind, n_bytes, arrival_digest(candidate, content, found_kind, dtype))

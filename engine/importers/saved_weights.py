@@ -156,7 +156,7 @@ def _candidate(
     # Predicting again only to see that nothing changed would cost as much as the import itself.
     sources = [(step, path.name, _sha256(path)) for (step, _), path in ordered]
     digest = digest_of("weights", request.build, sources, _sha256(Path(str(request.inputs))))
-    return Candidate(run_id, folder.name, hyperparameters, shapes, len(ordered), read, (), digest)
+    return Candidate(run_id, folder.name, hyperparameters, shapes, len(ordered), read, (), digest, "log_probabilities")
 
 
 def _fill(model: torch.nn.Module, weights: dict[str, Any], name: str) -> None:
