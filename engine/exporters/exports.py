@@ -23,6 +23,7 @@ Report = Callable[[str, int, int], None]
 
 RUNS_TABLE = "runs.csv"
 LABELS_FILE = "labels.npz"
+CLASSES_FILE = "classes.txt"
 
 
 def export_study(
@@ -76,6 +77,7 @@ def export_study(
         checkpoints[checkpoints["run_id"].isin(chosen)].to_csv(folder / "checkpoints.csv", index=False)
         labels = {split: probe.labels for split, probe in study.splits.items()}
         CONTAINERS["npz"].write(folder / LABELS_FILE, labels)
+        (folder / CLASSES_FILE).write_text("".join(f"{name}\n" for name in study.class_names))
         _write_facts(folder, {"study": study.study_id, "title": study.title, "class_names": list(study.class_names)})
     return Path(destination)
 

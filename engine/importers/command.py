@@ -15,7 +15,7 @@ from engine.errors import InvalidSpecError
 from engine.importers import FORMATS
 from engine.importers.arrival import Outcome, carry_out
 from engine.importers.candidate import Refusal, Request
-from engine.importers.plan import Plan, Report, plan_import, read_labels
+from engine.importers.plan import Plan, Report, plan_import, read_class_names, read_labels
 from engine.importers.run_tables import read_run_table
 from engine.values import SPLITS
 
@@ -50,6 +50,7 @@ _SHOWN = 20
 @click.option("--classes", type=click.IntRange(min=2), help="Number of classes of a new study.")
 @click.option("--dtype", default="float16", show_default=True, type=click.Choice(list(DTYPES)), help="As stored.")
 @click.option("--title", help="Of a new study.")
+@click.option("--class-names", type=click.Path(exists=True, dir_okay=False), help="A name per line, for a new study.")
 @click.option(
     "--build", metavar="MODULE:FUNCTION", help="For weights: builds the network from a run's hyperparameters."
 )
@@ -70,6 +71,7 @@ def import_command(
     classes: int | None,
     dtype: str,
     title: str | None,
+    class_names: str | None,
     build: str | None,
     inputs: str | None,
     dry_run: bool,
@@ -104,6 +106,7 @@ def import_command(
             kind=kind,
             dtype=dtype,
             title=title,
+            class_names=None if class_names is None else read_class_names(Path(class_names)),
             thorough=dry_run,
             report=report,
         )

@@ -13,7 +13,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.document import read_document
+from engine import files
+from engine.document import DOCUMENT_LIMIT, read_document
 from engine.encoding import DTYPES, KINDS, SUM_TOLERANCE, as_array, log_probabilities
 from engine.errors import (
     EngineError,
@@ -97,6 +98,7 @@ def plan_import(
     kind: str = "auto",
     dtype: str = "float16",
     title: str | None = None,
+    class_names: tuple[str, ...] | None = None,
     thorough: bool = False,
     report: Report | None = None,
 ) -> Plan:
@@ -109,7 +111,7 @@ def plan_import(
         labels: true classes per split; None takes those of the study, which must then be there.
         kind: "logits", "log_probabilities", "probabilities", or "auto", which recognises the latter two.
         dtype: "float16" or "float32", of the stored log-probabilities.
-        title: of the study, where the import makes it.
+        title, class_names: of the study, where the import makes it.
         thorough: read and check every number, as for a dry run; otherwise that is left to the import itself.
         report: called while numbers are read.
 
@@ -141,11 +143,11 @@ def plan_import(
     if request.default_split not in request.n_samples:
         request = replace(request, default_split=next(iter(request.n_samples)))
     found = list(FORMATS[format_key].find(request))
-    if existing is None and n_classes is None:
+    if existing is None and n_classes is None and class_names is None:
         # Of a new study, what most runs have: one that differs is refused, not all the others.
         counts = Counter(c.shapes[s][1] for c in found if isinstance(c, Candidate) for s in c.shapes)
         n_classes = counts.most_common(1)[0][0] if counts else None
-    manifest = _manifest(existing, known_labels, folder, title, n_classes)
+    manifest = _manifest(existing, known_labels, folder, title, class_names, n_classes)
     return _sorted_out(
         found, Plan(folder, manifest, existing is None, format_key, dtype, (), (), (), _notes(request)),
         manifest, kind, request.runs, thorough=thorough, report=report or (lambda *_: None),
@@ -163,6 +165,14 @@ def read_labels(path: Path, split: str) -> dict[str, NDArray[Any]]:
     return {split: arrays[path.stem].whole()}
 
 
+def read_class_names(path: Path) -> tuple[str, ...]:
+    """The lines of a text file."""
+    try:
+        return tuple(files.read_bytes(path, DOCUMENT_LIMIT).decode().splitlines())
+    except ValueError as error:
+        raise ImportSourceError(f"{path.name} is no list of class names ({error}).") from None
+
+
 def _existing(folder: Path) -> Manifest | None:
     try:
         return read_manifest(folder)
@@ -173,12 +183,17 @@ def _existing(folder: Path) -> Manifest | None:
 
 
 def _manifest(
-    existing: Manifest | None, labels: Mapping[str, Any], folder: Path, title: str | None, n_classes: int | None
+    existing: Manifest | None,
+    labels: Mapping[str, Any],
+    folder: Path,
+    title: str | None,
+    class_names: tuple[str, ...] | None,
+    n_classes: int | None,
 ) -> Manifest:
     if not NAME.fullmatch(folder.name):
         raise InvalidSpecError(f"A study is named by {NAME.pattern}, received {folder.name!r}.")
     try:
-        declared = new_manifest(labels, title=title or folder.name, class_names=None, n_classes=n_classes)
+        declared = new_manifest(labels, title=title or folder.name, class_names=class_names, n_classes=n_classes)
     except ValueError as error:
         raise InvalidSpecError(str(error)) from None
     if existing is None:

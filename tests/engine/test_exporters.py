@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,19 +14,30 @@ import zarr
 from click.testing import CliRunner
 from safetensors.numpy import load_file
 
-from engine import InvalidSpecError, MissingPackageError, Study, embed, open_study, optional, pairwise_distances
+from engine import (
+    InvalidSpecError,
+    MissingPackageError,
+    Recorder,
+    Study,
+    embed,
+    open_study,
+    optional,
+    pairwise_distances,
+)
 from engine.__main__ import main
 from engine.exporters.containers import CONTAINERS
 from engine.exporters.exports import export_distances, export_embedding, export_study
 from engine.importers.arrival import carry_out
 from engine.importers.candidate import Request
-from engine.importers.plan import plan_import, read_labels
+from engine.importers.plan import plan_import, read_class_names, read_labels
 from engine.importers.run_tables import read_run_table
 from tests.recording import LABELS, record_run
 
 
 @pytest.fixture
 def study(tmp_path: Path) -> Study:
+    Recorder(tmp_path / "study", {}, LABELS, "named", class_names=("left", "right", "straight on")).close()
+    shutil.rmtree(tmp_path / "study" / "runs" / "named")
     record_run(tmp_path / "study", "alpha", lr=0.1, is_wide=True)
     record_run(tmp_path / "study", "beta", 3, lr=0.01, note="a,b")
     return open_study(tmp_path / "study")
@@ -71,9 +83,12 @@ def test_a_study_that_went_out_comes_back_the_same(study: Study, tmp_path: Path,
     folder = export_study(study, tmp_path / "out", to)
     request = Request(folder, {}, "test", runs=read_run_table(folder / "runs.csv"))
     labels = read_labels(folder / "labels.npz", "test")
-    carry_out(plan_import(request, tmp_path / "back", "arrays", labels=labels, dtype="float32"))
+    names = read_class_names(folder / "classes.txt")
+    plan = plan_import(request, tmp_path / "back", "arrays", labels=labels, dtype="float32", class_names=names)
+    carry_out(plan)
     back = open_study(tmp_path / "back")
     assert back.problems == ()
+    assert back.class_names == study.class_names == ("left", "right", "straight on")
     for run_id, run in study.run_folders.items():
         told = {name: value for name, value in back.run_folders[run_id].hyperparameters.items() if value is not None}
         assert told == dict(run.hyperparameters)
