@@ -8,6 +8,8 @@ import click
 
 from engine.bench import CASES, run_bench
 from engine.errors import EngineError
+from engine.exporters.command import export_command
+from engine.importers.command import import_command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -60,6 +62,10 @@ def bench(quick: bool, device: str, only: tuple[str, ...], output: str | None) -
         with open(output, "w", encoding="utf-8") as file:
             file.write(page)
         click.echo(f"Written to {output}.", err=True)
+
+
+main.add_command(import_command)
+main.add_command(export_command)
 
 
 def run() -> None:

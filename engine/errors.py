@@ -13,6 +13,8 @@ Each message says what was refused, which rule it broke, the value received, and
     │   ├── RunFormatError       (ValueError)         damaged, half-written, wrong-shaped
     │   ├── RunLockedError       (BlockingIOError)    a second writer
     │   └── RunMismatchError     (ValueError)         does not fit the study it is recorded into
+    ├── ImportSourceError    (ValueError)         something that was to be imported and cannot be
+    ├── MissingPackageError  (ImportError)        an optional package that is not installed
     ├── CacheError                                    a cache folder that cannot be used
     ├── KeepsakeError                                 saved views or selections that cannot be read or written
     │   ├── ViewNotFoundError    (LookupError)        no saved view of this id
@@ -74,6 +76,14 @@ class RunLockedError(RunError, BlockingIOError):
 
 class RunMismatchError(RunError, ValueError):
     """A run that does not fit the study it is recorded into."""
+
+
+class ImportSourceError(EngineError, ValueError):
+    """A file, folder or table that cannot be imported: damaged, of another format, too large, or ambiguous."""
+
+
+class MissingPackageError(EngineError, ImportError):
+    """An optional package that this format or framework needs is not installed."""
 
 
 class CacheError(EngineError):

@@ -46,7 +46,7 @@ def predict(model: torch.nn.Module, inputs: Any, batch_size: int = 1024) -> NDAr
     tensors = [*model.parameters(), *model.buffers()]
     device = tensors[0].device if tensors else samples.device
     parts = []
-    with torch.no_grad(), _generators_kept(), _evaluating(model):
+    with torch.no_grad(), generators_kept(), evaluating(model):
         for batch in torch.split(samples, batch_size):
             logits = model(batch.to(device))
             if not isinstance(logits, torch.Tensor) or logits.shape[:1] != batch.shape[:1] or logits.ndim != 2:
@@ -61,7 +61,8 @@ def predict(model: torch.nn.Module, inputs: Any, batch_size: int = 1024) -> NDAr
 
 
 @contextmanager
-def _evaluating(model: torch.nn.Module) -> Iterator[None]:
+def evaluating(model: torch.nn.Module) -> Iterator[None]:
+    """Every submodule in evaluation mode, and afterwards in the mode it was in."""
     # The flags are set one by one: model.eval() followed by model.train() would unfreeze layers the user keeps in
     # evaluation mode, and either may be overridden with side effects.
     modes = [(module, module.training) for module in model.modules()]
@@ -75,7 +76,8 @@ def _evaluating(model: torch.nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _generators_kept() -> Iterator[None]:
+def generators_kept() -> Iterator[None]:
+    """Afterwards the random generators of torch (CPU and CUDA), numpy and Python stand where they stood."""
     import torch
 
     python, cpu = random.getstate(), torch.get_rng_state()

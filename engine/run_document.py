@@ -17,6 +17,9 @@ from engine.manifest import Manifest
 RUN_FILE = "run.json"
 RECORDER_VERSION = 1
 
+ORIGIN_FILE = "origin.json"
+"""Beside the run.json of an imported run: where it comes from, and the digest of what it was made from."""
+
 
 def new_run_id(hyperparameters: Mapping[str, Scalar]) -> str:
     """A readable and unique name: architecture, UTC time, random part."""

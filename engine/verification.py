@@ -14,7 +14,7 @@ from engine.encoding import decode
 from engine.errors import RunFormatError, StudyFormatError
 from engine.journal import JOURNAL
 from engine.manifest import RUNS_FOLDER, Manifest, read_manifest
-from engine.run_document import RUN_FILE
+from engine.run_document import ORIGIN_FILE, RUN_FILE
 from engine.run_folder import SEAL_FILE, RunFolder, read_run
 from engine.store import run_paths
 
@@ -90,6 +90,11 @@ def _verify_content(run: RunFolder, prefix: str, manifest: Manifest) -> Iterator
     if run.journal.n_tail:
         reason = f"{run.journal.n_tail} bytes of an uncommitted line behind checkpoint {run.n_checkpoints - 1}"
         yield Finding(f"{prefix}/{JOURNAL}", None, reason, "readers ignore them, resuming removes them", is_error=False)
+    if os.path.lexists(run.path / ORIGIN_FILE):
+        try:
+            read_document(run.path / ORIGIN_FILE, "origin")
+        except (OSError, ValueError) as error:
+            yield Finding(f"{prefix}/{ORIGIN_FILE}", None, str(error).removesuffix("."), RESTORE)
     if run.status != "running" and not damaged:
         yield from _verify_digests(run, prefix)
 

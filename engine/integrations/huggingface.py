@@ -1,0 +1,81 @@
+"""A callback for the Trainer of Hugging Face's transformers that records a run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from engine import optional
+from engine.integrations.probes import Probe
+from engine.integrations.session import Schedule, Session
+
+_SETTINGS = ("learning_rate", "per_device_train_batch_size", "weight_decay", "num_train_epochs", "warmup_ratio", "seed")
+
+
+def trajectory_callback(
+    study_path: str | os.PathLike[str],
+    *,
+    probes: Mapping[str, Any],
+    schedule: Schedule,
+    hyperparameters: Mapping[str, Any] | None = None,
+    run_id: str | None = None,
+    forward: Callable[[Any, Any], Any] | None = None,
+    **options: Any,
+) -> Any:
+    """A callback for ``Trainer(callbacks=[...])``.
+
+    Trainer callbacks are told of no exception: a run that dies stays "running", and with the same `run_id` the next
+    training goes on behind its last checkpoint. With several processes each predicts a part and the first one writes.
+
+    Args:
+        study_path: folder of the study.
+        probes: by split (inputs, labels), or a loader in fixed order of mappings with ``labels``; see `Probe`. A
+            DataLoader with shuffle=False and the trainer's collator is one.
+        schedule: steps at which to record, from `engine.schedules`, or a function of the step.
+        hyperparameters: None takes learning rate, batch size, weight decay, epochs and seed of the arguments.
+        run_id: a folder name, of a new run or of one to go on with.
+        forward: logits for (model, inputs); None calls the model with the mapping and takes its ``logits``.
+        options: further arguments of `engine.Recorder`.
+
+    Raises:
+        MissingPackageError: transformers is not installed.
+    """
+    base = optional.load("transformers", "Recording from the Hugging Face Trainer").TrainerCallback
+
+    class TrajectoryCallback(base):  # type: ignore[misc,valid-type]
+        """Records what a network predicts on fixed probe sets while the Trainer trains it."""
+
+        session: Session | None = None
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            self._probes = {split: Probe(split, source) for split, source in probes.items()}
+            settings = hyperparameters
+            if settings is None:
+                settings = {name: getattr(args, name) for name in _SETTINGS if hasattr(args, name)}
+            labels = {split: probe.labels for split, probe in self._probes.items()}
+            is_writer = state.is_world_process_zero
+            self.session = Session(study_path, labels, schedule, settings, run_id, is_writer=is_writer, **options)
+            if args.world_size > 1:
+                import torch
+
+                told = [self.session.last_step]
+                torch.distributed.broadcast_object_list(told, 0)
+                self.session.follow(told[0])
+            self._record(state, kwargs["model"])
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            self._record(state, kwargs["model"])
+
+        def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            if self.session:
+                self.session.close()
+
+        def _record(self, state: Any, model: Any) -> None:
+            step = int(state.global_step)
+            if self.session and self.session.is_due(step):
+                predict = {split: probe.predict for split, probe in self._probes.items()}
+                epoch = float(state.epoch or 0)
+                self.session.record(step, epoch, lambda: {s: ask(model, forward) for s, ask in predict.items()})
+
+    return TrajectoryCallback()
