@@ -63,7 +63,7 @@ _OTHERS = (
     "</script><script>{x}</script>", "<!--{x}-->", "<![CDATA[{x}]]>", "__proto__", "constructor", "toString",
     "hasOwnProperty", "=cmd|'/c calc'!A0", "@SUM(1+1)", "\u202e{x}", "{x}\r\nSet-Cookie: a=b", "<sup>{x}</sup>",
     "<span style='position:fixed;inset:0'>{x}</span>", "<a href='vbscript:{x}'>a</a>",
-    "<a href='data:text/html,x'>a</a>", "%0a%0d{x}", "//evil.example/{x}",
+    "<a href='data:text/html,x'>a</a>", "%0a%0d{x}", "//evil.example/{x}", "onerror={x}",
 )  # fmt: skip
 
 
