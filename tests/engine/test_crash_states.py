@@ -23,6 +23,7 @@ from tests.scale import amount
 from tests.sound import assert_sound
 
 N_STEPS = amount(3, 20)
+N_CUTS = amount(2, 8)
 
 
 @dataclass
@@ -207,7 +208,8 @@ def test_every_state_that_a_dying_process_leaves_is_sound(tmp_path: Path) -> Non
         states = [disk]
         # A header is 128 bytes of one page and is never torn; everything else may be, anywhere.
         if operation.kind == "write" and not (operation.offset == 0 and len(operation.data) == 128):
-            for cut in {1, len(operation.data) // 2, len(operation.data) - 1} - {0, len(operation.data)}:
+            size = len(operation.data)
+            for cut in {1, size - 1, *(size * part // N_CUTS for part in range(1, N_CUTS))} - {0, size}:
                 torn = replayed(operations[:position])
                 torn.do(Operation("write", operation.path, offset=operation.offset, data=operation.data[:cut]))
                 states.append(torn)
@@ -216,7 +218,7 @@ def test_every_state_that_a_dying_process_leaves_is_sound(tmp_path: Path) -> Non
                 state, tmp_path / "state", operation.acknowledged, (position, operation.kind, operation.path)
             )
         n_states += len(states)
-    assert n_states > 30 * N_STEPS
+    assert n_states > amount(100, 600)
 
 
 def unsynced(operations: list[Operation]) -> list[int]:
@@ -248,7 +250,7 @@ def test_every_state_that_a_power_cut_leaves_is_sound(tmp_path: Path) -> None:
             where = (position, operation.kind, operation.path, sorted(lost))
             assert_survived(replayed(kept), tmp_path / "state", operation.acknowledged, where)
             n_states += 1
-    assert n_states > 40 * N_STEPS
+    assert n_states > amount(100, 400)
 
 
 def names_in_order(operations: list[Operation], lost: set[int]) -> set[int]:
