@@ -95,6 +95,13 @@ def test_foreign_origins_are_refused_on_every_route_that_takes_something(client:
         assert answer.status_code == 403, (origin, address)
 
 
+def test_another_port_in_front_is_the_page_s_own(client: FlaskClient) -> None:
+    """As ``ssh -L 9000:127.0.0.1:8050`` puts it there."""
+    for host in ("localhost:9000", "127.0.0.1:9000", "[::1]:9000"):
+        headers = {"Host": host, "Origin": f"http://{host}", "Sec-Fetch-Site": "same-origin"}
+        assert client.post("/api/studies/nowhere/views", json={}, headers=headers).status_code == 404
+
+
 @pytest.mark.parametrize(("site", "code"), [("cross-site", 403), ("same-site", 403), ("same-origin", 404)])
 def test_a_browser_that_sends_no_origin_is_known_by_its_site(client: FlaskClient, site: str, code: int) -> None:
     answer = client.post("/api/studies/nowhere/views", json={}, headers={"Sec-Fetch-Site": site})

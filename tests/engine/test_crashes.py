@@ -17,32 +17,40 @@ from tests.recording import LABELS, record_forever, record_run, record_step
 from tests.scale import amount
 from tests.sound import assert_sound
 
-N_KILLS = amount(15, 300)
+N_KILLS = amount(20, 3000)
+KILLS_OF_A_RUN = 20
 ENDLESS = 60.0
 
 
 def test_killed_recorder_loses_nothing_committed_and_can_be_resumed(tmp_path: Path):
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.recording"])
-    study, rng, before = tmp_path / "study", random.Random(0), 0
+    rng, n_committed, before = random.Random(0), 0, 0
     for kill in range(N_KILLS):
+        # A run of its own for every so many, since each look at one reads all of it.
+        study = tmp_path / f"study{kill // KILLS_OF_A_RUN}"
+        first = kill % KILLS_OF_A_RUN
+        before = before if first else 0
         acknowledged = context.Value("q", -1, lock=False)
         process = context.Process(target=record_forever, args=(str(study), "run", acknowledged))
         process.start()
         deadline = time.monotonic() + ENDLESS
         # The first kills fall anywhere, also while the study is being made; the others among commits.
-        while kill >= 3 and acknowledged.value < before and time.monotonic() < deadline:
+        while first >= 3 and acknowledged.value < before and time.monotonic() < deadline:
             time.sleep(0.0005)
         time.sleep(rng.uniform(0, 0.03))
         process.kill()
         process.join()
         if (study / "runs" / "run").exists():
             least = max(before, acknowledged.value)
-            before = assert_sound(study, "run", least, max(least, acknowledged.value) + 1 if kill >= 3 else 10**6)
-    assert before > N_KILLS
-    with Recorder.resume(study / "runs" / "run") as recorder:
-        record_step(recorder, recorder.last_step + 1)
-    assert_sound(study, "run", before + 1, before + 1)
+            at_most = max(least, acknowledged.value) + 1 if first >= 3 else 10**6
+            before = assert_sound(study, "run", least, at_most)
+        if first == KILLS_OF_A_RUN - 1 or kill == N_KILLS - 1:
+            with Recorder(study, hyperparameters={}, labels=LABELS, run_id="run", resume=True) as recorder:
+                record_step(recorder, recorder.last_step + 1)
+            assert_sound(study, "run", before + 1, before + 1)
+            n_committed += before
+    assert n_committed > N_KILLS
 
 
 def test_readers_of_a_live_run_see_committed_records_only(tmp_path: Path):
