@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import waitress
@@ -25,6 +26,8 @@ def make_server(app: Dash, host: str, port: int, *, behind_proxy: bool = False) 
         port: 0 takes a free one.
         behind_proxy: a proxy on this machine passes requests on: who sent them stands in ``X-Forwarded-For``.
     """
+    # Waitress warns of every request that waits for a thread, which is what its queue is for.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     proxy = {"trusted_proxy": "127.0.0.1", "trusted_proxy_headers": {"x-forwarded-for"}} if behind_proxy else {}
     return waitress.create_server(
         app.server,
