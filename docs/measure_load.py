@@ -30,6 +30,9 @@ import click
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
+N_OWN = 50
+"""In the soak, selections of one's own are out of so many: what is kept of them is all there after the warm-up, and
+memory that still grows is lost."""
 N_SHARED = 12
 """Selections that sessions have in common: asked for at the same time, each must be computed once."""
 WARM_UP_SHARE = 0.25
@@ -187,7 +190,9 @@ def opened_study(port: int, study: str) -> dict[str, Any]:
     }
 
 
-def run_sessions(server: Server, study: dict[str, Any], n_sessions: int, seconds: float, pause: float) -> Tally:
+def run_sessions(
+    server: Server, study: dict[str, Any], n_sessions: int, seconds: float, pause: float, n_own: int | None = None
+) -> Tally:
     """Sessions side by side, each with its own clock and its own run of luck.
 
     Args:
@@ -196,6 +201,7 @@ def run_sessions(server: Server, study: dict[str, Any], n_sessions: int, seconds
         n_sessions: how many at once.
         seconds: how long.
         pause: seconds from one selection of a session to its next, where the answer does not take longer.
+        n_own: how many different selections beside the shared ones there are; None for any number.
     """
     tally, n_runs = Tally(), len(study["run_ids"])
     luck = random.Random(0)
@@ -209,7 +215,8 @@ def run_sessions(server: Server, study: dict[str, Any], n_sessions: int, seconds
         try:
             while time.monotonic() < until:
                 began = time.monotonic()
-                own = mask_of(rng.sample(range(n_runs), rng.randint(3, n_runs)), n_runs)
+                dice = rng if n_own is None else random.Random(f"own {rng.randrange(n_own)}")
+                own = mask_of(dice.sample(range(n_runs), dice.randint(3, n_runs)), n_runs)
                 mask = own if rng.random() < 0.2 else rng.choice(shared)
                 session.embed(mask)
                 if rng.random() < 0.1:
@@ -273,7 +280,7 @@ def main(studies: str, study: str, sessions: int, seconds: float, soak: float, w
         samples: list[tuple[float, int, int]] = []
         if soak:
             watcher = watch(server, soak, samples)
-            soaked = run_sessions(server, opened, max(1, sessions // 2), soak, 1.0)
+            soaked = run_sessions(server, opened, max(1, sessions // 2), soak, 1.0, N_OWN)
             watcher.join()
             tally.codes += soaked.codes
             tally.crossed += soaked.crossed
@@ -315,8 +322,8 @@ def document(table: str, study: str, n_runs: int) -> str:
     return f"""# Under load
 
 What one server carries: sessions over HTTP on `{study}` ({n_runs} runs), each changing its selection every second,
-four of five selections out of {N_SHARED} that all have in common, the rest its own; then a soak with half as many.
-Measured on {machine}, with the sessions on the same machine, by `python docs/measure_load.py`.
+four of five selections out of {N_SHARED} that all have in common, the rest its own; then a soak with half as many,
+whose own selections are out of {N_OWN}. Measured on {machine}, with the sessions on the same machine, by `python docs/measure_load.py`.
 
 {table}
 """
