@@ -2,8 +2,8 @@
 
 Reading order: ``view_state`` (what is looked at), ``filters`` and ``study_payload`` (a study for the browser),
 ``figures`` and ``scene_payload`` (an embedding for the browser), ``layout`` (the page), ``routes`` and ``callbacks``
-(who answers), ``access`` (who may ask), ``bundle`` and ``compression`` (how it travels). The browser's half is in
-``assets/``, in the order of its file numbers.
+(who answers), ``access`` and ``callback_border`` (who may ask, and what), ``bundle``, ``compression`` and ``serving``
+(how it travels). The browser's half is in ``assets/``, in the order of its file numbers.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from dash import Dash
 from dashboard import text
 from dashboard.access import AccessPolicy, protect
 from dashboard.bundle import Bundle
+from dashboard.callback_border import guard_callbacks
 from dashboard.callbacks import register_callbacks
 from dashboard.compression import compress_answers
 from dashboard.layout import page
 from dashboard.routes import register_routes
+from dashboard.routes.border import StrictJson
 from engine.explorer import Explorer
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
@@ -93,5 +95,7 @@ def create_app(explorer: Explorer, access: AccessPolicy | None = None, prefix: s
     register_routes(app.server, explorer, prefix, app.bundles)
     register_callbacks(app, explorer)
     compress_answers(app.server)
-    protect(app, access or AccessPolicy())
+    app.server.json = StrictJson(app.server)
+    protect(app, access or AccessPolicy(), prefix)
+    guard_callbacks(app, prefix)
     return app

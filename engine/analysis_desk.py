@@ -181,6 +181,11 @@ class AnalysisDesk:
         return finding
 
     def _compute(self, key: str, spec: AnalysisSpec, study: Study, job: Job) -> None:
+        with self._blobs.lease(key, job.check):
+            if self._kept(key) is None:
+                self._compute_now(key, spec, study, job)
+
+    def _compute_now(self, key: str, spec: AnalysisSpec, study: Study, job: Job) -> None:
         from engine.analyses import Basis, Material
         from engine.analyses.finding import encode_finding
 

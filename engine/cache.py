@@ -19,6 +19,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +27,7 @@ import diskcache
 from diskcache.core import MODE_BINARY, MODE_RAW
 
 from engine.errors import CacheError
+from engine.leases import lease
 
 logger = logging.getLogger(__name__)
 
@@ -167,6 +169,10 @@ class BlobCache:
             return True
 
         return bool(self._attempt(store))
+
+    def lease(self, key: str, check: Callable[[], None]) -> AbstractContextManager[None]:
+        """Hold a key among all threads and processes that share the folder; see :func:`engine.leases.lease`."""
+        return lease(self.folder / "leases", key, check)
 
     def close(self) -> None:
         """Let go of the database."""

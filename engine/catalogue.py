@@ -134,7 +134,11 @@ class Catalogue:
 
 def _stamps(path: Path) -> dict[str, Stamp]:
     """What the files of a study look like from outside: of the study itself under "", and of each run."""
-    return {"": _stamp(path)} | {run.name: _stamp(run) for run in run_paths(path)}
+    return {"": _stamp(path)} | {
+        # A run that is a link is no run: what it leads to is not looked at. A study may be reached through one.
+        run.name: () if run.is_symlink() else _stamp(run)
+        for run in run_paths(path)
+    }
 
 
 def _stamp(folder: Path) -> Stamp:

@@ -299,11 +299,12 @@ class Explorer:
 
     def _compute(self, key: str, spec: EmbeddingSpec, study: Study, job: Job) -> None:
         """Compute and keep a scene, without the runs that turn out damaged on the way."""
-        if self._scenes.get(key) is not None:
-            return
         try:
-            self._scenes.put(self._scene_builder().build(key, spec, study, job))
-            self._prepare_preview(spec, study)
+            # Another server on the same cache may be at it already.
+            with self._blobs.lease(key, job.check):
+                if self._scenes.get(key) is None:
+                    self._scenes.put(self._scene_builder().build(key, spec, study, job))
+                    self._prepare_preview(spec, study)
             return
         except RunFormatError as error:
             intact = self._catalogue.leave_out_damaged(spec.study_id, spec.run_ids)

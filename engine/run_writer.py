@@ -15,7 +15,7 @@ import shutil
 import time
 import zlib
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -103,6 +103,8 @@ class RunWriter:
         """End the run: write seal.json with counts and SHA-256 digests, and release the lock."""
         self._refuse_closed()
         self._drop_uncommitted()
+        # The digests are of what is read now: a power cut must not leave a seal above older headers.
+        self._sync(*self._data.values(), self._journal)
         digests = {}
         for name in (RUN_FILE, JOURNAL, *(f"{split}.npy" for split in self._data)):
             with open(self.path / name, "rb") as file:
@@ -121,8 +123,10 @@ class RunWriter:
         """Release the files and the lock without sealing."""
         if self._is_open:
             self._is_open = False
-            for descriptor in (self._journal, *self._data.values()):
-                os.close(descriptor)
+            with ExitStack() as stack:
+                # One that fails, as on a network disk that is full, must not keep the others open and the run locked.
+                for descriptor in (self._journal, *self._data.values()):
+                    stack.callback(os.close, descriptor)
 
     @property
     def is_open(self) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import configparser
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+import app
 import engine
 from dashboard.text import PANELS
 from dashboard.view_state import ViewState
@@ -137,3 +140,36 @@ def test_the_table_of_divergences_says_what_the_engine_says() -> None:
     ]
     measured = [row for row in rows if len(row) != 8]
     assert [row[0] for row in measured] == [f"`{key}`" for key in engine.DIVERGENCES]
+
+
+def lab_blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / "docs" / "lab.md").read_text(), re.DOTALL)
+
+
+def test_the_service_starts_the_app_with_options_that_there_are() -> None:
+    (unit,) = lab_blocks("ini")
+    parsed = configparser.ConfigParser(interpolation=None)
+    parsed.optionxform = str  # type: ignore[assignment, method-assign]
+    parsed.read_string(unit)
+    service = parsed["Service"]
+    command = shlex.split(service["ExecStart"])
+    start = command.index("app.py")
+    given = dict(zip(command[start + 1 :: 2], command[start + 2 :: 2], strict=True))
+    known = {name for option in app.main.params for name in option.opts}
+    assert given.keys() <= known
+    policy, prefix = app.access_policy("127.0.0.1", "x" * 32, given["--url"])
+    assert prefix == "/inpca/"
+    (nginx,) = lab_blocks("nginx")
+    assert f"location {prefix} {{" in nginx
+    assert re.search(r"proxy_pass http://127\.0\.0\.1:8050;", nginx), "without a path, which would cut the prefix off"
+    assert policy.origin == "https://lab.example.org"
+    assert service["EnvironmentFile"].endswith("inpca.env")
+
+
+@pytest.mark.parametrize("document", ["lab.md", "security.md", "format.md", "load.md"])
+def test_every_link_and_test_that_a_document_names_exists(document: str) -> None:
+    text = (ROOT / "docs" / document).read_text()
+    targets = [target for target in re.findall(r"\]\(([^)]+)\)", text) if not target.startswith("http")]
+    assert [target for target in targets if not (ROOT / "docs" / target).exists()] == []
+    tests = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+    assert set(re.findall(r"\b(test_\w+\.py)", text)) <= tests

@@ -8,8 +8,10 @@ from functools import wraps
 from typing import Any
 
 import flask
+from flask.json.provider import DefaultJSONProvider
 
 from dashboard.run_mask import selected_runs
+from engine.document import strict_json
 from engine.errors import (
     EngineError,
     InvalidSpecError,
@@ -32,6 +34,13 @@ class StaleStudyError(EngineError):
     """The page shows a study that has changed on disk since."""
 
 
+class StrictJson(DefaultJSONProvider):
+    """What the browser sends is JSON and nothing beyond: no NaN, no key twice, no nesting without end."""
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        return strict_json(s.encode() if isinstance(s, str) else s, "the request")
+
+
 class Question:
     """The border: a JSON body whose fields are parsed once, each with its rule."""
 
@@ -48,9 +57,15 @@ class Question:
 
     def number(self, name: str) -> float:
         value = self._body.get(name)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise InvalidSpecError(f"{name} must be a finite number.")
-        return float(value)
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):
+            raise InvalidSpecError(f"{name} must be a finite number.")
+        return number
 
     def document(self, name: str) -> dict[str, Any]:
         value = self._body.get(name)

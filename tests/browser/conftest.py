@@ -11,10 +11,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-import waitress
 from playwright.sync_api import Browser, BrowserContext, Page, Request, Route, sync_playwright
 
 from dashboard import create_app
+from dashboard.serving import make_server
 from engine import Explorer
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -57,7 +57,7 @@ class Served:
 def serve(studies: Path, cache: Path) -> Iterator[Served]:
     explorer = Explorer(studies, device="cpu", cache=cache, views=cache / "views")
     explorer.warm_up()
-    server = waitress.create_server(create_app(explorer).server, host="127.0.0.1", port=0, threads=8)
+    server = make_server(create_app(explorer), "127.0.0.1", 0)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     yield Served(f"http://127.0.0.1:{server.effective_port}/", explorer)

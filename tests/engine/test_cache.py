@@ -16,8 +16,10 @@ from engine import cache as cache_module
 from engine.cache import BlobCache, StrictDisk, prepare_cache_folder
 from engine.errors import CacheError
 from engine.recent import Recent
+from tests.scale import amount
 
 LARGE = b"x" * 100_000
+N_FLIPPED = amount(30, 100)
 
 
 class Bomb:
@@ -125,7 +127,7 @@ def test_the_disk_takes_string_keys_only(tmp_path, key):
 def test_every_flipped_byte_is_a_miss(blobs):
     rng = random.Random(0)
     for size in (10, 40_000):
-        for index in range(30):
+        for index in range(N_FLIPPED):
             blobs.put(f"{size}-{index}", rng.randbytes(size))
     for file in blobs.folder.rglob("*.val"):
         content = bytearray(file.read_bytes())
@@ -137,7 +139,9 @@ def test_every_flipped_byte_is_a_miss(blobs):
             changed[rng.randrange(len(changed))] ^= 1 << rng.randrange(8)
             connection.execute("UPDATE Cache SET value = ? WHERE rowid = ?", (bytes(changed), rowid))
     connection.close()
-    assert [blobs.get(f"{size}-{index}") for size in (10, 40_000) for index in range(30)] == [None] * 60
+    assert [blobs.get(f"{size}-{index}") for size in (10, 40_000) for index in range(N_FLIPPED)] == [
+        None
+    ] * 2 * N_FLIPPED
 
 
 @pytest.mark.parametrize("damage", [lambda content: content[:-1], lambda content: content + b"x", lambda content: b""])

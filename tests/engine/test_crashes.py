@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import functools
 import multiprocessing
 import os
 import random
@@ -11,56 +10,47 @@ import shutil
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from engine import Recorder, RunError, files, open_study, verify_study
-from tests.recording import LABELS, log_softmax, logits, record_forever, record_run, record_step
+from tests.recording import LABELS, record_forever, record_run, record_step
+from tests.scale import amount
+from tests.sound import assert_sound
 
-N_KILLS = 15
+N_KILLS = amount(20, 3000)
+KILLS_OF_A_RUN = 20
 ENDLESS = 60.0
-
-
-@functools.cache
-def _expected(run_id: str, step: int, split: str) -> np.ndarray:
-    return log_softmax(logits(run_id, step, split))
-
-
-def _assert_sound(study: Path, run_id: str, at_least: int, at_most: int) -> int:
-    snapshot = open_study(study)
-    assert snapshot.problems == ()
-    count = int(snapshot.runs.loc[run_id, "n_checkpoints"])
-    assert at_least <= count <= at_most
-    for split in LABELS:
-        stored = snapshot.predictions(split, [run_id]).log_probabilities
-        expected = [_expected(run_id, step, split) for step in range(count)]
-        np.testing.assert_allclose(stored, np.reshape(expected, stored.shape), atol=0.02)
-    assert [finding for finding in verify_study(study) if finding.is_error] == []
-    return count
 
 
 def test_killed_recorder_loses_nothing_committed_and_can_be_resumed(tmp_path: Path):
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.recording"])
-    study, rng, before = tmp_path / "study", random.Random(0), 0
+    rng, n_committed, before = random.Random(0), 0, 0
     for kill in range(N_KILLS):
+        # A run of its own for every so many, since each look at one reads all of it.
+        study = tmp_path / f"study{kill // KILLS_OF_A_RUN}"
+        first = kill % KILLS_OF_A_RUN
+        before = before if first else 0
         acknowledged = context.Value("q", -1, lock=False)
         process = context.Process(target=record_forever, args=(str(study), "run", acknowledged))
         process.start()
         deadline = time.monotonic() + ENDLESS
         # The first kills fall anywhere, also while the study is being made; the others among commits.
-        while kill >= 3 and acknowledged.value < before and time.monotonic() < deadline:
+        while first >= 3 and acknowledged.value < before and time.monotonic() < deadline:
             time.sleep(0.0005)
         time.sleep(rng.uniform(0, 0.03))
         process.kill()
         process.join()
         if (study / "runs" / "run").exists():
             least = max(before, acknowledged.value)
-            before = _assert_sound(study, "run", least, max(least, acknowledged.value) + 1 if kill >= 3 else 10**6)
-    assert before > N_KILLS
-    with Recorder.resume(study / "runs" / "run") as recorder:
-        record_step(recorder, recorder.last_step + 1)
-    _assert_sound(study, "run", before + 1, before + 1)
+            at_most = max(least, acknowledged.value) + 1 if first >= 3 else 10**6
+            before = assert_sound(study, "run", least, at_most)
+        if first == KILLS_OF_A_RUN - 1 or kill == N_KILLS - 1:
+            with Recorder(study, hyperparameters={}, labels=LABELS, run_id="run", resume=True) as recorder:
+                record_step(recorder, recorder.last_step + 1)
+            assert_sound(study, "run", before + 1, before + 1)
+            n_committed += before
+    assert n_committed > N_KILLS
 
 
 def test_readers_of_a_live_run_see_committed_records_only(tmp_path: Path):
@@ -77,7 +67,7 @@ def test_readers_of_a_live_run_see_committed_records_only(tmp_path: Path):
                 time.sleep(0.001)
                 continue
             told = acknowledged.value
-            seen = _assert_sound(study, "run", max(seen, told), 10**6)
+            seen = assert_sound(study, "run", max(seen, told), 10**6)
             n_reads += 1
     finally:
         process.kill()
@@ -128,10 +118,10 @@ def test_any_failing_write_leaves_a_sound_run(tmp_path: Path, monkeypatch: pytes
                     n_named += os.strerror(code) in str(error)
                 else:
                     step += 1
-                _assert_sound(study, "run", step, step)
+                assert_sound(study, "run", step, step)
         assert disk.failed
         recorder.close()
-        _assert_sound(study, "run", n_steps, n_steps)
+        assert_sound(study, "run", n_steps, n_steps)
         assert verify_study(study) == ()
     # Three of the five writes are records and the journal line; a header that fails is written again later.
     assert n_named == 3 * n_steps
@@ -166,10 +156,10 @@ def test_every_prefix_of_the_writes_is_a_sound_run(tmp_path: Path, monkeypatch: 
         # A header is 128 bytes of one page and is never torn; records and lines may be, anywhere.
         for cut in [] if offset == 0 else [1, len(data) // 2, len(data) - 1]:
             path.write_bytes(before[:start].ljust(start, b"\0") + data[:cut] + before[start + cut :])
-            _assert_sound(study, "run", committed, committed)
+            assert_sound(study, "run", committed, committed)
         path.write_bytes(before[:start].ljust(start, b"\0") + data + before[start + len(data) :])
         committed += name == "journal.jsonl"
-        _assert_sound(study, "run", committed, committed)
+        assert_sound(study, "run", committed, committed)
     assert committed == 4
 
 
@@ -190,7 +180,7 @@ def test_interrupt_within_a_commit_leaves_a_sound_run(
             patch.setattr(files, interrupted, interrupting)
             record_step(recorder, 1)
     assert open_study(study).runs.loc["run", "status"] == "failed"
-    _assert_sound(study, "run", 1, 1)
+    assert_sound(study, "run", 1, 1)
 
 
 def test_copied_unfinished_run_can_be_resumed_elsewhere(tmp_path: Path):
@@ -198,4 +188,4 @@ def test_copied_unfinished_run_can_be_resumed_elsewhere(tmp_path: Path):
     shutil.copytree(tmp_path / "study", tmp_path / "copy")
     with Recorder.resume(tmp_path / "copy" / "runs" / "run") as recorder:
         record_step(recorder, 2)
-    _assert_sound(tmp_path / "copy", "run", 3, 3)
+    assert_sound(tmp_path / "copy", "run", 3, 3)

@@ -18,7 +18,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "format.md"
 @pytest.fixture(scope="module")
 def read_run():
     [source] = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
-    assert len(source.splitlines()) <= 25
+    assert len(source.splitlines()) <= 20
     names: dict = {}
     exec(source, names)
     return names["read_run"]

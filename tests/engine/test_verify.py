@@ -13,8 +13,9 @@ from engine import StudyNotFoundError, verify_study
 from engine.__main__ import main
 from engine.record_array import HEADER_BYTES
 from tests.recording import LABELS, flip, record_run
+from tests.scale import amount
 
-N_FLIPS = 72
+N_FLIPS = amount(96, 1200)
 RECORD_BYTES = {split: len(labels) * 3 * 2 for split, labels in LABELS.items()}
 
 
