@@ -323,7 +323,8 @@ def document(table: str, study: str, n_runs: int) -> str:
 
 What one server carries: sessions over HTTP on `{study}` ({n_runs} runs), each changing its selection every second,
 four of five selections out of {N_SHARED} that all have in common, the rest its own; then a soak with half as many,
-whose own selections are out of {N_OWN}. Measured on {machine}, with the sessions on the same machine, by `python docs/measure_load.py`.
+whose own selections are out of {N_OWN}. Measured on {machine}, with the sessions on the same machine, by
+`python docs/measure_load.py`.
 
 {table}
 """
