@@ -113,7 +113,7 @@ def test_every_column_colours_lists_and_is_told_as_text(marked_tab: Visit) -> No
         page.evaluate("name => dash_clientside.set_props('color-by', {value: `model:${name}`})", metric)
         page.wait_for_timeout(120)
         assert_only_text(page)
-    assert len(shown & set(TEXTS)) > amount(2 * N_RUNS, 5 * N_RUNS), "the legend shows the names themselves"
+    assert len(shown & set(TEXTS)) > amount(20, 50), "the legend shows the names themselves"
     for text in TEXTS[:: amount(67, 7)]:
         page.fill("#search", text)
         page.wait_for_timeout(60)
