@@ -54,6 +54,13 @@
     return { kind: "levels", label: column.label, entries, entryOfRun: (run) => positions.get(ofRun[run].name) };
   };
 
+  /** Colour of one value of a hyperparameter, as text; undefined where the study has no such value. */
+  inpca.colorOfLevel = (study, name, level, style) => {
+    const column = inpca.column(study, name);
+    const place = column?.levels ? column.levels.indexOf(level) : -1;
+    return place < 0 ? undefined : levelColors(column, style)[place].color;
+  };
+
   /** Colours belong to the levels of the whole study, so that they stay when the selection changes. */
   const levelColors = (column, style) => {
     const n = column.levels.length;

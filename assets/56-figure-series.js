@@ -51,12 +51,18 @@
     };
   };
 
+  /** A trace that stands for a value of a hyperparameter has the colour that this value has everywhere. */
+  const ofLevel = (trace, look) => {
+    const color = trace.meta?.column && look.colorOfLevel(trace.meta.column, trace.meta.level);
+    return color ? { ...trace, marker: { ...trace.marker, color }, line: { ...trace.line, color } } : trace;
+  };
+
   /**
-   * Traces of a figure. look: {colorOf(runId), isShown(runId), pins: [{runId, slot}], pinColors}.
+   * Traces of a figure. look: {colorOf(runId), colorOfLevel(column, level), isShown(runId), pins: [{runId, slot}], pinColors}.
    * What is pinned stands out against what is not.
    */
   inpca.figureTraces = (figure, look) => {
-    const traces = [...figure.data];
+    const traces = figure.data.map((trace) => ofLevel(trace, look));
     const isPinned = (runId) => look.pins.some((pin) => pin.runId === runId);
     const someone = look.pins.length > 0;
     for (const series of figure.series) {

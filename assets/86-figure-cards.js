@@ -30,6 +30,7 @@
 
   const look = () => ({
     colorOf,
+    colorOfLevel: (column, level) => inpca.colorOfLevel(state.study, column, level, state.style),
     isShown,
     pins: state.pins,
     pinColors: state.style.pins,

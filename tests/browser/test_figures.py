@@ -136,3 +136,20 @@ def test_the_figures_view_is_for_everyone(tab: Visit, theme: str) -> None:
     results = Axe().run(tab.page)
     serious = [entry for entry in results.response["violations"] if entry["impact"] in ("serious", "critical")]
     assert not serious, [(entry["id"], [node["html"][:120] for node in entry["nodes"][:3]]) for entry in serious]
+
+
+def test_every_figure_of_the_list_can_be_reached(tab: Visit) -> None:
+    open_figures(tab)
+    for entry in tab.page.locator(".figure-entry").all():
+        entry.click(trial=True)
+
+
+def test_bars_of_a_value_have_the_colour_of_the_value(tab: Visit) -> None:
+    open_figures(tab, "&fig=outliers&fo=" + "%7B%22threshold%22%3A0.1%7D")
+    bars = tab.page.evaluate(
+        """() => document.querySelector('.figure-chart').data.filter(({ type }) => type === 'bar')
+            .map(({ meta, marker }) => [meta.level, marker.color])"""
+    )
+    legend = tab.page.evaluate("() => inpca.state.colouring.entries.map(({ name, color }) => [name, color])")
+    assert sorted(bars) == sorted(legend)
+    assert len(bars) == 3
