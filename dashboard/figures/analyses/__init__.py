@@ -2,9 +2,10 @@
 
 A figure is a plain value: ``title``; ``data`` and ``layout`` as plotly takes them; and ``series``, curves and points of
 runs (:func:`~dashboard.figures.analyses.series.run_series`), which the browser colours like the picture and links with
-everything else that shows runs. A trace that stands for one value of a hyperparameter says so in its ``meta``, ``column``
-and ``level``, and gets that value's colour. Names from files go through :func:`~dashboard.figures.analyses.series.plain`.
-``shape`` is ``"wide"``, ``"half"`` or ``"square"``: two halves or squares share a row.
+everything else that shows runs. A trace that stands for one value of a hyperparameter says so in its ``meta``, by
+``column`` and ``level``, and gets that value's colour. Names from files go through
+:func:`~dashboard.figures.analyses.series.plain`. ``shape`` is ``"wide"``, ``"half"`` or ``"square"``: two halves or
+squares share a row.
 """
 
 from collections.abc import Callable
