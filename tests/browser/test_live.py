@@ -107,10 +107,10 @@ CHOSEN = """() => ({
     axes: inpca.state.axes,
     search: document.getElementById('search').value,
     levels: inpca.state.constraints.filter(c => c.kind === 'levels').map(c => [c.name, [...c.chosen]]),
-    checked: [...document.querySelectorAll('#filters input:checked')].map(box => box.value),
+    checked: [...document.querySelectorAll('#filters input:checked')].map(box => box.parentElement.querySelector('bdi').title),
     top: Math.round(document.querySelector('#run-table .ag-body-viewport').scrollTop),
     rail: Math.round(document.querySelector('.rail.left').scrollTop),
-    focus: document.activeElement.value ?? document.activeElement.id,
+    focus: document.activeElement.parentElement?.querySelector('bdi')?.title ?? document.activeElement.id,
     // Signs of components beyond those that are drawn may be others when the data are.
     query: inpca.query().replace(/&fl=[^&]*/, ''),
     history: history.length,
@@ -128,7 +128,7 @@ def test_following_brings_a_checkpoint_in_and_keeps_everything(live: Visit, stud
     live.rotate(120)
     live.page.evaluate("document.querySelector('#run-table .ag-body-viewport').scrollTop = 80")
     live.page.evaluate("document.querySelector('.rail.left').scrollTop = 60")
-    live.page.locator('[data-filter="seed"] input[value="0"]').focus()
+    live.page.locator('[data-filter="seed"] input').first.focus()
     live.page.evaluate("document.querySelector('.rail.left').scrollTop = 60")
     before = live.page.evaluate(CHOSEN)
     assert (before["hidden"], before["top"]) == (["ViT"], 80)
@@ -152,12 +152,15 @@ def test_a_new_level_and_a_new_value_come_into_the_filters(live: Visit, study: P
     n_before = drawn_checkpoints(live)
     live.page.evaluate("document.getElementById('live-follow').click()")
     assert live.page.is_hidden("#live"), "everything is finished"
+    live.page.locator('[data-filter="architecture"] .pill', has_text="ViT").locator("input").focus()
     training = Training(study, "mixer-live", "Mixer")
-    training.step()
+    for _ in range(3):
+        training.step()
     live.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    wait_for_drawn(live, n_before + 1)
+    wait_for_drawn(live, n_before + 3)
     pills = live.page.locator('[data-filter="architecture"] .pill-name')
     assert pills.all_inner_texts() == ["CNN", "Mixer", "ViT", "fully connected"]
+    assert live.page.evaluate("document.activeElement.parentElement.querySelector('bdi').title") == "ViT"
     assert live.counts().endswith(f"/ {N_RUNS + 1} runs")
     assert live.page.locator(".legend-entry", has_text="Mixer").count() == 1
     assert "r=learning_rate%3A0.003..0.03" in live.page.evaluate("inpca.query()")
@@ -209,6 +212,9 @@ def test_a_silent_run_is_stalled_until_it_goes_on(live: Visit, study: Path, monk
     live.page.fill("#search", "status:stalled")
     live.page.wait_for_function("() => inpca.count(inpca.state.mask) === 1")
     live.page.fill("#search", "")
+    live.page.wait_for_function("n => inpca.state.scene.n_models === n", arg=N_MODELS + 4)
+    # What the panels ask about a picture must be asked before its runs go on.
+    live.page.wait_for_function("() => inpca.state.scene.furtherPanels")
     training.step()
     # Where nothing is being recorded, the page asks every five seconds.
     expect(live.page.locator("#live-news")).to_have_text("1 new checkpoint", timeout=15_000)
