@@ -139,6 +139,8 @@ def test_following_brings_a_checkpoint_in_and_keeps_everything(live: Visit, stud
         wait_for_drawn(live, selected + n)
         lags.append(time.monotonic() - committed)
         live.page.wait_for_timeout(700)
+    expect(live.page.locator("#embed-button")).to_be_disabled()
+    assert live.page.is_hidden("#stale-badge")
     after = live.page.evaluate(CHOSEN)
     assert after == {**before, "camera": pytest.approx(before["camera"], abs=1e-6)}
     assert live.page.evaluate("localStorage.getItem('inpca.follow')") == "true"
