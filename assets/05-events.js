@@ -2,6 +2,7 @@
  * What modules tell each other, so that a feature can be added in a file of its own.
  *
  * "study"  (study)            a study or a view of it was opened: take up study.view as it is, defaults where it is silent
+ * "grown"  (study, before)    the study has changed on disk and its tables were taken up in place: keep what was chosen
  * "forget" ()                 another study is coming: nothing on screen answers for it any more
  * "select" ()                 filters, split or references have changed
  * "scene"  (scene, previous)  a new embedding was accepted, before it is drawn

@@ -135,4 +135,10 @@
     for (const byte of bytes) text += String.fromCharCode(byte);
     return btoa(text);
   };
+
+  /** The runs (ids) of a study that a mask names. */
+  inpca.decodeMask = (text, { run_ids: runIds }) => {
+    const bytes = atob(text);
+    return runIds.filter((_, run) => bytes.charCodeAt(run >> 3) & (1 << (run & 7)));
+  };
 })();

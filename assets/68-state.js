@@ -51,6 +51,8 @@
     passes: () => false,
     isShown: () => false,
     isOpening: true,
+    // Whether what is to be embedded next is the same selection, grown on disk.
+    isGrown: false,
   };
 
   inpca.byId = (id) => document.getElementById(id);

@@ -133,10 +133,12 @@
       state.flips = null;
     } else if (state.isOpening) embed(state.study.opening_seconds);
     else if (state.automatic) {
-      // Another split, divergence or fit is another question: the old picture says nothing about it, so more patience is right.
-      const isOther = !scene || scene.split !== state.split || scene.divergence !== state.divergence || scene.fit_references !== isFitted();
+      // Another split, divergence or fit is another question: the old picture says nothing about it, so more patience is
+      // right. Nobody waits for what has grown meanwhile, so it may take as long.
+      const isOther = state.isGrown || !scene || scene.split !== state.split || scene.divergence !== state.divergence || scene.fit_references !== isFitted();
       embed(isOther ? OTHER_QUESTION_SECONDS : AUTOMATIC_SECONDS);
     }
+    state.isGrown = false;
     inpca.updateHeadline();
   };
 
@@ -189,7 +191,9 @@
   /** Put another embedding on screen, as it is drawn there; name is that of the question it answers exactly, or empty. */
   const show = (decoded, name) => {
     const previous = state.scene;
-    const scene = inpca.orient(decoded, previous, state.flips);
+    // A study may grow elsewhere than in what is shown: then nothing is to be turned, and nothing moves.
+    const isSame = previous?.key === decoded.key && previous.is_preview === decoded.is_preview && !state.flips;
+    const scene = isSame ? previous : inpca.orient(decoded, previous, state.flips);
     shownAsItCame = decoded;
     state.scene = scene;
     if (!scene.is_preview) state.flips = null;
@@ -228,8 +232,8 @@
     byId("status-line").textContent = summary(scene, milliseconds);
     byId("announcer").textContent = `Embedded: ${inpca.describePicture()}`;
     byId("page").dataset.scene = scene.key;
-    // Fewer runs than asked for: some turned out damaged while they were read. Open the study again to name them.
-    if (scene.run_ids.length < inpca.count(state.mask) && name === inpca.wantedName()) reopen();
+    // Fewer runs than asked for: some turned out damaged while they were read. The study as it is now names them.
+    if (scene.run_ids.length < inpca.count(state.mask) && name === inpca.wantedName()) inpca.catchUp().catch(inpca.reopen);
   };
 
   const onExpensive = (predicted) => {
@@ -244,7 +248,7 @@
 
   const onRefused = (error) => {
     setBusy(false);
-    if (error.kind === "StaleStudyError") return reopen();
+    if (error.kind === "StaleStudyError") return inpca.catchUpOrReopen();
     state.isOpening = false;
     inpca.showNotice("error", "This selection could not be embedded.", error.message, { label: "try again", action: inpca.embedNow });
     inpca.updateHeadline();
@@ -262,8 +266,8 @@
     inpca.updateHeadline();
   };
 
-  /** The study has changed on disk: open it again with the same view, which the address holds whole. */
-  const reopen = () => setProps("location", { search: `${inpca.query()}&at=${Date.now()}` });
+  /** Open the study again with the same view, as far as the address holds it. */
+  inpca.reopen = () => setProps("location", { search: `${inpca.query()}&at=${Date.now()}` });
 
   const setBusy = (isBusy) => {
     byId("page").toggleAttribute("data-busy", isBusy);

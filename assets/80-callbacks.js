@@ -18,12 +18,15 @@
       explore: (study, split, references, automatic, style) => {
         if (!study) return unchanged();
         const isNew = inpca.state.study !== study;
-        if (isNew) inpca.openStudy(study, style);
+        const isGrown = isNew && study.isGrown && study.study === inpca.state.study?.study;
+        if (isGrown) inpca.growStudy(study);
+        else if (isNew) inpca.openStudy(study, style);
         if (!study.study) return isNew ? [] : unchanged();
         if (isNew) window.dash_ag_grid.getApiAsync("run-table").then(inpca.connectTable);
         inpca.select({ constraints: inpca.wantedConstraints(), split, references, automatic });
         return isNew ? rows(study) : unchanged();
       },
+      grow: (growth, colors, columns) => inpca.grownControls(growth, { colors, columns }, unchanged()),
       paint: (colorBy, ...axes) => {
         if (colorBy) inpca.paint(colorBy, axes.map(Number));
       },

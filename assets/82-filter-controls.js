@@ -177,19 +177,64 @@
     return fieldset;
   };
 
+  const build = (study, filter) => {
+    const { label } = inpca.column(study, filter.name);
+    const { body, show } = filter.kind === "levels" ? levelsControl(filter) : rangeControl(filter, label);
+    show(state.choices.get(filter.name) ?? inpca.wholeChoice(filter));
+    controls.set(filter.name, show);
+    return group(filter, label, body);
+  };
+
   inpca.on("study", (study) => {
     state.choices = new Map(study.view?.choices);
     controls = new Map();
-    const groups = (study.filters ?? []).map((filter) => {
-      const { label } = inpca.column(study, filter.name);
-      const { body, show } = filter.kind === "levels" ? levelsControl(filter) : rangeControl(filter, label);
-      show(state.choices.get(filter.name) ?? inpca.wholeChoice(filter));
-      controls.set(filter.name, show);
-      return group(filter, label, body);
-    });
+    const groups = (study.filters ?? []).map((filter) => build(study, filter));
     if (study.study && groups.length === 0) {
       groups.push(make("p", "hint", "All runs have the same hyperparameters: there is nothing to filter by."));
     }
     byId("filters").replaceChildren(...groups);
+  });
+
+  /* ------------------------------------------------------------------ a study that has grown */
+
+  const SHOWN = ["kind", "levels", "stops", "counts", "discrete", "logarithmic"];
+  const looks = (filter) => JSON.stringify(filter, SHOWN);
+
+  /** What in a filter's control has the focus, in words that its successor understands; empty for nothing. */
+  const places = (fieldset) => [...fieldset.querySelectorAll("button, input")];
+  const placeName = (element) => element.getAttribute("aria-label") ?? element.parentElement.querySelector("bdi")?.title ?? element.className;
+
+  /** In the place of a control comes one with other numbers: opened as it was, and with its focus. */
+  const replace = (old, fieldset) => {
+    if (old.querySelector(".pills[data-open]")) {
+      fieldset.querySelector(".pills").toggleAttribute("data-open", true);
+      const more = fieldset.querySelector("[data-more]");
+      if (more) Object.assign(more, { textContent: "fewer" }).setAttribute("aria-expanded", "true");
+    }
+    const focused = places(old).find((element) => element === document.activeElement);
+    old.replaceWith(fieldset);
+    if (focused) places(fieldset).find((element) => placeName(element) === placeName(focused))?.focus({ preventScroll: true });
+  };
+
+  // Controls whose numbers are the same stay: with every checkpoint the errors' histograms change, and nothing else.
+  inpca.on("grown", (study, before) => {
+    const rail = document.querySelector(".rail.left");
+    const { scrollTop } = rail;
+    const [was, old] = [new Map(before.filters.map((filter) => [filter.name, filter])), controls];
+    const standing = new Map([...byId("filters").children].map((element) => [element.dataset.filter, element]));
+    state.choices = inpca.grownChoices(study);
+    controls = new Map();
+    study.filters.forEach((filter, at) => {
+      const { name } = filter;
+      const there = standing.get(name);
+      const isSame = there && looks(filter) === looks(was.get(name));
+      if (isSame) controls.set(name, old.get(name));
+      const fieldset = isSame ? there : build(study, filter);
+      if (there && !isSame) replace(there, fieldset);
+      const next = byId("filters").children[at];
+      if (next !== fieldset) byId("filters").insertBefore(fieldset, next ?? null);
+    });
+    while (byId("filters").children.length > study.filters.length) byId("filters").lastElementChild.remove();
+    rail.scrollTop = scrollTop;
   });
 })();

@@ -196,6 +196,10 @@
     inpca.setProps("search", { value: state.search });
   });
 
+  inpca.on("grown", () => {
+    shownFor = null;
+  });
+
   inpca.on("select", () => {
     if (!state.study.study) return;
     showCounts();

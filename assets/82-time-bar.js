@@ -83,6 +83,8 @@
 
   document.addEventListener("visibilitychange", () => document.hidden && pause());
 
+  inpca.isPlaying = () => playing !== null;
+
   /* ------------------------------------------------------------------ the bar */
 
   const makeSlider = () => {

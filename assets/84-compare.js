@@ -86,7 +86,7 @@
       onStatus,
       onScene: (found) => accept(found, name),
       onExpensive,
-      onRefused: (error) => tell("error", "This embedding could not be made.", error.message, "try again"),
+      onRefused: (error) => (error.kind === "StaleStudyError" ? inpca.catchUpOrReopen() : tell("error", "This embedding could not be made.", error.message, "try again")),
       onLost: () => tell("error", "The connection to the server was lost.", "Trying again every two seconds."),
     });
   };
@@ -279,6 +279,14 @@
     const isCurrent = kind === "sel" && fingerprint.startsWith(prefix);
     state.comparison = kind === "split" ? { kind: "split" } : { kind: "selection", mask: isCurrent ? mask : "" };
   });
+
+  /** A selection is kept by the positions of its runs, which others may have taken. */
+  inpca.on("grown", (study, before) => {
+    if (state.comparison?.kind !== "selection" || !state.comparison.mask) return;
+    state.comparison = { kind: "selection", mask: maskOf(inpca.decodeMask(state.comparison.mask, before)) };
+  });
+
+  inpca.isComparing = () => asker.askedName() !== null;
 
   const written = ({ view, comparison, study }) => {
     if (view !== "compare" || !comparison) return "";

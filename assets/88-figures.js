@@ -88,6 +88,10 @@
       running = null;
       delete page.dataset.waiting;
       hideJob();
+      if (error.kind === "StaleStudyError") {
+        asked = "";
+        return inpca.catchUpOrReopen();
+      }
       if (!error.message) return retryLater(mine);
       inpca.clearFigures();
       asked = name;

@@ -25,9 +25,6 @@ from engine.explorer import Explorer
 from engine.store import Study
 from engine.values import StudySummary
 
-OPENING_SECONDS = 60.0
-"""Opening a study starts its first embedding by itself while it is predicted to take no longer than this."""
-
 
 def register_callbacks(app: Dash, explorer: Explorer) -> None:
     """Attach every callback to the app, once."""
@@ -68,6 +65,17 @@ def register_callbacks(app: Dash, explorer: Explorer) -> None:
         Input(Picture.REFERENCES, "value"),
         Input(Header.AUTOMATIC, "checked"),
         State(Page.STYLE_DATA, "data"),
+    )
+    # Apart from *sync*, which opens: a study that has changed on disk is taken up in place.
+    app.clientside_callback(
+        ClientsideFunction("inpca", "grow"),
+        Output(Picture.COLOR_BY, "data", allow_duplicate=True),
+        Output(Table.GRID, "columnDefs", allow_duplicate=True),
+        Output(Page.STUDY_DATA, "data", allow_duplicate=True),
+        Input(Page.GROWTH, "data"),
+        State(Picture.COLOR_BY, "data"),
+        State(Table.GRID, "columnDefs"),
+        prevent_initial_call=True,
     )
     app.clientside_callback(
         ClientsideFunction("inpca", "paint"),
@@ -110,7 +118,7 @@ def open_view(explorer: Explorer, view: ViewState) -> dict[str, Any]:
         color_by=view.color_by if _is_offered(view.color_by, colors) else default_color(study),
         picked=picked,
     )
-    payload = {**study_payload(study, view, OPENING_SECONDS), "notice": notice}
+    payload = {**study_payload(study, view), "notice": notice}
     return {
         "studies": _picker_entries(summaries),
         "study": view.study,

@@ -9,6 +9,7 @@ class Page(StrEnum):
     PROVIDER = "provider"
     LOCATION = "location"
     STUDY_DATA = "study-data"
+    GROWTH = "growth"
     OPEN_STUDY = "open-study"
     STYLE_DATA = "style-data"
     ANNOUNCER = "announcer"
@@ -80,6 +81,7 @@ class Filters(StrEnum):
     CLEAR = "clear-filters"
     PANEL = "filters"
     PROBLEMS = "problems"
+    STALLED = "stalled-runs"
 
 
 class Picture(StrEnum):
@@ -222,3 +224,13 @@ class Status(StrEnum):
     """The line at the foot."""
 
     LINE = "status-line"
+
+
+class Live(StrEnum):
+    """Beside the line at the foot, while a study is being recorded."""
+
+    BOX = "live"
+    SUMMARY = "live-summary"
+    NEWS = "live-news"
+    SHOW = "live-show"
+    FOLLOW = "live-follow"

@@ -21,6 +21,9 @@ FINAL_METRICS_FILTERED = ("test_error", "train_error")
 MAXIMUM_ORDERED_LEVELS = 8
 """A number with no more distinct values than this is coloured by step, with a legend, instead of continuously."""
 
+OPENING_SECONDS = 60.0
+"""Opening a study starts its first embedding by itself while it is predicted to take no longer than this."""
+
 NUMBER_FORMAT = {"function": "inpcaFormat(params.value)"}
 
 
@@ -30,13 +33,12 @@ def study_filters(study: Study) -> tuple[Filter, ...]:
     return filters_of(study.runs, [*study.differing, *metrics])
 
 
-def study_payload(study: Study, view: ViewState, opening_seconds: float) -> dict[str, Any]:
+def study_payload(study: Study, view: ViewState | None) -> dict[str, Any]:
     """Everything the browser needs to filter, colour and list the runs of a study.
 
     Args:
         study: the snapshot to describe.
-        view: the view the page opens with.
-        opening_seconds: predicted cost up to which the first embedding starts by itself.
+        view: the view the page opens with; None where it keeps its own.
     """
     filters = study_filters(study)
     return {
@@ -49,8 +51,8 @@ def study_payload(study: Study, view: ViewState, opening_seconds: float) -> dict
         "differing": list(study.differing),
         "filters": [_filter(entry) for entry in filters],
         "problems": [{"run_id": problem.run_id, "reason": problem.reason} for problem in study.problems],
-        "opening_seconds": opening_seconds,
-        "view": {**_view(view), "choices": _choices(view, filters)},
+        "opening_seconds": OPENING_SECONDS,
+        "view": {**_view(view), "choices": _choices(view, filters)} if view else None,
     }
 
 
@@ -96,10 +98,12 @@ def color_options(study: Study) -> list[dict[str, Any]]:
     """Grouped entries of the colour menu: what differs between runs, then what changes along training."""
     along = ["progress", "epoch", "step", *study.metrics]
     final = [name for name in study.metrics if name in study.runs.columns]
+    statuses = ["status"] if (study.runs["status"] != "finished").any() else []
     groups = [
         ("Hyperparameters", [(f"run:{name}", text.label(name)) for name in study.differing]),
         ("Along training", [(f"model:{name}", text.label(name)) for name in along]),
         ("At the end", [(f"run:{name}", f"final {text.label(name)}") for name in final]),
+        ("Now", [(f"run:{name}", text.label(name)) for name in statuses]),
     ]
     return [
         {"group": group, "items": [{"value": value, "label": label} for value, label in items]}
@@ -130,6 +134,7 @@ def column_definitions(study: Study) -> list[dict[str, Any]]:
                     "headerName": text.label(name),
                     **({"type": "rightAligned", "valueFormatter": NUMBER_FORMAT} if numeric else {}),
                     "width": 118 if numeric else 132,
+                    **({"cellClassRules": {"is-stalled": "params.value === 'stalled'"}} if name == "status" else {}),
                 }
             )
     return definitions

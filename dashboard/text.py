@@ -102,6 +102,12 @@ REFERENCES = {"project": "project", "fit": "fit", "hide": "hide"}
 REFERENCES_LABEL = "Reference points P₀ and P*, and the geodesic between them"
 EQUAL_SCALE = "Equal scale on all axes: lengths can be compared. Click to stretch each axis, or back."
 
+FOLLOW = (
+    "Follow: new runs and checkpoints come into the picture by themselves, at most once a second. "
+    "Otherwise it stays as it is until you ask for something."
+)
+SHOW_NEWS = "Take up what is new, once"
+
 STRETCHED = "axes stretched: lengths in different directions cannot be compared"
 CLOCKS = {
     "progress": "How far along the geodesic to P*. A run is cut where it first gets there; it may fall back later.",

@@ -11,11 +11,12 @@ from pathlib import Path
 
 from engine.errors import StudyError, StudyNotFoundError
 from engine.manifest import STUDY_FILE
-from engine.store import Study, open_study, run_paths
+from engine.store import Study, open_study, reopen_study, run_paths
 from engine.values import StudySummary
 
-CHECK_INTERVAL = 1.0
-"""Seconds for which a snapshot is taken as fresh without looking at its folder."""
+CHECK_INTERVAL = 0.25
+"""Seconds for which a snapshot is taken as fresh without looking at its folder: a part of what a page may lag behind a
+training that it follows."""
 CHECK_SHARE = 0.05
 """Of all time, the most that looking at a large study's folder may take."""
 
@@ -104,8 +105,12 @@ class Catalogue:
             entry.refreshing.release()
 
     def _reopen(self, path: Path, entry: _Entry, stamps: dict[str, Stamp]) -> None:
+        before = entry.study
         try:
-            study = open_study(path)
+            if before is None or stamps[""] != entry.stamps.get(""):
+                study = open_study(path)
+            else:
+                study = reopen_study(before, {run for run, stamp in stamps.items() if stamp == entry.stamps.get(run)})
         except StudyError:
             entry.study = None
             entry.stamps = {}
@@ -114,7 +119,7 @@ class Catalogue:
         for run_id, (_, reason) in entry.damaged.items():
             if run_id in study.run_folders:
                 study = study.without(run_id, reason)
-        if entry.study is None or entry.study.fingerprint != study.fingerprint:
+        if before is None or before.fingerprint != study.fingerprint:
             entry.study = study
         entry.stamps = stamps
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
 from collections.abc import Mapping
@@ -70,3 +71,13 @@ def parse_splits(fields: Mapping[str, Any], manifest: Manifest) -> dict[str, np.
             )
         dtypes[split] = DTYPES[entry["dtype"]]
     return dtypes
+
+
+def parse_created(fields: Mapping[str, Any]) -> float:
+    """Seconds since 1970 (UTC) at which the run was begun; NaN where a run.json does not say, which breaks nothing."""
+    created = fields.get("created")
+    try:
+        moment = datetime.fromisoformat(created) if isinstance(created, str) else None
+        return math.nan if moment is None else moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+    except (ValueError, OverflowError):
+        return math.nan

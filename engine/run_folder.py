@@ -24,7 +24,7 @@ from engine.hyperparameters import Scalar, parse_hyperparameters, refuse_names
 from engine.journal import JOURNAL, JOURNAL_LIMIT, Journal, parse_journal
 from engine.manifest import NAME, Manifest
 from engine.record_array import HEADER_BYTES, length_in_header
-from engine.run_document import RUN_FILE, parse_splits
+from engine.run_document import RUN_FILE, parse_created, parse_splits
 
 SEAL_FILE = "seal.json"
 HEADER_ATTEMPTS = 3
@@ -48,6 +48,7 @@ class RunFolder:
         journal: committed checkpoints.
         digest: SHA-256 of run.json, of the committed journal and of the status.
         identity: 16 hexadecimal digits of the SHA-256 of run.json, which no two runs share.
+        created: seconds since 1970 (UTC) at which it was begun; NaN where run.json does not say.
     """
 
     path: Path
@@ -58,6 +59,7 @@ class RunFolder:
     journal: Journal
     digest: str
     identity: str
+    created: float
 
     @property
     def run_id(self) -> str:
@@ -172,6 +174,7 @@ def read_run(path: Path, manifest: Manifest) -> RunFolder:
         journal=journal,
         digest=hashlib.sha256(raw + journal_bytes[: journal.n_bytes] + status.encode()).hexdigest(),
         identity=hashlib.sha256(raw).hexdigest()[:16],
+        created=parse_created(fields),
     )
     for split in dtypes:
         with _blaming(run_id, f"{split}.npy"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -43,11 +43,26 @@ def open_study(path: str | os.PathLike[str]) -> Study:
     # Not resolve(): a study reached through a link keeps the name it was asked for by.
     folder = Path(os.path.abspath(path))
     manifest = read_manifest(folder)
+    return _study(folder, manifest, {})
+
+
+def reopen_study(before: Study, unchanged: Collection[str]) -> Study:
+    """The next snapshot of a study, for which only new and changed runs are read.
+
+    Args:
+        before: the last snapshot, of which study.json and the labels have not changed.
+        unchanged: ids of runs whose files have not; they are taken from `before` where it has them.
+    """
+    known = {run_id: run for run_id, run in before.run_folders.items() if run_id in unchanged}
+    return _study(before.path, before.manifest, known)
+
+
+def _study(folder: Path, manifest: Manifest, known: Mapping[str, RunFolder]) -> Study:
     runs: dict[str, RunFolder] = {}
     problems: list[RunProblem] = []
     for run_path in run_paths(folder):
         try:
-            runs[run_path.name] = read_run(run_path, manifest)
+            runs[run_path.name] = known.get(run_path.name) or read_run(run_path, manifest)
         except RunFormatError as error:
             problems.append(RunProblem(run_path.name, str(error)))
     return _without_name_clashes(Study(folder, manifest, runs, tuple(problems)))

@@ -13,6 +13,7 @@ from dashboard.ids import Page, Status
 from dashboard.layout.filter_rail import filter_rail
 from dashboard.layout.header import header
 from dashboard.layout.help_sheet import help_sheet
+from dashboard.layout.live import live_box
 from dashboard.layout.panel_rail import panel_rail
 from dashboard.layout.stage import stage
 from dashboard.layout.table import run_table
@@ -36,6 +37,7 @@ def page(device: str) -> dmc.MantineProvider:
             dcc.Location(id=Page.LOCATION, refresh=False),
             dcc.Store(id=Page.STUDY_DATA),
             dcc.Store(id=Page.OPEN_STUDY),
+            dcc.Store(id=Page.GROWTH),
             dcc.Store(id=Page.STYLE_DATA, data=_style()),
             html.A("Skip to the picture", id=Page.SKIP, href="#picture", className="skip-link"),
             html.Div(
@@ -73,6 +75,7 @@ def _status_line(device: str) -> html.Footer:
         [
             html.Span("starting", id=Status.LINE, role="status"),
             html.Span(className="spacer"),
+            live_box(),
             html.Span(device, className="device", title="Where distances are computed"),
         ],
         className="statusbar",

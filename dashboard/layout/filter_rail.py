@@ -39,6 +39,7 @@ def filter_rail() -> html.Aside:
             ),
             html.Div(id=Filters.PANEL, className="filters"),
             html.Div(id=Filters.PROBLEMS, className="problems"),
+            html.Div(id=Filters.STALLED, className="problems"),
         ],
         className="rail left",
         **{"aria-label": "Filters"},

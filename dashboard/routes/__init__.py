@@ -15,6 +15,7 @@ from dashboard.routes.analyses import add_analysis_routes
 from dashboard.routes.border import guarded, immutable
 from dashboard.routes.bundles import add_bundle_routes
 from dashboard.routes.exports import add_export_routes
+from dashboard.routes.live import add_live_routes
 from dashboard.routes.panels import add_panel_routes
 from dashboard.routes.scenes import add_scene_routes
 from dashboard.routes.views import add_view_routes
@@ -48,6 +49,7 @@ def register_routes(server: flask.Flask, explorer: Explorer, prefix: str, bundle
     add_analysis_routes(route, explorer)
     add_export_routes(route, explorer)
     add_view_routes(route, explorer)
+    add_live_routes(route, explorer)
 
 
 @cache

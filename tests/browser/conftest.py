@@ -73,11 +73,15 @@ def served(studies_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @dataclass
 class Traffic:
-    """What a page asked for and what went wrong in it."""
+    """What a page asked for and what went wrong in it; apart, what it asks every moment whatever its visitor does."""
 
     requests: list[Request] = field(default_factory=list)
+    pulses: list[Request] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+
+    def note(self, request: Request) -> None:
+        (self.pulses if request.url.endswith("/pulse") else self.requests).append(request)
 
     def posts(self) -> list[Request]:
         return [request for request in self.requests if request.method == "POST"]
@@ -167,7 +171,7 @@ def visit(browser: Browser, url: str, **options: object) -> Iterator[Visit]:
 
     context.route("**/*", watch)
     page = context.new_page()
-    page.on("request", lambda request: traffic.requests.append(request))
+    page.on("request", lambda request: traffic.note(request))
     page.on("pageerror", lambda error: traffic.errors.append(str(error)))
     page.on("console", lambda message: traffic.errors.append(message.text) if message.type == "error" else None)
     yield Visit(page, traffic, url)

@@ -1,0 +1,84 @@
+"""The pulse of a study that is being recorded, and what a page takes up when it has grown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from dashboard import create_app
+from engine import Explorer
+from tests.recording import record_run
+
+
+@pytest.fixture
+def studies(tmp_path: Path) -> Path:
+    record_run(tmp_path / "studies" / "demo", "cnn-1", 3, seed=0)
+    record_run(tmp_path / "studies" / "demo", "cnn-2", 2, seal=False, seed=1)
+    return tmp_path / "studies"
+
+
+@pytest.fixture
+def client(studies: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
+    monkeypatch.setattr("engine.catalogue.CHECK_INTERVAL", 0.0)
+    monkeypatch.setattr("engine.catalogue.CHECK_SHARE", float("inf"))
+    explorer = Explorer(studies, device="cpu", cache=tmp_path / "cache")
+    yield create_app(explorer).server.test_client()
+    explorer.close()
+
+
+def test_a_pulse_says_what_there_is_and_who_is_unfinished(client: FlaskClient) -> None:
+    body = client.get("/api/studies/demo/pulse").get_json()
+    assert (body["n_runs"], body["n_checkpoints"]) == (2, 5)
+    (run,) = body["unfinished"]
+    assert (run["run_id"], run["n_checkpoints"], run["patience"], run["is_stalled"]) == ("cnn-2", 2, 60.0, False)
+    assert 0.0 <= run["silence"] < 60.0
+
+
+def test_a_pulse_is_sent_again_only_when_something_has_changed(
+    client: FlaskClient, studies: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tag = client.get("/api/studies/demo/pulse").headers["ETag"]
+    again = client.get("/api/studies/demo/pulse", headers={"If-None-Match": tag})
+    assert (again.status_code, again.data) == (304, b"")
+    # Nothing was committed, and the run has been silent for too long.
+    monkeypatch.setattr("dashboard.routes.live.time.time", lambda: 4e9)
+    stalled = client.get("/api/studies/demo/pulse", headers={"If-None-Match": tag})
+    assert stalled.get_json()["unfinished"][0]["is_stalled"] is True
+    monkeypatch.undo()
+    record_run(studies / "demo", "cnn-3", 1, seal=False, seed=2)
+    grown = client.get("/api/studies/demo/pulse", headers={"If-None-Match": stalled.headers["ETag"]})
+    assert (grown.status_code, grown.get_json()["n_runs"]) == (200, 3)
+
+
+@pytest.mark.parametrize("route", ["pulse", "growth"])
+@pytest.mark.parametrize("study", ["nowhere", "..", "%00", ".hidden", "x" * 5000])
+def test_an_id_is_compared_and_never_made_into_a_path(client: FlaskClient, study: str, route: str) -> None:
+    answer = client.get(f"/api/studies/{study}/{route}")
+    assert (answer.status_code, answer.get_json()["kind"]) == (404, "StudyNotFoundError")
+
+
+@pytest.mark.parametrize("study", ["..%2Fdemo", "demo%2F..", "demo%2Fruns"])
+def test_an_id_with_a_slash_leads_to_no_study(client: FlaskClient, study: str) -> None:
+    assert client.get(f"/api/studies/{study}/pulse").mimetype == "text/html"
+
+
+def test_what_has_grown_comes_with_its_controls_and_without_a_view(client: FlaskClient, studies: Path) -> None:
+    record_run(studies / "demo", "vit-1", 1, seal=False, seed=7)
+    body = client.get("/api/studies/demo/growth").get_json()
+    assert body["study"]["run_ids"] == ["cnn-1", "cnn-2", "vit-1"]
+    assert body["study"]["view"] is None
+    assert body["study"]["filters"][0]["name"] == "seed"
+    assert ("Now", ["run:status"]) in [
+        (group["group"], [item["value"] for item in group["items"]]) for group in body["colors"]
+    ]
+    status = next(column for column in body["columns"] if column["field"] == "status")
+    assert "is-stalled" in status["cellClassRules"]
+
+
+def test_a_finished_study_is_not_coloured_by_status(client: FlaskClient, studies: Path) -> None:
+    record_run(studies / "still", "cnn-1", 2)
+    groups = [group["group"] for group in client.get("/api/studies/still/growth").get_json()["colors"]]
+    assert "Now" not in groups
