@@ -107,7 +107,8 @@ CHOSEN = """() => ({
     axes: inpca.state.axes,
     search: document.getElementById('search').value,
     levels: inpca.state.constraints.filter(c => c.kind === 'levels').map(c => [c.name, [...c.chosen]]),
-    checked: [...document.querySelectorAll('#filters input:checked')].map(box => box.parentElement.querySelector('bdi').title),
+    checked: [...document.querySelectorAll('#filters input:checked')]
+        .map(box => box.parentElement.querySelector('bdi').title),
     top: Math.round(document.querySelector('#run-table .ag-body-viewport').scrollTop),
     rail: Math.round(document.querySelector('.rail.left').scrollTop),
     focus: document.activeElement.parentElement?.querySelector('bdi')?.title ?? document.activeElement.id,
