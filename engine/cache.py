@@ -9,6 +9,7 @@ SHA-256, and a damaged, unreadable, locked or vanished database is a miss.
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
 import logging
 import os
@@ -227,9 +228,14 @@ class BlobCache:
 
     def _release(self) -> None:
         cache, self._cache = self._cache, None
-        if cache is not None:
-            with contextlib.suppress(Exception):
-                cache.close()
+        if cache is None:
+            return
+        with contextlib.suppress(Exception):
+            cache.close()
+        # That was this thread's connection. Those of others die with the cache, but for a cycle with their statements;
+        # until they are gone the database stays mapped, and a file that is replaced under it would end the process.
+        del cache
+        gc.collect()
 
     def _fall_asleep(self, reason: Exception) -> None:
         self._release()

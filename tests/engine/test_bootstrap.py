@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 import engine
+from engine import divergences
 from engine.bootstrap import (
     N_GROUPS,
     GroupedDistances,
@@ -161,16 +164,15 @@ def test_bands_and_bias_are_percentiles_and_mean():
     assert found.bias.tolist() == [10.0, 0.0]
 
 
+def root(rows, columns):
+    """A divergence that is no mean over samples."""
+    values, capped = divergences.bhattacharyya(rows, columns)
+    return np.sqrt(values), capped
+
+
 def test_a_divergence_that_is_no_mean_over_samples_is_refused(monkeypatch):
-    from engine import divergences
-
-    def root(rows, columns):
-        values, capped = divergences.bhattacharyya(rows, columns)
-        return np.sqrt(values), capped
-
-    row = divergences.DIVERGENCES["bhattacharyya"]
-    changed = type(row)(**{name: getattr(row, name) for name in row.__slots__} | {"key": "root", "function": root})
-    monkeypatch.setitem(divergences.DIVERGENCES, "root", changed)
+    row = engine.DIVERGENCES["bhattacharyya"]
+    monkeypatch.setitem(engine.DIVERGENCES, "root", dataclasses.replace(row, key="root", module=__name__))
     with pytest.raises(engine.InvalidSpecError, match="root is none"):
         GroupedDistances(families.dirichlet_cloud(5), deal(9, 3), "root")
 

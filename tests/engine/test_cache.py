@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import stat
 import threading
+from pathlib import Path
 
 import diskcache
 import pytest
@@ -311,3 +312,15 @@ def test_recent_values_stay_within_their_limit_and_the_newest_always_stays():
     assert (recent.get("b"), recent.get("c"), recent.get("d")) == ("b", None, "d")
     recent.put("huge", "huge", 1000)
     assert (recent.get("huge"), recent.get("d")) == ("huge", None)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="Open files are listed on Linux only.")
+def test_closing_lets_go_of_what_ended_threads_had_opened(tmp_path):
+    cache = BlobCache(tmp_path / "cache")
+    cache.put("key", b"value")
+    thread = threading.Thread(target=cache.get, args=("key",))
+    thread.start()
+    thread.join()
+    cache.close()
+    opened = [os.readlink(entry) for entry in Path("/proc/self/fd").iterdir() if os.path.lexists(entry)]
+    assert not [name for name in opened if name.startswith(str(tmp_path))]

@@ -22,7 +22,7 @@ from tests.recording import LABELS, record_step
 from tests.scale import amount
 from tests.sound import assert_sound
 
-N_STEPS = amount(3, 20)
+N_STEPS = amount(4, 20)
 N_CUTS = amount(2, 8)
 
 
