@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,7 @@ from engine.run_writer import RunWriter, create_run, reopen_run
 from engine.values import SPLITS
 
 Durability = Literal["process", "disk"]
+OnError = Literal["raise", "warn"]
 
 
 class Recorder:
@@ -53,6 +55,7 @@ class Recorder:
         n_classes: number of classes where this run makes the study; None takes class_names or the largest label.
         dtype: "float16" or "float32", of the stored log-probabilities.
         durability: "process" survives the death of the process, "disk" a power cut as well (two fdatasync each).
+        on_error: "raise" where the disk refuses a checkpoint, or "warn" and let the training go on without it.
         resume: go on with the run `run_id` if there is one, else begin it.
 
     Raises:
@@ -77,9 +80,11 @@ class Recorder:
         dtype: str = "float16",
         durability: Durability = "process",
         resume: bool = False,
+        on_error: OnError = "raise",
     ) -> None:
         study = Path(os.path.abspath(study_path))
         durable = _parse_durability(durability)
+        self._is_patient = _parse_on_error(on_error)
         if dtype not in DTYPES:
             raise InvalidSpecError(f"dtype must be one of {list(DTYPES)}, received {dtype!r}.")
         try:
@@ -119,12 +124,14 @@ class Recorder:
             self._writer: RunWriter = create_run(study, self._manifest, run_id, fields, DTYPES[dtype], durable=durable)
 
     @classmethod
-    def resume(cls, run_path: str | os.PathLike[str], *, durability: Durability = "process") -> Self:
+    def resume(
+        cls, run_path: str | os.PathLike[str], *, durability: Durability = "process", on_error: OnError = "raise"
+    ) -> Self:
         """Go on with a run that was killed or failed, behind its last committed checkpoint (`last_step`).
 
         Args:
             run_path: the run's folder, ``<study>/runs/<run_id>``.
-            durability: as for a new recorder.
+            durability, on_error: as for a new recorder.
 
         Raises:
             RunLockedError: another recorder is writing it.
@@ -133,6 +140,7 @@ class Recorder:
         """
         path = Path(os.path.abspath(run_path))
         recorder = cls.__new__(cls)
+        recorder._is_patient = _parse_on_error(on_error)
         recorder._manifest = read_manifest(path.parent.parent)
         recorder._open(path, None, durable=_parse_durability(durability))
         return recorder
@@ -182,7 +190,8 @@ class Recorder:
         Raises:
             InvalidPredictionsError: not finite, wrong shape, rows that do not sum to one. Nothing is recorded.
             InvalidSpecError: step, epoch, splits or metrics break a rule. Nothing is recorded.
-            RunError: the disk refused, or the recorder is closed. Nothing is recorded; earlier checkpoints stay.
+            RunError: the disk refused, or the recorder is closed. Nothing is recorded; earlier checkpoints stay. With
+                ``on_error="warn"`` it is a warning, and the next checkpoint is tried again.
         """
         step, epoch = self._parse_position(step, epoch)
         given = {split: values for split, values in zip(SPLITS, (train, test), strict=True) if values is not None}
@@ -197,7 +206,12 @@ class Recorder:
             logs = log_probabilities(given[split], kind, self._writer.shapes[split], split)
             numbers[f"{split}_loss"], numbers[f"{split}_error"] = loss_and_error(logs, probe.labels)
             records[split] = logs
-        self._writer.commit(records, step=step, epoch=epoch, metrics=numbers)
+        try:
+            self._writer.commit(records, step=step, epoch=epoch, metrics=numbers)
+        except RunError as refusal:
+            if not self._is_patient or not self._writer.is_open:
+                raise
+            warnings.warn(f"Step {step} is not recorded. {refusal} Training goes on.", RuntimeWarning, stacklevel=2)
 
     def close(self, status: Literal["finished", "failed"] = "finished", error: str | None = None) -> None:
         """Seal the run and release it. A run that is never closed stays "running" and can be resumed."""
@@ -271,6 +285,12 @@ def _disk_errors_named(path: Path) -> Iterator[None]:
             raise
         reason = f"Nothing can be recorded at {path} ({error.strerror}): make room or permit writing there."
         raise RunError(reason) from error
+
+
+def _parse_on_error(on_error: str) -> bool:
+    if on_error not in ("raise", "warn"):
+        raise InvalidSpecError(f"on_error must be 'raise' or 'warn', received {on_error!r}.")
+    return on_error == "warn"
 
 
 def _parse_durability(durability: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
 import os
@@ -21,6 +22,7 @@ from engine import (
     RunLockedError,
     RunMismatchError,
     StudyFormatError,
+    files,
     open_study,
 )
 from engine.manifest import NAME
@@ -310,3 +312,40 @@ def test_numpy_alone_opens_a_run_that_is_still_being_written(recorder: Recorder)
     for step in range(12):
         record_step(recorder, step)
         assert np.load(recorder.path / "train.npy", allow_pickle=False).shape == (step + 1, 8, N_CLASSES)
+
+
+def full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_is_a_warning_where_training_must_go_on(tmp_path, monkeypatch):
+    recorder = Recorder(tmp_path / "study", hyperparameters={}, labels=LABELS, run_id="run", on_error="warn")
+    record_step(recorder, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write_at", full)
+        for step in (2, 3):
+            with pytest.warns(RuntimeWarning, match=f"Step {step} is not recorded.*No space left.*Training goes on"):
+                record_step(recorder, step)
+    record_step(recorder, 4)
+    recorder.close()
+    run = open_study(tmp_path / "study").checkpoints
+    assert run["step"].tolist() == [1, 4]
+
+
+def test_by_default_a_full_disk_stops_the_training(tmp_path, monkeypatch):
+    recorder = Recorder(tmp_path / "study", hyperparameters={}, labels=LABELS, run_id="run")
+    monkeypatch.setattr(files, "write_at", full)
+    with pytest.raises(RunError, match="No space left"):
+        record_step(recorder, 1)
+
+
+def test_a_closed_recorder_is_no_trouble_of_the_disk(tmp_path):
+    recorder = Recorder(tmp_path / "study", hyperparameters={}, labels=LABELS, run_id="run", on_error="warn")
+    recorder.close()
+    with pytest.raises(RunError):
+        record_step(recorder, 1)
+
+
+def test_on_error_is_one_of_two(tmp_path):
+    with pytest.raises(InvalidSpecError, match="on_error must be"):
+        Recorder(tmp_path / "study", hyperparameters={}, labels=LABELS, on_error="ignore")
