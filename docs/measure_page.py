@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from measure.actions import WORDS, action_rows  # noqa: E402
+from measure.growth import N_RUNS, live_rows, record_study  # noqa: E402
 from measure.life import load_rows, memory_rows, selection_rows  # noqa: E402
 from measure.session import Session, served  # noqa: E402
 from measure.table import markdown  # noqa: E402
@@ -71,6 +73,12 @@ def measure(study: str, rounds: int) -> str:
             )
         )
         renderer = session.page.evaluate("measure.renderer()")
+    with tempfile.TemporaryDirectory() as studies:
+        folder = Path(studies) / "growing"
+        record_study(folder)
+        with served(Path(studies)) as (session, _):
+            title = f"A checkpoint that is recorded meanwhile, in a study of {N_RUNS} runs, followed"
+            sections.append(markdown(title, live_rows(session, folder)))
     machine = [*describe_machine("cpu"), ("browser", f"{start.browser}, headless"), ("WebGL", renderer)]
     head = [
         "# The page, measured",

@@ -105,14 +105,16 @@ class Start:
 
 
 @contextmanager
-def served() -> Iterator[tuple[Session, Start]]:
-    """The app with an empty cache, and an empty tab."""
+def served(studies: Path | None = None) -> Iterator[tuple[Session, Start]]:
+    """The app with an empty cache, on the studies that ship or others, and an empty tab."""
     executable = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
     if executable is None:
         raise SystemExit("No Chromium on the path: install one first.")
     with tempfile.TemporaryDirectory() as cache, sync_playwright() as playwright:
         began = time.perf_counter()
         command = [sys.executable, "app.py", "--port", "0", "--cache", cache]
+        if studies is not None:
+            command += ["--studies", str(studies)]
         server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         try:
             assert server.stdout is not None
