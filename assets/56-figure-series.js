@@ -51,9 +51,13 @@
     };
   };
 
+  /** A name as it is written in the file: figures have it as plotly must be given it. */
+  const written = (text) => text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
+
   /** A trace that stands for a value of a hyperparameter has the colour that this value has everywhere. */
   const ofLevel = (trace, look) => {
-    const color = trace.meta?.column && look.colorOfLevel(trace.meta.column, trace.meta.level);
+    const { column, level } = trace.meta ?? {};
+    const color = column && look.colorOfLevel(written(column), written(level));
     return color ? { ...trace, marker: { ...trace.marker, color }, line: { ...trace.line, color } } : trace;
   };
 

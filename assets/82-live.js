@@ -163,6 +163,7 @@
   /** Put "stalled" in the place of "running" in a study's status column; the runs for which that has changed. */
   const overlay = (study) => {
     const column = inpca.column(study, "status");
+    if (!column) return [];
     const stalled = new Set(stalledRuns().map((run) => run.run_id));
     column.recorded = column.recorded ?? column.level.map((level) => column.levels[level]);
     const was = column.level.map((level) => column.levels[level]);

@@ -16,7 +16,9 @@ from dashboard import create_app
 from engine import Explorer
 
 CHROMIUM = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-SIZE = {"width": 1180, "height": 900}
+SIZE = {"width": 1180, "height": 760}
+TALL = {"width": 1180, "height": 2400}
+"""What a figure has more of than a window is scrolled, and would be cut off."""
 SETTLE_MS = 1500
 PATIENCE_MS = 120_000
 TUNED = (
@@ -83,6 +85,7 @@ def camera(explorer: Explorer) -> Iterator[Page]:
 
 def take(page: Page, study_id: str, picture: Picture, folder: Path) -> str:
     """Take a picture of a study and return the file's name."""
+    page.set_viewport_size(TALL if picture.is_figure else SIZE)
     page.goto(f"/?v=1&d={study_id}&{picture.query}")
     page.wait_for_selector("#page[data-scene]", timeout=PATIENCE_MS)
     page.evaluate("document.querySelectorAll('[data-toggle][aria-pressed=true]').forEach(button => button.click())")

@@ -24,7 +24,7 @@ def outlier_figures(finding: Finding) -> list[Figure]:
             "marker": {
                 "color": theme.CATEGORY_COLORS[place] if place < len(theme.CATEGORY_COLORS) else theme.OTHER_COLOR
             },
-            "meta": {"column": name, "level": str(level)},
+            "meta": {"column": plain(name), "level": plain(level)},
             "customdata": members["checkpoints"].tolist(),
             "hovertemplate": f"{plain(level)}, epochs %{{x}}: %{{y}} of %{{customdata}} checkpoints<extra></extra>",
         }
