@@ -233,6 +233,8 @@ def test_a_kept_selection_to_compare_with_survives_a_run_between_its_runs(live: 
     live.page.click("#second-selection")
     wanted = live.page.evaluate("inpca.decodeMask(inpca.state.comparison.mask, inpca.state.study)")
     assert len(wanted) == N_RUNS // 3
+    # A question about the old runs that is still on its way would bring the new ones by itself.
+    live.page.wait_for_function("() => inpca.state.alongside")
     other = Training(study, "aaa-another", "CNN")
     other.step()
     live.page.click("#live-show")

@@ -149,7 +149,12 @@ def test_a_view_is_saved_under_a_name_and_opens_with_everything(guest: Visit) ->
     guest.page.locator("#views-menu .view-open").first.click()
     guest.page.wait_for_function("key => document.getElementById('page').dataset.scene === key", arg=key)
     guest.page.wait_for_timeout(500)
-    assert guest.camera() == pytest.approx(camera, abs=2e-3)
+    guest.page.wait_for_function(
+        """wanted => ["eye", "center", "up"]
+            .flatMap((part) => ["x", "y", "z"].map((axis) => inpca.picture.camera()[part][axis]))
+            .every((value, index) => Math.abs(value - wanted[index]) < 2e-3)""",
+        arg=camera,
+    )
     assert guest.counts() == f"10 shown / 10 embedded / {N_RUNS} runs"
     assert guest.page.evaluate("inpca.state.theme") == "dark"
 
