@@ -36,7 +36,8 @@ INTRODUCTION = (
     "Written by `python docs/measure_page.py --output docs/page.md`. Figures are medians, with the range of repeats in "
     "brackets. Main-thread time is Chromium's own account of its tasks (`TaskDuration`), from the click to the second "
     "frame after the changed picture; the longest task comes from the page's `longtask` entries, which begin at 50 ms "
-    "(0 stands for none). WebGL runs in software: with a graphics card, frames cost less."
+    "(0 stands for none). WebGL runs in software: with a graphics card, frames cost less. Requests are those of the "
+    "action: the page's own question every few seconds whether the study has grown is not counted."
 )
 
 CLICK_BOUND = 100.0

@@ -55,7 +55,9 @@ class Session:
         protocol.on("Network.loadingFinished", self._on_answer)
 
     def _on_request(self, event: dict) -> None:
-        if event["request"]["url"].startswith("http"):
+        address = event["request"]["url"]
+        # The page asks every few seconds whether the study has grown, whatever is clicked meanwhile.
+        if address.startswith("http") and not address.endswith("/pulse"):
             self._traffic.requests += 1
             body = event["request"].get("postData", "")
             self._traffic.largest_upload = max(self._traffic.largest_upload, len(body.encode()))
