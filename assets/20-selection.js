@@ -125,6 +125,12 @@
 
   inpca.count = (mask) => mask.reduce((sum, bit) => sum + bit, 0);
 
+  /** The mask of some runs of a study. */
+  inpca.maskOf = (study, runIds) => {
+    const chosen = new Set(runIds);
+    return inpca.encodeMask(study.run_ids.map((runId) => (chosen.has(runId) ? 1 : 0)));
+  };
+
   /** Bit i of the mask (little-endian in each byte) is run i of the study. */
   inpca.encodeMask = (mask) => {
     const bytes = new Uint8Array(Math.ceil(mask.length / 8));

@@ -54,6 +54,12 @@
     return { kind: "levels", label: column.label, entries, entryOfRun: (run) => positions.get(ofRun[run].name) };
   };
 
+  /** Colour of a run where it has one for all its checkpoints: its level's, or that of its end. */
+  inpca.endColor = (scene, colouring, run) =>
+    colouring.kind === "levels"
+      ? colouring.entries[colouring.entryOfRun(run)].color
+      : colouring.colorOfModel(scene.spans[run].first + scene.spans[run].count - 1);
+
   /** Colour of one value of a hyperparameter, as text; undefined where the study has no such value. */
   inpca.colorOfLevel = (study, name, level, style) => {
     const column = inpca.column(study, name);

@@ -18,7 +18,7 @@
   inpca.isNamedSingly = ({ kept }) => kept.size <= MOST_NAMED_RUNS;
 
   /** A bit per run of the study: how a request names kept runs, and an address until they have a name. */
-  inpca.keptMask = ({ study, kept }) => inpca.encodeMask(study.run_ids.map((id) => (kept.has(id) ? 1 : 0)));
+  inpca.keptMask = ({ study, kept }) => inpca.maskOf(study, kept);
 
   const fingerprintedMask = (state) => `${state.study.fingerprint.slice(0, 12)}.${inpca.keptMask(state)}`;
 

@@ -29,11 +29,6 @@
 
   const otherSplit = () => state.study.splits?.find((split) => split !== (state.scene?.split ?? state.split));
 
-  const maskOf = (runIds) => {
-    const present = new Set(runIds);
-    return inpca.encodeMask(state.study.run_ids.map((id) => (present.has(id) ? 1 : 0)));
-  };
-
   /** What is changed in the left picture's question; null where there is nothing to compare with. */
   const changes = () => {
     const { comparison } = state;
@@ -54,7 +49,7 @@
     const { study, fingerprint } = state.study;
     const { split, divergence, run_ids, fit_references } = state.scene;
     const changed = changes();
-    return changed && { study, fingerprint, split, divergence, mask: maskOf(run_ids), fit_references, ...changed };
+    return changed && { study, fingerprint, split, divergence, mask: inpca.maskOf(state.study, run_ids), fit_references, ...changed };
   };
 
   const choose = (comparison) => {
@@ -64,7 +59,7 @@
   };
 
   const keepSelection = () => {
-    if (state.scene) choose({ kind: "selection", mask: maskOf(state.scene.run_ids) });
+    if (state.scene) choose({ kind: "selection", mask: inpca.maskOf(state.study, state.scene.run_ids) });
   };
 
   /* ------------------------------------------------------------------ asking */
@@ -283,7 +278,7 @@
   /** A selection is kept by the positions of its runs, which others may have taken. */
   inpca.on("grown", (study, before) => {
     if (state.comparison?.kind !== "selection" || !state.comparison.mask) return;
-    state.comparison = { kind: "selection", mask: maskOf(inpca.decodeMask(state.comparison.mask, before)) };
+    state.comparison = { kind: "selection", mask: inpca.maskOf(state.study, inpca.decodeMask(state.comparison.mask, before)) };
   });
 
   inpca.isComparing = () => asker.askedName() !== null;

@@ -51,21 +51,16 @@
       inpca.table?.forEachNodeAfterFilterAndSort((node) => places.set(node.data.run_id, places.size));
       return shown.sort((a, b) => (places.get(scene.run_ids[a]) ?? Infinity) - (places.get(scene.run_ids[b]) ?? Infinity) || a - b);
     }
-    const rank = colouring.kind === "levels" ? colouring.entryOfRun : (run) => colouring.scale.indexOf(endColor(scene, colouring, run));
+    const rank = colouring.kind === "levels" ? colouring.entryOfRun : (run) => colouring.scale.indexOf(inpca.endColor(scene, colouring, run));
     return shown.sort((a, b) => rank(a) - rank(b) || a - b);
   };
-
-  const endColor = (scene, colouring, run) =>
-    colouring.kind === "levels"
-      ? colouring.entries[colouring.entryOfRun(run)].color
-      : colouring.colorOfModel(scene.spans[run].first + scene.spans[run].count - 1);
 
   const draw = () => {
     if (!known || state.scene !== known.scene || !inpca.isVisible(element())) return;
     const { scene } = known;
     const { colouring, style } = state;
     const runs = ordered(scene, colouring);
-    const colors = runs.map((run) => endColor(scene, colouring, run));
+    const colors = runs.map((run) => inpca.endColor(scene, colouring, run));
     const name = [scene.key, runs.join(), colors.join()].join("|");
     if (name === drawn) return;
     drawn = name;

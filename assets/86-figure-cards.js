@@ -18,9 +18,7 @@
   const colorOf = (runId) => {
     const run = runOf(runId);
     if (run < 0 || !state.colouring) return state.style.other;
-    const { colouring, scene } = state;
-    if (colouring.kind === "levels") return colouring.entries[colouring.entryOfRun(run)].color;
-    return colouring.colorOfModel(scene.spans[run].first + scene.spans[run].count - 1);
+    return inpca.endColor(state.scene, state.colouring, run);
   };
 
   const isShown = (runId) => {

@@ -24,17 +24,12 @@
 
   /* ------------------------------------------------------------------ asking */
 
-  const maskOf = (scene) => {
-    const embedded = new Set(scene.run_ids);
-    return inpca.encodeMask(state.study.run_ids.map((runId) => (embedded.has(runId) ? 1 : 0)));
-  };
-
   const question = () => ({
     study: state.study.study,
     fingerprint: state.study.fingerprint,
     split: state.scene.split,
     divergence: state.scene.divergence,
-    mask: maskOf(state.scene),
+    mask: inpca.maskOf(state.study, state.scene.run_ids),
     kind: state.figure,
     options: state.figureOptions,
     client,

@@ -5,19 +5,14 @@ Run from the project's root: ``python docs/make_screenshots.py`` (needs requirem
 
 from __future__ import annotations
 
-import shutil
 import sys
 import tempfile
-import threading
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import waitress  # noqa: E402
-from playwright.sync_api import sync_playwright  # noqa: E402
-
-from dashboard import create_app  # noqa: E402
+from docs.served_browser import served_browser  # noqa: E402
 from engine import Explorer  # noqa: E402
 
 MNIST = "?v=1&d=mnist1d&c=run%3Aarchitecture"
@@ -32,33 +27,26 @@ VIEWS = {
 }
 """File name -> address, theme, and what is done before the picture is taken."""
 SIZE = {"width": 1440, "height": 900}
-CHROMIUM = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 SETTLE_MS = 3000
 
 
 def main() -> None:
     """Serve, look, save."""
-    executable = shutil.which("chromium") or shutil.which("google-chrome")
-    if executable is None:
-        raise SystemExit("No Chromium on the path: install one first.")
-    with tempfile.TemporaryDirectory() as views, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as views:
         explorer = Explorer(ROOT / "data" / "studies", views=views)
-        server = waitress.create_server(create_app(explorer).server, host="127.0.0.1", port=0)
-        threading.Thread(target=server.run, daemon=True).start()
-        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM)
-        for name, (query, scheme, actions) in VIEWS.items():
-            page = browser.new_context(viewport=SIZE, color_scheme=scheme).new_page()  # type: ignore[arg-type]
-            page.goto(f"http://127.0.0.1:{server.effective_port}/{query}")
-            page.wait_for_selector("#page[data-scene]", timeout=120_000)
-            if (offer := page.get_by_role("button", name="not now")).is_visible():
-                offer.click()
-            page.wait_for_timeout(SETTLE_MS)
-            for action in actions:
-                page.evaluate(action)
+        with served_browser(explorer) as (browser, address):
+            for name, (query, scheme, actions) in VIEWS.items():
+                page = browser.new_context(viewport=SIZE, color_scheme=scheme).new_page()  # type: ignore[arg-type]
+                page.goto(f"{address}/{query}")
+                page.wait_for_selector("#page[data-scene]", timeout=120_000)
+                if (offer := page.get_by_role("button", name="not now")).is_visible():
+                    offer.click()
                 page.wait_for_timeout(SETTLE_MS)
-            page.screenshot(path=Path(__file__).with_name(name))
-            print(f"docs/{name}")
-        browser.close()
+                for action in actions:
+                    page.evaluate(action)
+                    page.wait_for_timeout(SETTLE_MS)
+                page.screenshot(path=Path(__file__).with_name(name))
+                print(f"docs/{name}")
         explorer.close()
 
 

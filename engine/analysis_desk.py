@@ -119,7 +119,7 @@ class AnalysisDesk:
         self._asked.put(key, spec, 1)
         if self._kept(key) is not None:
             self._jobs.withdraw(client)
-            return JobStatus(key, "done", fraction=1.0, remaining=0.0)
+            return JobStatus.done(key)
         return self._jobs.submit(key, lambda job: self._compute(key, spec, study, job), client)
 
     def wait(self, key: str, timeout: float | None = None) -> JobStatus:
@@ -128,8 +128,8 @@ class AnalysisDesk:
         if status is not None:
             return status
         if self._kept(key) is not None:
-            return JobStatus(key, "done", fraction=1.0, remaining=0.0)
-        return JobStatus(key, "cancelled", message="Nothing is known of it: ask again.")
+            return JobStatus.done(key)
+        return JobStatus.unknown(key)
 
     def cancel(self, key: str, client: str = "") -> JobStatus:
         """Withdraw a client's interest; the computation stops when it was the last one."""

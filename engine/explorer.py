@@ -134,7 +134,7 @@ class Explorer:
         key = scene_key(spec, study)
         if (scene := self._scenes.get(key)) is not None:
             self._jobs.withdraw(client)
-            return _done(scene)
+            return JobStatus.done(scene.key, scene.seconds)
         # Before the builder is there, asking it would mean to wait for the device to be found.
         seconds = None if self._builder is None else self._seconds(spec, study)
         # What nobody waits for gives way; it is taken up again behind the scene.
@@ -173,9 +173,7 @@ class Explorer:
         status = self._jobs.status(key)
         if status is None:
             scene = self._scenes.get(key) if _KEY.fullmatch(key) else None
-            status = (
-                _done(scene) if scene else JobStatus(key, "cancelled", message="Nothing is known of it: ask again.")
-            )
+            status = JobStatus.done(scene.key, scene.seconds) if scene else JobStatus.unknown(key)
         return status
 
     def cancel(self, key: str, client: str = "") -> JobStatus:
@@ -344,7 +342,3 @@ class Explorer:
 
         self._scene_builder()
         warm_up(self.cache_folder, self._device)
-
-
-def _done(scene: Scene) -> JobStatus:
-    return JobStatus(scene.key, "done", fraction=1.0, elapsed=scene.seconds, remaining=0.0)

@@ -5,6 +5,7 @@ These functions raise OSError or ValueError with the file's name in the text; ca
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import secrets
@@ -94,6 +95,17 @@ def replace(path: Path, data: bytes, *, durable: bool) -> None:
         raise
     if durable:
         sync_folder(path.parent)
+
+
+def move_new(folder: Path, target: Path) -> bool:
+    """Move a folder to where nothing is; False, and nothing is moved, where something is."""
+    try:
+        os.rename(folder, target)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            raise
+        return False
+    return True
 
 
 def sync_folder(folder: Path) -> None:

@@ -6,7 +6,6 @@ fdatasync, then one journal line, then its fdatasync, and last the header, which
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import os
@@ -194,15 +193,11 @@ def create_run(
             files.replace(folder / f"{split}.npy", header, durable=durable)
         files.replace(folder / JOURNAL, b"", durable=durable)
         journal = _locked_journal(folder / JOURNAL, run_id)
-        try:
-            os.rename(folder, target)
-        except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-                raise
+        if not files.move_new(folder, target):
             raise RunMismatchError(
                 f"The study at {study} already has a run {run_id!r}: pass resume=True to go on with it, "
                 "or another run_id."
-            ) from None
+            )
         if durable:
             files.sync_folder(target.parent)
         return RunWriter(read_run(target, manifest), journal, durable=durable)

@@ -310,6 +310,16 @@ class JobStatus:
     def is_over(self) -> bool:
         return self.state in ("done", "failed", "cancelled")
 
+    @classmethod
+    def done(cls, key: str, elapsed: float = 0.0) -> JobStatus:
+        """Of what is kept already, and took so many seconds when it was made."""
+        return cls(key, "done", fraction=1.0, elapsed=elapsed, remaining=0.0)
+
+    @classmethod
+    def unknown(cls, key: str) -> JobStatus:
+        """Of a key that nobody asked for, or whose answer is no longer kept."""
+        return cls(key, "cancelled", message="Nothing is known of it: ask again.")
+
 
 @dataclass(frozen=True, slots=True)
 class RunProblem:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import waitress
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
-from dashboard import create_app
+from docs.served_browser import served_browser
 from engine import Explorer
 
-CHROMIUM = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 SIZE = {"width": 1180, "height": 760}
 TALL = {"width": 1180, "height": 2400}
 """What a figure has more of than a window is scrolled, and would be cut off."""
@@ -67,20 +63,9 @@ PICTURES = (
 
 @contextmanager
 def camera(explorer: Explorer) -> Iterator[Page]:
-    """A page of a served dashboard, wide enough for a document."""
-    executable = shutil.which("chromium") or shutil.which("google-chrome")
-    if executable is None:
-        raise SystemExit("No Chromium on the path: install one first.")
-    server = waitress.create_server(create_app(explorer).server, host="127.0.0.1", port=0)
-    threading.Thread(target=server.run, daemon=True).start()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM)
-        page = browser.new_context(
-            viewport=SIZE, color_scheme="light", base_url=f"http://127.0.0.1:{server.effective_port}"
-        ).new_page()  # type: ignore[arg-type]
-        yield page
-        browser.close()
-    server.close()
+    """A page of a served dashboard."""
+    with served_browser(explorer) as (browser, address):
+        yield browser.new_context(color_scheme="light", base_url=address).new_page()
 
 
 def take(page: Page, study_id: str, picture: Picture, folder: Path) -> str:

@@ -139,11 +139,9 @@ class Material:
     def progress(self, definition: str = "angle") -> NDArray[np.float64]:
         """(model,) progress along the geodesic; see :func:`engine.progress`."""
         parts = []
-        for done, run_id in enumerate(self.run_ids):
+        for run_id in self.run_ids:
             self.check()
             parts.append(self._run_progress.of(self.study, self.split, run_id, definition))
-            if done % 64 == 0:
-                self._job.check()
         return np.concatenate(parts)
 
     def distances(self) -> Distances:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import os
@@ -120,14 +119,8 @@ def _publish(run: Path, study: Path, manifest: Manifest) -> None:
     join_study(study, manifest, durable=True)
     target = study / RUNS_FOLDER / run.name
     target.parent.mkdir(exist_ok=True)
-    try:
-        os.rename(run, target)
-    except OSError as error:
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-            raise
-        raise ImportSourceError(
-            f"A run {run.name!r} was recorded meanwhile: import again to see which is which."
-        ) from None
+    if not files.move_new(run, target):
+        raise ImportSourceError(f"A run {run.name!r} was recorded meanwhile: import again to see which is which.")
     files.sync_folder(target.parent)
 
 

@@ -20,12 +20,7 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(thread_count(), thread_name_prefix="engine-kernel")
 
 
-if hasattr(os, "register_at_fork"):
-    # A forked process has the pool but none of its threads, and would wait for them for ever.
-    os.register_at_fork(after_in_child=_pool.cache_clear)
-
-
-# A forked child has no threads, only a pool that says it has.
+# A forked process has the pool but none of its threads, and would wait for them for ever.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pool.cache_clear)
 

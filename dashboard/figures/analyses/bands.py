@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard import theme
-from dashboard.figures.analyses.series import LEGEND_ABOVE, figure, plain
+from dashboard.figures.analyses.series import LEGEND_ABOVE, figure, numbers, plain
 from dashboard.figures.frame import MARK_COLOR, Figure
 from engine.analyses import Finding
 
@@ -125,8 +125,8 @@ def distance_band_figures(finding: Finding) -> list[Figure]:
 def _band(x: list[Any], low: pd.Series, high: pd.Series) -> list[dict[str, Any]]:
     edge = {"type": "scatter", "mode": "lines", "x": x, "line": {"width": 0}, "hoverinfo": "skip"}
     return [
-        {**edge, "y": _numbers(low), "showlegend": False},
-        {**edge, "y": _numbers(high), "fill": "tonexty", "fillcolor": BAND_COLOR, "name": "band"},
+        {**edge, "y": numbers(low), "showlegend": False},
+        {**edge, "y": numbers(high), "fill": "tonexty", "fillcolor": BAND_COLOR, "name": "band"},
     ]
 
 
@@ -135,7 +135,7 @@ def _curve(x: list[Any], y: pd.Series, name: str, mode: str = "lines+markers") -
         "type": "scatter",
         "mode": mode,
         "x": x,
-        "y": _numbers(y),
+        "y": numbers(y),
         "name": name,
         "line": {"color": theme.SPACE_LIKE, "width": 1.5},
         "hovertemplate": "%{x}: %{y:.4g}<extra></extra>",
@@ -153,7 +153,3 @@ def _errors(middle: pd.Series, low: pd.Series, high: pd.Series) -> dict[str, Any
         "thickness": 1.5,
         "width": 4,
     }
-
-
-def _numbers(column: pd.Series) -> list[float]:
-    return [float(f"{value:.6g}") for value in column]

@@ -5,21 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from dashboard import theme
-from dashboard.figures.analyses.series import LEGEND_ABOVE, figure
+from dashboard.figures.analyses.series import LEGEND_ABOVE, figure, numbers
 from dashboard.figures.frame import MARK_COLOR, Figure
 
 COLORS = theme.CATEGORY_COLORS
 BAND_OPACITY = 0.18
-
-
-def numbers(values: Any) -> list[float | None]:
-    """Values for JSON: six digits, and None where there is no number."""
-    array = np.asarray(values, dtype=float)
-    return [float(f"{value:.6g}") if np.isfinite(value) else None for value in array]
 
 
 def curve(x: Any, y: Any, name: str, color: str, dash: str = "solid", **properties: Any) -> dict[str, Any]:

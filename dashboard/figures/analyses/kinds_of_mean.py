@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from dashboard import theme
-from dashboard.figures.analyses.series import figure, run_series
+from dashboard.figures.analyses.series import figure, numbers, run_series
 from dashboard.figures.analyses.trajectory_embedding import component_axis
 from dashboard.figures.frame import Figure
 from engine.analyses import Finding
@@ -60,15 +59,11 @@ def _lines(means: pd.DataFrame, x: str, y: str) -> list[dict[str, Any]]:
                 "type": "scatter",
                 "mode": "lines" if len(table) > 1 else "markers",
                 "name": name,
-                "x": [_short(value) for value in table[x]],
-                "y": [_short(value) for value in table[y]],
+                "x": numbers(table[x]),
+                "y": numbers(table[y]),
                 "line": {"width": 2.5, "color": theme.CATEGORY_COLORS[k], "dash": DASHES[k]},
                 "marker": {"color": theme.CATEGORY_COLORS[k]},
                 "hovertemplate": f"{name}: %{{y:.4g}}<extra></extra>",
             }
         )
     return lines
-
-
-def _short(value: float) -> float | None:
-    return float(f"{value:.6g}") if np.isfinite(value) else None

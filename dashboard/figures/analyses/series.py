@@ -37,8 +37,8 @@ def run_series(table: pd.DataFrame, x: str, y: str, mode: str = "lines", **prope
     return {
         "run_ids": [str(run_id) for run_id in runs[starts]],
         "starts": starts.tolist(),
-        "x": _numbers(table[x]),
-        "y": _numbers(table[y]),
+        "x": numbers(table[x]),
+        "y": numbers(table[y]),
         "mode": mode,
         **properties,
     }
@@ -81,6 +81,12 @@ def plain(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def numbers(values: Any) -> list[float | None]:
+    """Values for JSON: six digits, and None where there is no number."""
+    array = np.asarray(values, dtype=float)
+    return [float(f"{value:.6g}") if np.isfinite(value) else None for value in array]
+
+
 def _thinned(table: pd.DataFrame) -> pd.DataFrame:
     if len(table) <= MOST_POINTS:
         return table
@@ -89,8 +95,3 @@ def _thinned(table: pd.DataFrame) -> pd.DataFrame:
     runs = table["run_id"].to_numpy()
     is_last = np.concatenate([runs[1:] != runs[:-1], [True]])
     return table[(places % every == 0) | is_last]
-
-
-def _numbers(column: pd.Series) -> list[float | None]:
-    values = column.to_numpy(dtype=float, na_value=np.nan)
-    return [float(f"{value:.6g}") if np.isfinite(value) else None for value in values]

@@ -13,11 +13,10 @@ from dashboard.figures.analyses.curves import (
     curve,
     curves_figure,
     has_component,
-    numbers,
     pair_figure,
     signatures,
 )
-from dashboard.figures.analyses.series import run_series
+from dashboard.figures.analyses.series import numbers, run_series
 from dashboard.figures.frame import MARK_COLOR, Figure
 from engine.analyses import Finding
 

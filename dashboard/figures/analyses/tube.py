@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboard import theme
-from dashboard.figures.analyses.series import figure, run_series
+from dashboard.figures.analyses.series import figure, numbers, run_series
 from dashboard.figures.frame import MARK_COLOR, Figure
 from engine.analyses import Finding
 
@@ -35,7 +35,7 @@ def tube_figures(finding: Finding) -> list[Figure]:
                 "mode": "lines",
                 "name": "between configurations",
                 "x": between[clock].tolist(),
-                "y": [float(f"{value:.6g}") for value in between["mean distance"]],
+                "y": numbers(between["mean distance"]),
                 "line": {"dash": "dash", "width": 2, "color": MARK_COLOR},
                 "hovertemplate": "mean distance between configurations: %{y:.4g}<extra></extra>",
             }
