@@ -31,10 +31,13 @@
     return { ...header, arrays };
   };
 
-  /** ArrayBuffer -> {key, run_ids, diagnostics, panels, ..., arrays: {coordinates, run, checkpoint, "model:epoch", ...}}. */
+  /**
+   * ArrayBuffer -> {key, run_ids, diagnostics, panels, ..., arrays: {coordinates, run, checkpoint, "model:epoch", ...}}.
+   * closer: what is asked about it later (82-closer-look.js); values made from this one share it.
+   */
   inpca.decodeScene = (buffer) => {
     const scene = inpca.decodeArrays(buffer);
-    return { ...scene, spans: runSpans(scene.arrays.run, scene.run_ids.length) };
+    return { ...scene, spans: runSpans(scene.arrays.run, scene.run_ids.length), closer: { answers: new Map(), panels: null } };
   };
 
   /** First model and number of models of each run; the models of a run lie together, in order of training. */

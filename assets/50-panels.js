@@ -21,7 +21,7 @@
     "explained-distance": ({ diagnostics }) => topThree(diagnostics.explained_distance),
   };
 
-  const panelsOf = (scene) => scene.furtherPanels || scene.panels;
+  const panelsOf = (scene) => scene.closer?.panels || scene.panels;
 
   const topThree = (values) => {
     const k = Math.min(3, values.length);
@@ -57,7 +57,7 @@
     }
   };
 
-  /** Panels of the components of a scene; scene.furtherPanels are the same with more of them. */
+  /** Panels of the components of a scene; scene.closer.panels are the same with more of them. */
   inpca.drawPanels = (scene, style, theme) => {
     if (!scene.panels) return;
     for (const [name, figure] of Object.entries(panelsOf(scene))) {

@@ -100,15 +100,18 @@
     // The server computes while the page is still being brought up to date.
     if (isMoving && !state.isOpening) timer = setTimeout(considerEmbedding, MOVEMENT_MS);
     else considerEmbedding();
-    inpca.filterTable();
     inpca.writeAddress();
     // Drawing twice costs more than the embedding: what only hides runs waits a moment for the picture that replaces it.
     const isReplaced = state.automatic && state.scene && inpca.wantedName() !== state.embeddedName;
     if (isReplaced) {
+      inpca.filterTableSoon(PATIENCE_MS);
       inpca.drawSoon(PATIENCE_MS);
       inpca.decideShown();
       inpca.updateHeadline();
-    } else inpca.draw();
+    } else {
+      inpca.filterTable();
+      inpca.draw();
+    }
     inpca.emit("select");
   };
 

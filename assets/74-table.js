@@ -8,6 +8,8 @@
   // a moment ago (it does so whenever rows arrive), and are set right.
   const BY_HAND = new Set(["checkboxSelected", "rowClicked", "spaceKey", "uiSelectAll", "uiSelectAllFiltered", "uiSelectAllCurrentPage"]);
 
+  let filterTimer = null;
+
   const hover = (runId) => inpca.hover({ runId, source: "table" });
 
   inpca.connectTable = (table) => {
@@ -39,7 +41,19 @@
     if (off.length) inpca.table.setNodesSelected({ nodes: off, newValue: false });
   };
 
-  inpca.filterTable = () => inpca.table?.onFilterChanged();
+  inpca.filterTable = () => {
+    clearTimeout(filterTimer);
+    filterTimer = null;
+    inpca.table?.onFilterChanged();
+  };
+
+  /** Filter once the picture on its way is there, or after so many milliseconds: before, the page would lay out its rows. */
+  inpca.filterTableSoon = (milliseconds) => {
+    clearTimeout(filterTimer);
+    filterTimer = setTimeout(inpca.filterTable, milliseconds);
+  };
+
+  inpca.on("drawn", () => inpca.nextFrame().then(() => filterTimer !== null && inpca.filterTable()));
 
   /** Bring a run's row into view, and the table itself where it was put away. */
   inpca.revealRow = (runId) => {

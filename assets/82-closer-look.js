@@ -1,6 +1,7 @@
 /*
  * A closer look at the embedding on screen: what is asked of the server only once somebody looks at the panel that
- * shows it, and never before the picture is there. An answer is kept with the scene it is about.
+ * shows it, and never before the picture is there. An answer is kept with the embedding it is about, however that is
+ * turned (12-alignment.js).
  */
 (() => {
   "use strict";
@@ -30,13 +31,13 @@
 
   /** The answer of one of a scene's addresses, asked for once; read turns the response into what is kept. */
   inpca.askAbout = (scene, path, read) => {
-    scene.answers = scene.answers || new Map();
-    if (!scene.answers.has(path)) {
+    const { answers } = scene.closer;
+    if (!answers.has(path)) {
       const answer = fetchAnswer(`api/scenes/${encodeURIComponent(scene.key)}/${path}`, read);
-      scene.answers.set(path, answer);
-      answer.catch(() => scene.answers.delete(path));
+      answers.set(path, answer);
+      answer.catch(() => answers.delete(path));
     }
-    return scene.answers.get(path);
+    return answers.get(path);
   };
 
   const fetchAnswer = async (path, read) => {
@@ -87,13 +88,13 @@
     inpca.showHint(byId("spectrum-hint"), [words], button);
   };
 
-  const hasMore = (scene) => !scene.furtherPanels && scene.n_components < Math.min(MOST_COMPONENTS, scene.n_models - 1);
+  const hasMore = (scene) => !scene.closer.panels && scene.n_components < Math.min(MOST_COMPONENTS, scene.n_models - 1);
 
   const solveFurther = async (scene) => {
     describeSpectrum(scene);
     const { panels } = await inpca.askAbout(scene, "components", (response) => response.json()).catch(() => ({}));
     if (!panels) return describeSpectrum(scene, { label: `more than ${scene.n_components}: try again`, action: () => solveFurther(scene) });
-    scene.furtherPanels = panels;
+    scene.closer.panels = panels;
     if (state.scene === scene) inpca.drawPanels(scene, state.style, state.theme);
   };
 

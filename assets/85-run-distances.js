@@ -123,7 +123,7 @@
   inpca.on("scene", () => {
     if (isFollowing || !inpca.table) return;
     isFollowing = true;
-    inpca.table.addEventListener("sortChanged", draw);
+    for (const event of ["sortChanged", "filterChanged"]) inpca.table.addEventListener(event, draw);
   });
   inpca.on("forget", clear);
   inpca.on("draw", draw);

@@ -56,7 +56,7 @@ def test_a_rotation_does_not_snap_back_after_an_update(tab: Visit) -> None:
 
 def test_colouring_hiding_and_axes_ask_the_server_nothing(tab: Visit) -> None:
     tab.open().wait_for_scene()
-    tab.page.wait_for_function("() => inpca.state.scene.furtherPanels")
+    tab.page.wait_for_function("() => inpca.state.scene.closer.panels")
     tab.page.wait_for_timeout(600)
     tab.traffic.requests.clear()
     tab.page.evaluate("dash_clientside.set_props('color-by', {value: 'model:progress'})")

@@ -217,7 +217,7 @@ def test_a_silent_run_is_stalled_until_it_goes_on(live: Visit, study: Path, monk
     live.page.fill("#search", "")
     live.page.wait_for_function("n => inpca.state.scene.n_models === n", arg=N_MODELS + 4)
     # What the panels ask about a picture must be asked before its runs go on.
-    live.page.wait_for_function("() => inpca.state.scene.furtherPanels")
+    live.page.wait_for_function("() => inpca.state.scene.closer.panels")
     training.step()
     # Where nothing is being recorded, the page asks every five seconds.
     expect(live.page.locator("#live-news")).to_have_text("1 new checkpoint", timeout=15_000)

@@ -42,7 +42,7 @@ def wait_for_shepard(tab: Visit, title: str) -> None:
 
 
 def further(tab: Visit) -> None:
-    tab.page.wait_for_function("() => inpca.state.scene?.furtherPanels")
+    tab.page.wait_for_function("() => inpca.state.scene?.closer.panels")
     tab.page.wait_for_timeout(200)
 
 
