@@ -55,6 +55,21 @@ def test_fifty_components_follow_the_picture(tab: Visit) -> None:
     assert "1 to 20" in tab.page.inner_text("#spectrum-hint")
 
 
+def test_an_embedding_seen_again_is_not_asked_about_again(tab: Visit) -> None:
+    asked: list[str] = []
+    tab.page.on("request", lambda request: request.url.endswith("/components") and asked.append(request.url))
+    whole = tab.open().wait_for_scene()
+    further(tab)
+    tab.pill("cnn")
+    part = tab.wait_for_scene(other_than=whole)
+    further(tab)
+    tab.pill("cnn")
+    assert tab.wait_for_scene(other_than=part) == whole
+    further(tab)
+    tab.page.wait_for_timeout(500)
+    assert len(asked) == len(set(asked)) == 2
+
+
 def test_a_click_on_a_bar_puts_it_on_the_next_axis_and_marks_it(tab: Visit) -> None:
     tab.open().wait_for_scene()
     further(tab)
