@@ -159,7 +159,6 @@
     byId("figure-trouble").hidden = true;
   };
 
-
   /* ------------------------------------------------------------------ options */
 
   const choose = (key, value, forgotten) => {
@@ -177,6 +176,9 @@
   };
 
   /* ------------------------------------------------------------------ opening */
+
+  /** The legend lies over all views; here the list ends where it begins. */
+  const legendSize = new ResizeObserver(([{ target }]) => byId("figure-page").style.setProperty("--legend-height", `${target.offsetHeight}px`));
 
   const open = (name) => {
     const all = entries();
@@ -215,6 +217,8 @@
   });
   inpca.on("view", () => {
     byId("figure-page").hidden = !isOpen();
+    if (isOpen()) legendSize.observe(document.querySelector(".corner"));
+    else legendSize.disconnect();
     askIfSeen();
   });
   inpca.on("scene", () => setTimeout(askIfSeen));

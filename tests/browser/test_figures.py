@@ -144,6 +144,18 @@ def test_every_figure_of_the_list_can_be_reached(tab: Visit) -> None:
         entry.click(trial=True)
 
 
+def test_the_list_has_all_the_room_that_the_legend_leaves(tab: Visit) -> None:
+    open_figures(tab)
+    bottom = "selector => document.querySelector(selector).getBoundingClientRect().bottom"
+    top = "document.querySelector('.corner').getBoundingClientRect().top"
+    assert tab.page.evaluate(bottom, "#figure-list") == pytest.approx(tab.page.evaluate(top), abs=1.5)
+    before = tab.page.evaluate(top)
+    tab.page.evaluate("inpca.togglePin(inpca.state.scene.run_ids[0])")
+    tab.page.wait_for_timeout(300)
+    assert tab.page.evaluate(top) < before, "pins take room from the list"
+    assert tab.page.evaluate(bottom, "#figure-list") == pytest.approx(tab.page.evaluate(top), abs=1.5)
+
+
 def test_bars_of_a_value_have_the_colour_of_the_value(tab: Visit) -> None:
     open_figures(tab, "&fig=outliers&fo=" + "%7B%22threshold%22%3A0.1%7D")
     bars = tab.page.evaluate(
