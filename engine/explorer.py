@@ -30,7 +30,7 @@ from engine.keepsakes import keepsake_folder
 from engine.kept_selections import SelectionStore
 from engine.recent import Recent
 from engine.recipe import Recipe, recipe_of
-from engine.scene_builder import POSITIONS, SceneBuilder, scene_key
+from engine.scene_builder import POSITIONS, SceneBuilder, scene_key, study_as_embedded
 from engine.scene_measures import RunDistances, SceneMeasures, SceneShepard, Spectrum
 from engine.scenes import SceneCache
 from engine.selection import answerable
@@ -273,11 +273,10 @@ class Explorer:
         self._blobs.close()
 
     def _closer(self, key: str) -> tuple[SceneMeasures, Scene, Study]:
-        """A scene, what measures it, and the study, which must still be what the scene was made from."""
+        """A scene, what measures it, and the study as it was then."""
         scene = self.scene(key)
-        study = self.study(scene.spec.study_id)
-        is_there = all(run_id in study.run_folders for run_id in scene.spec.run_ids)
-        if not is_there or scene_key(scene.spec, study) != (self._aliases.get(key) or key):
+        study = study_as_embedded(scene, self._aliases.get(key) or key, self.study(scene.spec.study_id))
+        if study is None:
             raise SceneNotReadyError("The runs have changed on disk since they were embedded: embed them again.")
         self._scene_builder()
         assert self._measures is not None

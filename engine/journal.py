@@ -11,7 +11,7 @@ import json
 import math
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from types import NoneType
 from typing import Any
@@ -53,6 +53,17 @@ class Journal:
 
     def __len__(self) -> int:
         return len(self.steps)
+
+    def first(self, n_checkpoints: int) -> Journal:
+        """The same without what was committed later; `n_bytes` and `n_tail` are still those of the file."""
+        return replace(
+            self,
+            steps=self.steps[:n_checkpoints],
+            epochs=self.epochs[:n_checkpoints],
+            times=self.times[:n_checkpoints],
+            metrics={name: values[:n_checkpoints] for name, values in self.metrics.items()},
+            crcs={split: crcs[:n_checkpoints] for split, crcs in self.crcs.items()},
+        )
 
 
 def line_bytes(

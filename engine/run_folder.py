@@ -8,7 +8,7 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,11 @@ class RunFolder:
     @property
     def n_checkpoints(self) -> int:
         return len(self.journal)
+
+    def first(self, n_checkpoints: int) -> RunFolder:
+        """The run as it was before it committed more than so many checkpoints."""
+        digest = hashlib.sha256(f"{self.digest} {n_checkpoints}".encode()).hexdigest()
+        return replace(self, journal=self.journal.first(n_checkpoints), digest=digest)
 
     def data_file(self, split: str) -> Path:
         return self.path / f"{split}.npy"

@@ -46,6 +46,24 @@ def scene_key(spec: EmbeddingSpec, study: Study) -> str:
     return f"v{SCENE_VERSION}-{hashlib.sha256(canonical.encode()).hexdigest()}"
 
 
+def study_as_embedded(scene: Scene, key: str, study: Study) -> Study | None:
+    """Return a study as it was when a scene was made from it; None where what was embedded is not there any more.
+
+    Runs that have committed more since still hold what was embedded, and their other checkpoints are left aside.
+
+    Args:
+        scene: whose question it is.
+        key: that it was computed under.
+        study: as it is now.
+    """
+    if not all(run_id in study.run_folders for run_id in scene.spec.run_ids):
+        return None
+    if scene_key(scene.spec, study) == key:
+        return study
+    then = study.first(scene.models["run_id"].value_counts().to_dict())
+    return then if scene_key(scene.spec, then) == key else None
+
+
 class SceneBuilder:
     """Computes scenes; holds no scene itself.
 

@@ -211,6 +211,14 @@ class Study:
         problems = sorted((*self.problems, RunProblem(run_id, reason)), key=lambda problem: problem.run_id)
         return dataclasses.replace(self, run_folders=runs, problems=tuple(problems))
 
+    def first(self, n_checkpoints: Mapping[str, int]) -> Study:
+        """The same study with no more than so many checkpoints of the named runs, as it was before they grew."""
+        runs = {
+            run_id: run.first(n_checkpoints[run_id]) if run_id in n_checkpoints else run
+            for run_id, run in self.run_folders.items()
+        }
+        return dataclasses.replace(self, run_folders=runs)
+
     def checked(self, run_ids: Iterable[str] | None = None) -> Study:
         """This study without those of the named runs (None: all) whose records are damaged, NaN or no distributions.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import engine
 from engine import Explorer, scene_measures
 from engine.errors import InvalidSpecError, SceneNotReadyError
 from engine.values import EmbeddingSpec
@@ -99,6 +100,41 @@ def test_a_second_look_is_the_first_one_kept(explorer):
     assert explorer.shepard(key, [1, 2, 3]) is explorer.shepard(key, [1, 2, 3])
     assert explorer.run_distances(key) is explorer.run_distances(key)
     assert explorer.spectrum(key) is explorer.spectrum(key)
+
+
+def test_a_scene_of_runs_that_have_grown_is_looked_at_as_it_was(tmp_path, monkeypatch):
+    from engine import catalogue
+
+    monkeypatch.setattr(catalogue, "CHECK_INTERVAL", 0.0)
+    monkeypatch.setattr(catalogue, "CHECK_SHARE", float("inf"))
+    folder = tmp_path / "studies" / "live"
+    rng = np.random.default_rng(5)
+    labels = rng.integers(0, 4, 30)
+
+    runs = {
+        name: engine.Recorder(folder, run_id=name, hyperparameters={"run": name}, labels={"train": labels})
+        for name in "ab"
+    }
+
+    def record(name, steps):
+        for step in steps:
+            runs[name].record(step=step, kind="probabilities", train=rng.dirichlet(np.ones(4), 30))
+
+    record("a", range(5))
+    record("b", range(4))
+    explorer = Explorer(folder.parent, device="cpu", cache=tmp_path / "cache")
+    key = explorer.embed(EmbeddingSpec("live", "train", ("a", "b"))).key
+    before = explorer.run_distances(key).means
+    record("a", range(5, 9))
+    assert explorer.study("live").runs.loc["a", "n_checkpoints"] == 9
+    afresh = Explorer(folder.parent, device="cpu", cache=tmp_path / "cache")
+    for asked in (explorer, afresh):
+        np.testing.assert_array_equal(asked.run_distances(key).means, before)
+        assert asked.spectrum(key).n_models == 9
+        assert asked.shepard(key, [1, 2]).n_runs == 2
+        asked.close()
+    for recorder in runs.values():
+        recorder.close()
 
 
 def test_a_scene_of_runs_that_have_changed_is_not_looked_at(tmp_path, monkeypatch):
