@@ -10,13 +10,16 @@ from __future__ import annotations
 import json
 import math
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from math import inf
+from operator import itemgetter
 from types import NoneType
 from typing import Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 JOURNAL = "journal.jsonl"
@@ -91,17 +94,18 @@ def parse_journal(raw: bytes, splits: Sequence[str]) -> Journal:
     lines = raw.split(b"\n")
     tail = lines.pop()
     bodies = [line[9:] for line in lines]
-    for number, (line, body) in enumerate(zip(lines, bodies, strict=True)):
-        if not _is_intact(line, body):
-            raise ValueError(f"{JOURNAL} line {number + 1} (checkpoint {number}) is damaged: its CRC does not match")
+    # All lines at once; only where that fails is one looked for.
+    if b"".join([line[:9] for line in lines]) != b"%08x " * len(lines) % tuple(map(zlib.crc32, bodies)):
+        number = next(n for n, (line, body) in enumerate(zip(lines, bodies, strict=True)) if not _is_intact(line, body))
+        raise ValueError(f"{JOURNAL} line {number + 1} (checkpoint {number}) is damaged: its CRC does not match")
     # A torn append leaves a proper prefix of a line. A whole body with something else where the newline
     # belongs is no prefix: that is a flipped byte.
     if tail and _is_intact(tail[:-1], tail[9:-1]):
         raise ValueError(f"{JOURNAL} line {len(lines) + 1} (checkpoint {len(lines)}) is damaged: its newline is gone")
     try:
-        # One call for all lines is twice as fast as one per line.
-        entries = json.loads(b"[" + b",".join(bodies) + b"]", parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
+        # One call for all lines is twice as fast as one per line, and orjson four times as fast as json.
+        entries = orjson.loads(b"[" + b",".join(bodies) + b"]")
+    except orjson.JSONDecodeError:
         raise ValueError(f"{JOURNAL} is not made of JSON objects, although its CRCs are right") from None
     if len(entries) != len(bodies):
         raise ValueError(f"{JOURNAL} holds {len(entries)} JSON values on {len(bodies)} lines")
@@ -111,56 +115,63 @@ def parse_journal(raw: bytes, splits: Sequence[str]) -> Journal:
         raise ValueError(f"{JOURNAL} has lines without the fields of a checkpoint ({error!r:.100})") from None
 
 
-def _refuse_constant(text: str) -> float:
-    raise ValueError(f"{text} is not a number of JSON")
-
-
 def _is_intact(line: bytes, body: bytes) -> bool:
     return line[:9] == b"%08x " % zlib.crc32(body)
 
 
 def _columns(entries: list[dict[str, Any]], splits: Sequence[str], *, n_bytes: int, n_tail: int) -> Journal:
     # Column by column and in C: a large study has a hundred thousand lines, read whenever it is opened.
-    if not set(map(frozenset, entries)) <= {frozenset(_FIELDS)}:
-        raise ValueError(f"each line of {JOURNAL} must have exactly the fields {', '.join(_FIELDS)}")
-    columns = _by_name(entries)
-    indices, steps, epochs, times, metrics, crcs = (columns.get(name, ()) for name in _FIELDS)
-    if indices != tuple(range(len(entries))):
+    try:
+        columns = _exactly(_FIELDS, entries)
+    except KeyError:
+        raise ValueError(f"each line of {JOURNAL} must have exactly the fields {', '.join(_FIELDS)}") from None
+    indices, steps, epochs, times, metrics, crcs = columns.values()
+    if indices != list(range(len(entries))):
         raise ValueError(f"the indices in {JOURNAL} must count 0, 1, 2, ...: lines were lost, repeated or exchanged")
     rising = np.array(_integers(steps, "step"), np.int64)
-    if entries and (rising[0] < 0 or rising[-1] > LARGEST_STEP or (np.diff(rising) <= 0).any()):
+    if entries and (rising[0] < 0 or rising[-1] > LARGEST_STEP or (rising[1:] <= rising[:-1]).any()):
         raise ValueError(f"the steps in {JOURNAL} must rise, from 0 to at most {LARGEST_STEP}")
-    by_split = _by_name(crcs) if entries else dict.fromkeys(splits, ())
+    by_split: Mapping[str, list[Any]] = _by_name(crcs) if entries else {split: [] for split in splits}
     if by_split.keys() != set(splits):
         raise ValueError(f"each line of {JOURNAL} must have one crc for each of {list(splits)}")
+    measured = _by_name(metrics)
+    numbers = _numbers([("epoch", epochs), ("time", times), *measured.items()])
     return Journal(
         steps=rising,
-        epochs=_numbers(epochs, "epoch"),
-        times=_numbers(times, "time"),
-        metrics={name: _numbers(values, name) for name, values in _by_name(metrics).items()},
-        crcs={split: _integers(by_split[split], "crc") for split in splits},
+        epochs=numbers[0],
+        times=numbers[1],
+        metrics=dict(zip(measured, numbers[2:], strict=True)),
+        crcs={split: tuple(_integers(by_split[split], "crc")) for split in splits},
         n_bytes=n_bytes,
         n_tail=n_tail,
     )
 
 
-def _by_name(rows: Sequence[dict[str, Any]]) -> dict[str, tuple[Any, ...]]:
+def _by_name(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
     """Columns of rows with named values, None where a row lacks one."""
-    layouts = dict.fromkeys(map(tuple, map(dict.keys, rows)))
-    if len(layouts) == 1:
-        return dict(zip(*layouts, zip(*map(dict.values, rows), strict=True), strict=True))
-    names = dict.fromkeys(chain.from_iterable(layouts))
-    return {name: tuple(row.get(name) for row in rows) for name in names}
+    try:
+        return _exactly(rows[0].keys() if rows else (), rows)
+    except KeyError:
+        names = dict.fromkeys(chain.from_iterable(rows))
+        return {name: [row.get(name) for row in rows] for name in names}
 
 
-def _integers(values: tuple[Any, ...], name: str) -> tuple[int, ...]:
+def _exactly(names: Collection[str], rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Columns of rows with these names; KeyError where a row has others."""
+    if not set(map(len, rows)) <= {len(names)}:
+        raise KeyError
+    return {name: list(map(itemgetter(name), rows)) for name in names}
+
+
+def _integers(values: list[Any], name: str) -> list[int]:
     if not set(map(type, values)) <= {int}:
         raise ValueError(f"each {name} in {JOURNAL} must be an integer")
     return values
 
 
-def _numbers(values: tuple[Any, ...], name: str) -> NDArray[np.float64]:
-    column = np.array(values, np.float64) if set(map(type, values)) <= {int, float, NoneType} else None
-    if column is None or np.isinf(column).any():
-        raise ValueError(f"each {name!r} in {JOURNAL} must be a finite number or null")
-    return column
+def _numbers(columns: Sequence[tuple[str, list[Any]]]) -> NDArray[np.float64]:
+    """(column, checkpoint): one array, because making a small one takes longer than filling it."""
+    for name, values in columns:
+        if not set(map(type, values)) <= {int, float, NoneType} or inf in values or -inf in values:
+            raise ValueError(f"each {name!r} in {JOURNAL} must be a finite number or null")
+    return np.array([values for _, values in columns], np.float64)
