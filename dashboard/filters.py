@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import pandas as pd
+
+from engine.hyperparameters import level_text
 
 MAXIMUM_PILLS_FOR_NUMBERS = 4
 """A number with no more distinct values than this is picked, not ranged (batch sizes, seeds)."""
@@ -69,22 +69,6 @@ class RangeFilter:
 
 
 Filter = LevelsFilter | RangeFilter
-
-
-def level_text(value: Any) -> str:
-    """How a value is written on a pill, in the URL and in the browser's comparisons."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or value is pd.NA or value != value:
-        return "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return number_text(float(value)) if isinstance(value, (int, float)) else str(value)
-
-
-def number_text(value: float) -> str:
-    """A number at the shortest length that reads back the same to six digits."""
-    return f"{value:.6g}"
 
 
 def is_numeric(column: pd.Series) -> bool:

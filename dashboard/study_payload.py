@@ -11,8 +11,9 @@ from typing import Any
 import pandas as pd
 
 from dashboard import text
-from dashboard.filters import Filter, LevelsFilter, RangeFilter, filters_of, is_numeric, level_text
+from dashboard.filters import Filter, LevelsFilter, RangeFilter, filters_of, is_numeric
 from dashboard.view_state import ViewState
+from engine.hyperparameters import level_text
 from engine.store import Study
 
 FINAL_METRICS_FILTERED = ("test_error", "train_error")

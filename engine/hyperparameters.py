@@ -6,6 +6,9 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 RESERVED = frozenset(
     {"run_id", "n_checkpoints", "status", "checkpoint", "step", "epoch", "time", "split", "progress", "model"}
 )
@@ -46,3 +49,15 @@ def _scalar(name: Any, value: Any) -> Scalar:
         raise ValueError(f"Hyperparameter {name!r} must fit into 64 bits, received {value}: write it as a string.")
     scalar: Scalar = value
     return scalar
+
+
+def level_text(value: Any) -> str:
+    """A value as it is written wherever runs are told apart by it: pills, groups of a figure, links, the browser."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or value is pd.NA or value != value:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    # The shortest text that reads back the same to six digits.
+    return f"{float(value):.6g}" if isinstance(value, int | float) else str(value)

@@ -14,6 +14,7 @@ import pandas as pd
 
 from engine.configurations import seed_columns
 from engine.errors import InvalidSpecError
+from engine.hyperparameters import level_text
 
 Value = str | float | int | tuple[str, ...]
 
@@ -165,7 +166,7 @@ class Level:
     def alternatives(self, offer: Offer, chosen: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:
         """(value, words) of all there are."""
         column = str(chosen[self.of])
-        return tuple((level, level or "none") for level in sorted(set(levels_of(offer.runs[column])))) if column else ()
+        return tuple((level, level) for level in sorted(set(levels_of(offer.runs[column])))) if column else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +209,7 @@ Option = Choice | Number | Column | Columns | Level | Model
 
 def levels_of(column: pd.Series) -> pd.Series:
     """The values of a hyperparameter as text, the same text wherever it is shown or asked for."""
-    return column.map(lambda value: "" if value is None or value != value else str(value))
+    return column.map(level_text)
 
 
 def _in_words(columns: tuple[str, ...]) -> tuple[tuple[str, str], ...]:

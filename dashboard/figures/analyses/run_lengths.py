@@ -52,7 +52,7 @@ def length_figures(finding: Finding) -> list[Figure]:
             shape="half",
             xaxis={
                 "tickvals": list(range(len(levels))),
-                "ticktext": [plain(level) or "none" for level in levels],
+                "ticktext": [plain(level) for level in levels],
                 "range": [-0.6, len(levels) - 0.4],
                 "showgrid": False,
                 "zeroline": False,
