@@ -10,7 +10,7 @@ from pathlib import Path
 from engine.devices import choose_device, find_device
 from engine.errors import DeviceError
 
-CASES = ("floor", "distances", "card", "growth", "selections", "progress", "trajectories", "analyses", "large")
+CASES = ("floor", "distances", "card", "growth", "selections", "progress", "trajectories", "analyses", "store", "large")
 """``card`` is measured on a GPU only."""
 
 
@@ -41,6 +41,7 @@ def run_bench(
         large_cases,
         progress_cases,
         selection_cases,
+        store_cases,
         trajectory_cases,
     )
     from engine.bench.floor import measure_floor
@@ -97,6 +98,10 @@ def run_bench(
             for study in analysis_cases.QUICK if quick else analysis_cases.FULL:
                 say(f"every figure of {study.study_id}")
                 take(analysis_cases.run_analyses(study, device, Path(scratch)))
+        if "store" in wanted:
+            for stored in store_cases.QUICK if quick else store_cases.FULL:
+                say(f"the store with {stored.n_runs} runs")
+                take(store_cases.run_store(stored, Path(scratch)))
         if "large" in wanted:
             for large in large_cases.QUICK if quick else large_cases.FULL:
                 say(f"{large.name} in a process of its own")

@@ -22,6 +22,7 @@ from engine.bench import (
     progress_cases,
     published,
     selection_cases,
+    store_cases,
     timing,
     trajectory_cases,
 )
@@ -356,3 +357,12 @@ def test_every_figure_is_asked_for_three_times_and_what_is_refused_says_so(monke
     table, goals = analysis_cases.run_analyses(refused, "cpu", tmp_path / "b")
     assert table.rows[0][1] == "refused"
     assert goals == []
+
+
+def test_the_store_is_measured_and_held_to_its_figures(monkeypatch, tmp_path):
+    monkeypatch.setattr(store_cases, "N_OPENED", 1)
+    case = store_cases.StoreCase(4, 20, 5, 23, 3, 4, 1e9, 1e9, 0.0)
+    table, goals = store_cases.run_store(case, tmp_path)
+    assert [row[0].split()[-1] for row in table.rows] == ["appended", "disk", "opened", "imported"]
+    assert "5 runs, 23 checkpoints" in table.rows[2][0]
+    assert [goal.is_met for goal in goals] == [True, True, True, False]
