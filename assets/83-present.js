@@ -49,8 +49,10 @@
     refit();
   };
 
-  /** The picture keeps clear of the caption. */
+  /** The picture keeps clear of the caption, and so does what else lies over it (19-present.css). */
   const refit = () => {
+    const { offsetHeight, offsetTop, offsetParent } = byId("caption");
+    if (offsetHeight) offsetParent.style.setProperty("--caption", `${offsetParent.clientHeight - offsetTop}px`);
     const { clientWidth, clientHeight } = byId("picture");
     const now = `${clientWidth} ${clientHeight}`;
     if (now === shape) return;

@@ -284,3 +284,32 @@ def test_a_broken_file_of_views_is_named_and_left_as_it_is(guest: Visit, toured:
     assert file.read_bytes() == broken
     file.write_bytes(whole)
     assert [view["title"] for view in json.loads(whole)["views"]] == ["whole"]
+
+
+OVERLAPS = """() => {
+    const all = [...document.querySelectorAll('.foot > *, .corner > *, #caption')];
+    const shown = all.filter(element => element.offsetHeight > 0);
+    const boxes = shown.map(element => [element.id, element.getBoundingClientRect()]);
+    const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+    const covered = boxes.flatMap(([id, box], at) =>
+        boxes.slice(at + 1).filter(([, other]) => meet(box, other)).map(([other]) => [id, other]));
+    return [shown.map(element => element.id), covered];
+}"""
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (768, 1024)])
+def test_what_lies_over_the_picture_never_covers_itself(guest: Visit, size: tuple[int, int]) -> None:
+    guest.page.set_viewport_size({"width": size[0], "height": size[1]})
+    guest.open("?d=small&scale=stretched&ax=9,9,9&c=run:architecture").wait_for_scene()
+    guest.page.wait_for_selector("#tour-card:not([hidden])")
+    guest.page.evaluate("inpca.pick(inpca.state.scene.run_ids.slice(0, 12))")
+    guest.page.evaluate("inpca.showProgress('Distances', 0.4, 12)")
+    guest.page.evaluate(
+        "Object.assign(document.getElementById('level-of-detail'), {hidden: false, textContent: 'fine'})"
+    )
+    shown, covered = guest.page.evaluate(OVERLAPS)
+    assert {"tour-card", "link-note", "progress", "scale-badge", "level-of-detail", "legend", "pins"} == set(shown)
+    assert covered == []
+    guest.page.evaluate("inpca.takeTour()")
+    guest.page.wait_for_timeout(600)
+    assert guest.page.evaluate(OVERLAPS)[1] == []
