@@ -15,6 +15,7 @@
  * "view"   (view)             "3d", "pairs" or "compare"
  * "lost"   (picture)          the browser took a 3D picture's WebGL context away
  * "theme"  (theme)            light or dark
+ * "address" ()                the address says what is on screen now
  * "views"  ()                 other named views of the study are there to open (inpca.views)
  */
 (() => {

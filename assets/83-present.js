@@ -9,6 +9,8 @@
 
   const EMPHASIS = 1.6;
   const AWAKE_MS = 2500;
+  /** What leaves a step's sentence true: where it is seen from, what is pinned, and which panels stand beside it. */
+  const ASIDE = ["cam", "fl", "pin", "tab"];
 
   let steps = [];
   let index = -1;
@@ -17,6 +19,8 @@
   let leftFocus = null;
   let sleepTimer = null;
   let shape = "";
+  // Whether the page has come to show the step; only then can it be left.
+  let hasArrived = false;
 
   /* ------------------------------------------------------------------ the caption */
 
@@ -61,9 +65,24 @@
     inpca.draw();
   };
 
+  /** Somebody has filtered, coloured or chosen something else: a sentence that may not be true any more is taken back. */
+  const showLeft = () => {
+    const step = isOn ? steps[index] : null;
+    const isHere = step ? inpca.isOnScreen(step, ASIDE) : false;
+    hasArrived ||= isHere;
+    const isLeft = Boolean(step) && hasArrived && !isHere;
+    byId("caption").classList.toggle("left", isLeft);
+    byId("caption-sentence").hidden = isLeft;
+    byId("caption-left").hidden = !isLeft;
+  };
+
+  inpca.on("address", showLeft);
+
   const go = (at) => {
     if (at < 0 || at >= steps.length) return;
     index = at;
+    hasArrived = false;
+    showLeft();
     render();
     inpca.openView(steps[at].query);
   };
@@ -73,7 +92,7 @@
     [steps, index, isOn] = [chosen, -1, true];
     byId("caption-steps").replaceChildren(...steps.map(dot));
     setFull(full);
-    index = steps.findIndex(inpca.isOnScreen);
+    index = steps.findIndex((step) => inpca.isOnScreen(step));
     if (at === null || index === at) render();
     else go(at);
     byId(steps.length ? "present-next" : "present-leave").focus({ preventScroll: true });
@@ -130,6 +149,10 @@
     "present-full": toggle,
     "present-next": () => isOn && go(index + 1),
     "present-previous": () => isOn && go(index - 1),
+    "present-return": () => {
+      byId("present-next").focus({ preventScroll: true });
+      go(index);
+    },
     "present-fullscreen": toggleFullscreen,
     "present-leave": inpca.leaveSteps,
   });

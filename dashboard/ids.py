@@ -62,6 +62,8 @@ class SavedViews(StrEnum):
     CAPTION = "caption"
     TITLE = "caption-title"
     SENTENCE = "caption-sentence"
+    LEFT = "caption-left"
+    RETURN = "present-return"
     STEPS = "caption-steps"
     COUNT = "caption-count"
     PREVIOUS = "present-previous"

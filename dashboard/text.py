@@ -13,6 +13,7 @@ NO_STUDIES = (
 
 SELECTION_NOT_KEPT = "its choice of runs, which this server does not keep"
 
+STEP_LEFT = "The picture shows something else by now. "
 TOUR_OFFER = "A tour of this study"
 
 STAGES = {

@@ -6,6 +6,7 @@ from dash import html
 
 from dashboard import text
 from dashboard.ids import SavedViews
+from dashboard.layout.parts import link_button
 
 
 def views_menu() -> html.Div:
@@ -38,7 +39,15 @@ def caption() -> html.Div:
     return html.Div(
         [
             html.Div(
-                [html.Strong("", id=SavedViews.TITLE), html.P("", id=SavedViews.SENTENCE)],
+                [
+                    html.Strong("", id=SavedViews.TITLE),
+                    html.P("", id=SavedViews.SENTENCE),
+                    html.P(
+                        [text.STEP_LEFT, link_button("back to this step", SavedViews.RETURN)],
+                        id=SavedViews.LEFT,
+                        hidden=True,
+                    ),
+                ],
                 className="caption-text",
                 **{"aria-live": "polite"},
             ),

@@ -270,6 +270,27 @@ def test_a_newcomer_is_offered_the_tour_once(guest: Visit) -> None:
     assert "Only the CNNs" in guest.page.inner_text("#views-menu")
 
 
+def test_a_step_that_was_left_takes_its_sentence_back_and_leads_back(guest: Visit) -> None:
+    guest.open("?d=small").wait_for_scene()
+    guest.page.evaluate("inpca.takeTour()")
+    guest.page.click("#present-next")
+    guest.page.wait_for_function("() => inpca.state.scene.run_ids.length === 10")
+    guest.rotate(80)
+    guest.page.evaluate("inpca.togglePin(inpca.state.scene.run_ids[0])")
+    guest.page.wait_for_timeout(500)
+    assert guest.page.is_visible("#caption-sentence"), "the sentence is as true from another side"
+    guest.pill("ViT")
+    guest.page.wait_for_selector("#caption-left:not([hidden])")
+    assert guest.page.is_hidden("#caption-sentence")
+    assert guest.page.inner_text("#caption-title") == "Only the CNNs"
+    guest.page.click("#present-return")
+    guest.page.wait_for_function("() => inpca.count(inpca.state.mask) === 10")
+    guest.page.wait_for_timeout(500)
+    assert guest.page.is_visible("#caption-sentence")
+    assert guest.page.is_hidden("#caption-left")
+    assert guest.page.evaluate("document.activeElement.id") == "present-next"
+
+
 def test_a_broken_file_of_views_is_named_and_left_as_it_is(guest: Visit, toured: Served) -> None:
     guest.open("?d=small").wait_for_scene()
     save(guest, "whole")
