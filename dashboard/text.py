@@ -158,4 +158,4 @@ COLUMN_LABELS = {
 
 def label(column: str) -> str:
     """A column's name as people read it."""
-    return COLUMN_LABELS.get(column, column.replace("_", " "))
+    return COLUMN_LABELS.get(column, column.replace("_", " ").strip() or column)

@@ -284,7 +284,7 @@ def test_hostile_names_are_drawn_as_text_everywhere(browser: Browser, hostile: S
         assert set(tab.page.locator("#legend bdi").all_text_contents()) == set(HOSTILE)
         headers = tab.page.locator("#run-table .ag-header-cell-text").all_text_contents()
         assert {name.replace("_", " ") for name in HOSTILE_NAMES[:3]} <= set(headers)
-        cell = tab.page.locator('#run-table .ag-row[row-id="run-0"] [col-id="optimizer.lr"]')
+        cell = tab.page.locator('#run-table .ag-row[row-id="run-0"] [col-id="column optimizer.lr"]')
         assert cell.text_content() == HOSTILE[2]
         press(tab, "architecture", 7)
         press(tab, "optimizer.lr", 1)
