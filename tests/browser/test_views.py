@@ -334,3 +334,36 @@ def test_what_lies_over_the_picture_never_covers_itself(guest: Visit, size: tupl
     guest.page.evaluate("inpca.takeTour()")
     guest.page.wait_for_timeout(600)
     assert guest.page.evaluate(OVERLAPS)[1] == []
+
+
+def test_another_study_is_looked_at_in_the_same_way(guest: Visit) -> None:
+    guest.open(
+        "?d=small&div=hellinger&c=run:seed&ref=hide&scale=stretched&clk=epoch&t=2&ctx=hidden&tab=distances"
+        "&f=architecture:ViT&pin=vit-0.1-0&ax=2,1,3"
+    ).wait_for_scene()
+
+    def picked(title: str, study: str) -> dict[str, Any]:
+        guest.page.click("#study-picker")
+        guest.page.get_by_role("option", name=title).click()
+        guest.page.wait_for_function("study => inpca.state.scene?.study === study", arg=study)
+        guest.page.wait_for_timeout(600)
+        return guest.page.evaluate(
+            """() => {
+                const {divergence, references, colorBy, scale, clock, context, tab} = inpca.state;
+                const kept = {divergence, references, colorBy, scale, clock, context, tab};
+                const {moment, constraints, pins, axes} = inpca.state;
+                const menu = document.getElementById('divergence').value;
+                return {...kept, menu, own: [moment, constraints.length, pins.length, axes.join()]};
+            }"""
+        )
+
+    kept = {"divergence": "hellinger", "references": "hide", "scale": "stretched", "clock": "epoch"}
+    kept |= {"context": "hidden", "tab": "distances", "menu": "hellinger", "own": [None, 0, 0, "1,2,3"]}
+    assert picked("many", "many") == {**kept, "colorBy": "run:seed"}
+    assert guest.page.is_hidden("#link-note")
+    guest.page.evaluate("dash_clientside.set_props('color-by', {value: 'model:progress'})")
+    assert picked("small", "small") == {**kept, "colorBy": "model:progress"}
+    # A link says everything itself.
+    guest.page.evaluate("inpca.openView('?v=1&d=many')")
+    guest.page.wait_for_function("() => inpca.state.scene?.study === 'many'")
+    assert guest.page.evaluate("[inpca.state.divergence, inpca.state.scale]") == ["bhattacharyya", "equal"]
