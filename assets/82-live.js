@@ -85,7 +85,7 @@
 
   const show = () => {
     if (!state.study?.study) {
-      byId("live").hidden = true;
+      byId("live").hidden = byId("live-mark").hidden = true;
       return;
     }
     const stalled = stalledRuns();
@@ -100,7 +100,9 @@
     const isWaiting = words !== "" && !(mayFollow() && !isHeld());
     byId("live-news").hidden = byId("live-show").hidden = !isWaiting;
     if (isWaiting && byId("live-news").textContent !== words) byId("live-news").textContent = words;
-    byId("live-follow").setAttribute("aria-pressed", String(mayFollow()));
+    for (const id of ["live-follow", "live-mark"]) byId(id).setAttribute("aria-pressed", String(mayFollow()));
+    byId("live-mark").hidden = recorded.length === 0;
+    byId("live-mark").textContent = mayFollow() ? "live" : "frozen";
     // Told once in words by whoever switches it on; once a second would be too much for those who listen to the page.
     byId("status-line").setAttribute("aria-live", mayFollow() && recorded.length ? "off" : "polite");
     listStalled(stalled);
@@ -226,5 +228,5 @@
 
   inpca.keys.push({ key: "l", label: "follow or freeze a study that is being recorded", action: "live-follow", group: "Page", also: [] });
 
-  Object.assign(inpca.actions, { "live-follow": toggleFollow, "live-show": takeUp });
+  Object.assign(inpca.actions, { "live-follow": toggleFollow, "live-mark": toggleFollow, "live-show": takeUp });
 })();

@@ -236,3 +236,4 @@ class Live(StrEnum):
     NEWS = "live-news"
     SHOW = "live-show"
     FOLLOW = "live-follow"
+    MARK = "live-mark"

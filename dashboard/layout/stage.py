@@ -8,6 +8,7 @@ from dash import html
 from dashboard import text
 from dashboard.ids import Picture
 from dashboard.layout.figure_page import figure_page
+from dashboard.layout.live import live_mark
 from dashboard.layout.parts import link_button
 from dashboard.layout.saved_views import caption, tour_card
 from dashboard.layout.time import time_bar
@@ -77,6 +78,7 @@ def stage() -> html.Section:
                     html.Div(id=Picture.DETAIL, className="detail", hidden=True),
                     html.Div(id=Picture.NOTICE, className="notice", hidden=True, role="alert"),
                     caption(),
+                    live_mark(),
                 ],
                 className="canvas",
             ),
