@@ -9,8 +9,8 @@
 
   const EMPHASIS = 1.6;
   const AWAKE_MS = 2500;
-  /** What leaves a step's sentence true: where it is seen from, what is pinned, and which panels stand beside it. */
-  const ASIDE = ["cam", "fl", "pin", "tab"];
+  /** What leaves a step's sentence true: where it is seen from, how far it has come, what is pinned, which panels there are. */
+  const ASIDE = ["cam", "fl", "t", "clk", "pin", "tab"];
 
   let steps = [];
   let index = -1;
@@ -187,7 +187,7 @@
 
   // After a click on "back" or on a dot, space must mean "next" again; from the keyboard the focus stays.
   document.addEventListener("click", (event) => {
-    if (isFull && event.detail > 0 && event.target.closest("#caption button")) byId("present-next").focus({ preventScroll: true });
+    if (isFull && event.detail > 0 && event.target.closest("#caption button, #live-mark")) byId("present-next").focus({ preventScroll: true });
   });
   document.addEventListener("pointermove", () => isFull && wake());
 
