@@ -47,6 +47,7 @@
       if (told && state.study.study === study) {
         [pulse, tag, toldAt] = [told, response.headers.get("ETag") ?? "", performance.now()];
         markStalled();
+        inpca.emit("pulse", told);
       }
     } catch {
       /* Out of reach: whoever asks for something says so. */

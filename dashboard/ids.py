@@ -151,6 +151,7 @@ class Views(StrEnum):
     SECOND_PROGRESS_BAR = "second-progress-bar"
     SECOND_CANCEL = "second-cancel"
     GRAPHICS_NOTICE = "graphics-notice"
+    TROUBLE_NOTICE = "trouble-notice"
     FIGURES = "view-figures"
 
 

@@ -262,6 +262,15 @@ class Explorer:
         measures, scene, study = self._closer(key)
         return measures.run_distances(scene, study)
 
+    def troubles(self) -> tuple[str, ...]:
+        """What whoever runs this should mend although all answers are right, a sentence each; none where all is well."""
+        if not (reason := self._blobs.trouble):
+            return ()
+        return (
+            f"Results cannot be kept in {self._blobs.folder} ({reason}), so each is computed anew: free some space or "
+            "mend the permissions there, or start with another --cache.",
+        )
+
     def warm_up(self) -> None:
         """Find the device, import what computes and compile the kernels, in the worker and without waiting."""
         self._jobs.submit("warm-up", self._warm_up, "the explorer itself")

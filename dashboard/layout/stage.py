@@ -12,7 +12,7 @@ from dashboard.layout.live import live_mark
 from dashboard.layout.parts import link_button
 from dashboard.layout.saved_views import caption, tour_card
 from dashboard.layout.time import time_bar
-from dashboard.layout.views import comparison_bar, graphics_notice, pair_grid, second_pane, view_switch
+from dashboard.layout.views import comparison_bar, graphics_notice, pair_grid, second_pane, trouble_notice, view_switch
 
 AXIS_NAMES = ("x", "y", "z")
 
@@ -67,6 +67,7 @@ def stage() -> html.Section:
                 **{"aria-label": "Picture"},
             ),
             graphics_notice(),
+            trouble_notice(),
             comparison_bar(),
             html.Div(
                 [
