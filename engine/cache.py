@@ -139,7 +139,7 @@ class BlobCache:
         size_limit: bytes on disk; values above a sixteenth of it are not kept.
 
     Attributes:
-        trouble: why the latest value could not be kept; empty where it was.
+        trouble: why the latest value could not be kept and what to do, in a sentence; empty where it was.
     """
 
     def __init__(self, folder: Path, size_limit: int = DEFAULT_SIZE_LIMIT) -> None:
@@ -175,8 +175,14 @@ class BlobCache:
             return True
 
         is_kept = bool(self._attempt(store))
-        self.trouble = "" if is_kept else self._reason
+        self.trouble = "" if is_kept else self._complaint()
         return is_kept
+
+    def _complaint(self) -> str:
+        return (
+            f"Results cannot be kept in {self.folder} ({self._reason}), so each is computed anew: free some space or "
+            "mend the permissions there, or start with another --cache."
+        )
 
     def lease(self, key: str, check: Callable[[], None]) -> AbstractContextManager[None]:
         """Hold a key among all threads and processes that share the folder; see :func:`engine.leases.lease`."""

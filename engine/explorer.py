@@ -263,13 +263,8 @@ class Explorer:
         return measures.run_distances(scene, study)
 
     def troubles(self) -> tuple[str, ...]:
-        """What whoever runs this should mend although all answers are right, a sentence each; none where all is well."""
-        if not (reason := self._blobs.trouble):
-            return ()
-        return (
-            f"Results cannot be kept in {self._blobs.folder} ({reason}), so each is computed anew: free some space or "
-            "mend the permissions there, or start with another --cache.",
-        )
+        """What should be mended here although all answers are right, a sentence each."""
+        return tuple(filter(None, [self._blobs.trouble]))
 
     def warm_up(self) -> None:
         """Find the device, import what computes and compile the kernels, in the worker and without waiting."""
