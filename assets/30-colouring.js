@@ -20,6 +20,9 @@
     return `#${from.map((value, index) => Math.round(value + (to[index] - value) * share).toString(16).padStart(2, "0")).join("")}`;
   };
 
+  /** What a column along the runs is called; metrics may be named as what every object has ("constructor"). */
+  inpca.labelOf = ({ labels }, name) => (Object.hasOwn(labels, name) ? labels[name] : name.replaceAll("_", " "));
+
   /**
    * A colouring of a scene; with another scene alongside, one that serves both.
    * levels:  {kind, label, entries: [{name, color}], entryOfRun(run)}
@@ -40,7 +43,7 @@
       return numberColouring(column.label, scenes.map(values), style, true);
     }
     const along = ({ arrays }) => arrays[`model:${name}`] || arrays["model:epoch"];
-    return numberColouring(style.labels[name] || name.replaceAll("_", " "), scenes.map(along), style, false);
+    return numberColouring(inpca.labelOf(style, name), scenes.map(along), style, false);
   };
 
   const levelColouring = (study, scenes, column, style) => {

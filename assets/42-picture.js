@@ -22,7 +22,8 @@
    * Attach a picture to an element, once.
    * listeners, all optional: onHover(model or null, box), onClick(model), onDrawn(picture), onTurn(camera) for every change
    * of the view by whatever means, onCamera(camera) when it has come to rest after the user's own move, onLost() when the
-   * browser has taken its WebGL context away. A run that is hovered anywhere on the page is highlighted in every picture.
+   * browser has taken its WebGL context away, taken() for what lies over the picture (41-view.js; always as many
+   * rectangles, in the same order). A run that is hovered anywhere on the page is highlighted in every picture.
    */
   inpca.makePicture = (element, listeners) => {
     let pending = null;
@@ -35,6 +36,7 @@
     let lastCost = 0;
     // The preset (a key of inpca.VIEWS) that follows whatever is on screen; null once somebody has chosen a camera.
     let preset = "default";
+    const room = inpca.makeRoom();
     let isGliding = false;
     let glides = 0;
     let stopTurning = null;
@@ -99,18 +101,28 @@
       }
     };
 
+    /** A preset's camera for a picture, clear of what lies over it. */
+    const presetView = (picture, wanted = preset) => {
+      const now = size();
+      const taken = room.given(JSON.stringify([wanted, now, picture.emphasis, inpca.aspectOf(picture)]), listeners.taken?.() ?? []);
+      return inpca.viewOf(picture, { ...now, taken }, wanted);
+    };
+
     /** The camera to draw with: the one in use, the preset's, or on the first drawing the one that the picture brings. */
     const cameraFor = (picture) => {
-      if (shown) return preset && !isGliding ? inpca.viewOf(picture, size(), preset) : camera();
+      if (shown) return preset && !isGliding ? presetView(picture) : camera();
       if (picture.camera) preset = null;
-      return picture.camera ?? inpca.viewOf(picture, size(), preset);
+      return picture.camera ?? presetView(picture);
     };
 
     /** Draw at once. What it costs is known a frame later, when the screen has caught up. */
     const show = async (picture) => {
       const isFirst = !element._fullLayout;
       const began = performance.now();
-      const view = cameraFor(picture);
+      const fitting = cameraFor(picture);
+      // More lies over the same picture: it goes out of the way, but does not jump.
+      const makesWay = shown && preset && !isGliding && room.hasGrown() && inpca.cameraText(fitting) !== inpca.cameraText(camera());
+      const view = makesWay ? camera() : fitting;
       const traces = inpca.pictureTraces(picture);
       shown = picture;
       await Plotly.react(
@@ -124,6 +136,7 @@
       if (isFirst) listen();
       if (preset) listeners.onTurn?.(camera());
       follow(picture, traces);
+      if (makesWay) lookFrom(preset, true);
       inpca.nextFrame().then(() => {
         // The first drawing compiles shaders, and says nothing about the next one.
         lastCost = isWarm ? performance.now() - began : 0;
@@ -156,6 +169,7 @@
 
     const listen = () => {
       const onMove = () => {
+        endGlide();
         preset = null;
         listeners.onTurn?.(camera());
       };
@@ -168,7 +182,7 @@
         if (Object.keys(change).some((key) => key.startsWith("scene.camera"))) {
           onMove();
           listeners.onCamera?.(camera());
-        } else if ("autosize" in change && preset && shown) place(inpca.viewOf(shown, size(), preset));
+        } else if ("autosize" in change && preset && shown) place(presetView(shown));
       });
     };
 
@@ -193,10 +207,14 @@
 
     const setCamera = (view) => {
       if (!shown) return;
-      glides += 1;
-      isGliding = false;
+      endGlide();
       preset = null;
       place(view);
+    };
+
+    const endGlide = () => {
+      glides += 1;
+      isGliding = false;
     };
 
     /**
@@ -218,10 +236,11 @@
     };
 
     /** Go to a camera and stay there, or to a preset by its name, which then follows what is drawn. */
-    const lookFrom = async (view) => {
+    const lookFrom = async (view, keepsRoom = false) => {
       if (!shown) return;
       preset = typeof view === "string" ? view : null;
-      await glide(preset ? () => inpca.viewOf(shown, size(), view) : () => view);
+      if (!keepsRoom) room.forget();
+      await glide(preset ? () => presetView(shown, view) : () => view);
     };
 
     /** Go round and round until told to stop; where the system asks for less motion, never begin. */
@@ -276,8 +295,7 @@
         pending = null;
         shown = null;
         preset = "default";
-        isGliding = false;
-        glides += 1;
+        endGlide();
         follow(null, []);
         if (element._fullLayout) Plotly.react(element, [], { xaxis: { visible: false }, yaxis: { visible: false } }, CONFIG);
       },

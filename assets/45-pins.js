@@ -3,7 +3,8 @@
   "use strict";
   const inpca = (window.inpca = window.inpca || {});
 
-  const LONGEST = 28;
+  /** Letters of a name that are shown of one of n pins: many are told apart by less. */
+  const longest = (n) => (n <= 3 ? 22 : n <= 6 ? 18 : 12);
   const LETTERS = "ABCDEFGHIJKL";
   inpca.MOST_PINS = LETTERS.length;
 
@@ -34,9 +35,9 @@
   };
 
   /** Names of runs tend to begin alike and to differ at the end, so the middle goes; the button's label has it whole. */
-  const shorten = (name) => (name.length > LONGEST ? `${name.slice(0, LONGEST / 2)}…${name.slice(-LONGEST / 2)}` : name);
+  const shorten = (name, most) => (name.length > most ? `${name.slice(0, most / 2)}…${name.slice(-most / 2)}` : name);
 
-  const chip = (pin, isShown, listener) => {
+  const chip = (pin, most, isShown, listener) => {
     const item = document.createElement("li");
     item.className = `pin ${inpca.pinClass(pin)}`;
     item.classList.toggle("away", !isShown);
@@ -44,7 +45,7 @@
       listener.onReveal(pin.runId),
     );
     const text = document.createElement("bdi");
-    text.textContent = shorten(pin.runId);
+    text.textContent = shorten(pin.runId, most);
     name.append(text);
     for (const event of ["pointerenter", "focus"]) name.addEventListener(event, () => listener.onHover(pin.runId));
     for (const event of ["pointerleave", "blur"]) name.addEventListener(event, () => listener.onHover(null));
@@ -67,7 +68,9 @@
     title.textContent = pins.length ? `pinned, ${pins.length} of ${inpca.MOST_PINS}` : `${inpca.format(n)} runs selected`;
     title.append(button("link-button", "clear", "Unpin all", () => listener.onClear()));
     const rest = document.createElement(pins.length ? "ul" : "p");
-    if (pins.length) rest.append(...pins.map((pin) => chip(pin, isShown(pin.runId), listener)));
+    // Room for so many (14-links.css).
+    rest.style.setProperty("--letters", longest(pins.length));
+    if (pins.length) rest.append(...pins.map((pin) => chip(pin, longest(pins.length), isShown(pin.runId), listener)));
     else rest.textContent = `Swatches are for up to ${inpca.MOST_PINS}.`;
     element.replaceChildren(title, rest);
     if (hadFocus >= 0) [...element.querySelectorAll("button")].slice(0, hadFocus + 1).at(-1)?.focus();

@@ -71,6 +71,9 @@
   inpca.writeAddress = () => {
     if (!inpca.state.study?.study) return;
     clearTimeout(timer);
-    timer = setTimeout(() => history.replaceState(history.state, "", inpca.query()), PAUSE_MS);
+    timer = setTimeout(() => {
+      history.replaceState(history.state, "", inpca.query());
+      inpca.emit("address");
+    }, PAUSE_MS);
   };
 })();

@@ -118,7 +118,7 @@
     const step = inpca.format(scene.arrays["model:step"][model]);
     add("checkpoint", `${scene.arrays.checkpoint[model] + 1} of ${scene.spans[run].count}, step ${step}`);
     for (const name of SHOWN_ALONG.filter((column) => scene.arrays[`model:${column}`])) {
-      add(style.labels[name] || name, inpca.format(scene.arrays[`model:${name}`][model]));
+      add(inpca.labelOf(style, name), inpca.format(scene.arrays[`model:${name}`][model]));
     }
     for (const name of study.differing) {
       const column = inpca.column(study, name);

@@ -29,6 +29,7 @@
 
   inpca.openStudy = (study, style) => {
     const isSame = state.study?.study === study.study;
+    if (study.view && !study.is_link) study.view = { ...study.view, ...habits() };
     Object.assign(state, { study, style, isOpening: true });
     if (!isSame) forget();
     if (study.view) takeUp(study.view);
@@ -41,6 +42,12 @@
     else inpca.hideNotice();
     inpca.showLinkNote(study.study ? study.notice : "");
     inpca.emit("study", study);
+  };
+
+  /** How somebody looks at studies, and would look at another one: nothing in it names a run, a place or a moment. */
+  const habits = () => {
+    const { divergence, view, pairedComponents, figure, scale, clock, context, tab } = state;
+    return { divergence, mode: view, paired: pairedComponents, figure, scale, clock, context, tab };
   };
 
   /** What of a view no control of Dash's holds: the same view gives the same picture, whatever was on screen before. */

@@ -109,6 +109,16 @@
     inpca.emit("camera", camera);
   };
 
+  /** What lies over the picture, in its pixels. */
+  const taken = () => {
+    const origin = byId("picture").getBoundingClientRect();
+    return ["legend", "pins"].map((id) => {
+      const { left, top, width, height } = byId(id).getBoundingClientRect();
+      const [x, y] = [left - origin.left, top - origin.top];
+      return { left: x, top: y, right: x + width, bottom: y + height };
+    });
+  };
+
   const onClick = (model) => inpca.togglePin(state.scene.run_ids[state.scene.arrays.run[model]]);
 
   inpca.attachMainPicture = () => {
@@ -116,6 +126,7 @@
       onHover,
       onClick,
       onTurn,
+      taken,
       onCamera: inpca.writeAddress,
       onDrawn: (picture) => inpca.emit("drawn", picture),
       onLost: () => inpca.emit("lost", inpca.picture),

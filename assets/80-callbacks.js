@@ -6,11 +6,9 @@
 
   const rows = (study) =>
     study.run_ids.map((runId, run) => {
-      const row = { run_id: runId };
-      for (const column of study.columns) {
-        row[column.name] = column.numbers ? column.numbers[run] : column.levels[column.level[run]];
-      }
-      return row;
+      const valueOf = (column) => (column.numbers ? column.numbers[run] : column.levels[column.level[run]]);
+      // Not by assignment: a column may be called "__proto__".
+      return Object.fromEntries([["run_id", runId], ...study.columns.map((column) => [column.name, valueOf(column)])]);
     });
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {

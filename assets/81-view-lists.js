@@ -39,10 +39,11 @@
   inpca.moveView = ({ view_id }, steps) => change([view_id, "move"], { steps });
   inpca.deleteView = ({ view_id }) => change([view_id, "delete"], {});
 
-  const essence = (query) => JSON.stringify([...new URLSearchParams(query)].filter(([key]) => !NOT_COMPARED.has(key)).sort());
+  const essence = (query, aside) =>
+    JSON.stringify([...new URLSearchParams(query)].filter(([key]) => !NOT_COMPARED.has(key) && !aside.includes(key)).sort());
 
-  /** Whether a view is what the page shows, up to what is the reader's own. */
-  inpca.isOnScreen = (view) => Boolean(state.study?.study) && essence(view.query) === essence(inpca.query());
+  /** Whether a view is what the page shows, up to what is the reader's own and the keys of an address that are put aside. */
+  inpca.isOnScreen = (view, aside = []) => Boolean(state.study?.study) && essence(view.query, aside) === essence(inpca.query(), aside);
 
   inpca.on("study", ({ study }) => {
     if (study === inpca.views.study) return;

@@ -124,10 +124,13 @@
   const histogram = (filter) => {
     const box = make("div", filter.discrete ? "histogram discrete" : "histogram");
     box.setAttribute("aria-hidden", "true");
+    box.style.setProperty("--gaps", filter.stops.length - 1);
     const highest = Math.max(1, ...filter.counts);
     box.append(
       ...filter.counts.map((count, at) => {
         const bar = make("span", "bar");
+        // Under the stop that its handle comes to stand at, and as wide as its neighbours leave it (10-controls.css).
+        bar.style.setProperty("--at", at / (filter.stops.length - 1));
         bar.style.height = `${(100 * count) / highest}%`;
         bar.dataset.part = count;
         const [from, to] = filter.stops.slice(at, at + 2).map(inpca.format);

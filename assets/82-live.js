@@ -47,6 +47,7 @@
       if (told && state.study.study === study) {
         [pulse, tag, toldAt] = [told, response.headers.get("ETag") ?? "", performance.now()];
         markStalled();
+        inpca.emit("pulse", told);
       }
     } catch {
       /* Out of reach: whoever asks for something says so. */
@@ -85,7 +86,7 @@
 
   const show = () => {
     if (!state.study?.study) {
-      byId("live").hidden = true;
+      byId("live").hidden = byId("live-mark").hidden = true;
       return;
     }
     const stalled = stalledRuns();
@@ -100,7 +101,9 @@
     const isWaiting = words !== "" && !(mayFollow() && !isHeld());
     byId("live-news").hidden = byId("live-show").hidden = !isWaiting;
     if (isWaiting && byId("live-news").textContent !== words) byId("live-news").textContent = words;
-    byId("live-follow").setAttribute("aria-pressed", String(mayFollow()));
+    for (const id of ["live-follow", "live-mark"]) byId(id).setAttribute("aria-pressed", String(mayFollow()));
+    byId("live-mark").hidden = recorded.length === 0;
+    byId("live-mark").textContent = mayFollow() ? "live" : "frozen";
     // Told once in words by whoever switches it on; once a second would be too much for those who listen to the page.
     byId("status-line").setAttribute("aria-live", mayFollow() && recorded.length ? "off" : "polite");
     listStalled(stalled);
@@ -226,5 +229,5 @@
 
   inpca.keys.push({ key: "l", label: "follow or freeze a study that is being recorded", action: "live-follow", group: "Page", also: [] });
 
-  Object.assign(inpca.actions, { "live-follow": toggleFollow, "live-show": takeUp });
+  Object.assign(inpca.actions, { "live-follow": toggleFollow, "live-mark": toggleFollow, "live-show": takeUp });
 })();

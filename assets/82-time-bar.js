@@ -109,6 +109,8 @@
     if (!view) return;
     state.clock = view.clock;
     state.moment = view.moment === null ? null : { clock: view.clock, at: view.moment };
+    // Of the same embedding there will be no news.
+    if (state.scene) describe();
   });
 
   /** Another clock at the same part of its way. */

@@ -70,11 +70,8 @@
 
   /* ------------------------------------------------------------------ address and buttons */
 
-  const isFromLink = (study) => (new URLSearchParams(location.search).get("d") ?? study.study) === study.study;
-
   inpca.on("study", (study) => {
-    // Another study from the picker is looked at in the same way; a link says how it wants to be looked at.
-    if (study.view && isFromLink(study)) Object.assign(state, { view: study.view.mode, pairedComponents: study.view.paired });
+    if (study.view) Object.assign(state, { view: study.view.mode, pairedComponents: study.view.paired });
     const problem = inpca.webglProblem();
     if (problem && inWebgl(state.view)) state.view = "pairs";
     for (const view of ["3d", "compare"]) {

@@ -9,6 +9,8 @@
 
   const EMPHASIS = 1.6;
   const AWAKE_MS = 2500;
+  /** What leaves a step's sentence true: where it is seen from, how far it has come, what is pinned, which panels there are. */
+  const ASIDE = ["cam", "fl", "t", "clk", "pin", "tab"];
 
   let steps = [];
   let index = -1;
@@ -17,6 +19,8 @@
   let leftFocus = null;
   let sleepTimer = null;
   let shape = "";
+  // Whether the page has come to show the step; only then can it be left.
+  let hasArrived = false;
 
   /* ------------------------------------------------------------------ the caption */
 
@@ -49,8 +53,10 @@
     refit();
   };
 
-  /** The picture keeps clear of the caption. */
+  /** The picture keeps clear of the caption, and so does what else lies over it (19-present.css). */
   const refit = () => {
+    const { offsetHeight, offsetTop, offsetParent } = byId("caption");
+    if (offsetHeight) offsetParent.style.setProperty("--caption", `${offsetParent.clientHeight - offsetTop}px`);
     const { clientWidth, clientHeight } = byId("picture");
     const now = `${clientWidth} ${clientHeight}`;
     if (now === shape) return;
@@ -59,9 +65,24 @@
     inpca.draw();
   };
 
+  /** Somebody has filtered, coloured or chosen something else: a sentence that may not be true any more is taken back. */
+  const showLeft = () => {
+    const step = isOn ? steps[index] : null;
+    const isHere = step ? inpca.isOnScreen(step, ASIDE) : false;
+    hasArrived ||= isHere;
+    const isLeft = Boolean(step) && hasArrived && !isHere;
+    byId("caption").classList.toggle("left", isLeft);
+    byId("caption-sentence").hidden = isLeft;
+    byId("caption-left").hidden = !isLeft;
+  };
+
+  inpca.on("address", showLeft);
+
   const go = (at) => {
     if (at < 0 || at >= steps.length) return;
     index = at;
+    hasArrived = false;
+    showLeft();
     render();
     inpca.openView(steps[at].query);
   };
@@ -71,7 +92,7 @@
     [steps, index, isOn] = [chosen, -1, true];
     byId("caption-steps").replaceChildren(...steps.map(dot));
     setFull(full);
-    index = steps.findIndex(inpca.isOnScreen);
+    index = steps.findIndex((step) => inpca.isOnScreen(step));
     if (at === null || index === at) render();
     else go(at);
     byId(steps.length ? "present-next" : "present-leave").focus({ preventScroll: true });
@@ -128,6 +149,10 @@
     "present-full": toggle,
     "present-next": () => isOn && go(index + 1),
     "present-previous": () => isOn && go(index - 1),
+    "present-return": () => {
+      byId("present-next").focus({ preventScroll: true });
+      go(index);
+    },
     "present-fullscreen": toggleFullscreen,
     "present-leave": inpca.leaveSteps,
   });
@@ -162,7 +187,7 @@
 
   // After a click on "back" or on a dot, space must mean "next" again; from the keyboard the focus stays.
   document.addEventListener("click", (event) => {
-    if (isFull && event.detail > 0 && event.target.closest("#caption button")) byId("present-next").focus({ preventScroll: true });
+    if (isFull && event.detail > 0 && event.target.closest("#caption button, #live-mark")) byId("present-next").focus({ preventScroll: true });
   });
   document.addEventListener("pointermove", () => isFull && wake());
 

@@ -66,7 +66,7 @@
       legend: legendOf(picture),
       runs: scene.run_ids.map((runId) => ({ name: runId, facts: factsOf(runId) })),
       run: encoded(scene.arrays.run),
-      along: along.map((name) => ({ label: style.labels[name] || name, values: encoded(scene.arrays[`model:${name}`]) })),
+      along: along.map((name) => ({ label: inpca.labelOf(style, name), values: encoded(scene.arrays[`model:${name}`]) })),
       recipeName: inpca.fileName("recipe", "json"),
     };
   };

@@ -48,13 +48,32 @@ def register_callbacks(app: Dash, explorer: Explorer) -> None:
             "opened": Output(Page.OPEN_STUDY, "data"),
         },
         inputs={"query": Input(Page.LOCATION, "search"), "picked_study": Input(Header.STUDY, "value")},
-        state={"split": State(Header.SPLIT, "value"), "opened": State(Page.OPEN_STUDY, "data")},
+        state={
+            "split": State(Header.SPLIT, "value"),
+            "color": State(Picture.COLOR_BY, "value"),
+            "references": State(Picture.REFERENCES, "value"),
+            "opened": State(Page.OPEN_STUDY, "data"),
+        },
     )
-    def sync(query: str | None, picked_study: str | None, split: str, opened: str | None) -> Any:
+    def sync(
+        query: str | None,
+        picked_study: str | None,
+        split: str | None,
+        color: str | None,
+        references: str | None,
+        opened: str | None,
+    ) -> Any:
         if ctx.triggered_id == Header.STUDY:
             if opened and opened == picked_study:
                 raise PreventUpdate
-            return open_view(explorer, ViewState(study=picked_study or "", split=split or "train"))
+            # Another study is looked at in the same way; what only the browser knows of it, it keeps (70-explorer.js).
+            view = ViewState(
+                study=picked_study or "",
+                split=split or "train",
+                color_by=color or "",
+                references=references or "project",
+            )
+            return open_view(explorer, view, is_link=False)
         return open_view(explorer, ViewState.from_query(query or ""))
 
     app.clientside_callback(
@@ -86,12 +105,13 @@ def register_callbacks(app: Dash, explorer: Explorer) -> None:
     )
 
 
-def open_view(explorer: Explorer, view: ViewState) -> dict[str, Any]:
+def open_view(explorer: Explorer, view: ViewState, is_link: bool = True) -> dict[str, Any]:
     """Every control's value for a view; a study that cannot be opened leaves the page empty, with the reason.
 
     Args:
         explorer: the engine.
         view: what the link or the picker asks for; an unknown study becomes the first that opens.
+        is_link: whether a link says so, which is told what of it does not apply; the picker takes what there is.
     """
     summaries = explorer.list_studies()
     usable = [summary.study_id for summary in summaries if not summary.error]
@@ -111,14 +131,15 @@ def open_view(explorer: Explorer, view: ViewState) -> dict[str, Any]:
     picked, is_kept = _picked_runs(explorer, study, view)
     if not is_kept:
         view = replace(view, unread=(*view.unread, text.SELECTION_NOT_KEPT))
-    notice = notice or link_note(study, view, filters, _is_offered(view.color_by, colors))
+    if is_link:
+        notice = notice or link_note(study, view, filters, _is_offered(view.color_by, colors))
     view = replace(
         view,
         split=view.split if view.split in study.splits else next(iter(study.splits)),
         color_by=view.color_by if _is_offered(view.color_by, colors) else default_color(study),
         picked=picked,
     )
-    payload = {**study_payload(study, view), "notice": notice}
+    payload = {**study_payload(study, view), "notice": notice, "is_link": is_link}
     return {
         "studies": _picker_entries(summaries),
         "study": view.study,

@@ -62,6 +62,8 @@ class SavedViews(StrEnum):
     CAPTION = "caption"
     TITLE = "caption-title"
     SENTENCE = "caption-sentence"
+    LEFT = "caption-left"
+    RETURN = "present-return"
     STEPS = "caption-steps"
     COUNT = "caption-count"
     PREVIOUS = "present-previous"
@@ -149,6 +151,7 @@ class Views(StrEnum):
     SECOND_PROGRESS_BAR = "second-progress-bar"
     SECOND_CANCEL = "second-cancel"
     GRAPHICS_NOTICE = "graphics-notice"
+    TROUBLE_NOTICE = "trouble-notice"
     FIGURES = "view-figures"
 
 
@@ -234,3 +237,4 @@ class Live(StrEnum):
     NEWS = "live-news"
     SHOW = "live-show"
     FOLLOW = "live-follow"
+    MARK = "live-mark"

@@ -131,6 +131,8 @@ def column_definitions(study: Study) -> list[dict[str, Any]]:
             numeric = is_numeric(study.runs[name])
             definitions.append(
                 {
+                    # The grid keeps columns in plain objects: there no name may be "__proto__" or "constructor".
+                    "colId": f"column {name}",
                     "field": name,
                     "headerName": text.label(name),
                     **({"type": "rightAligned", "valueFormatter": NUMBER_FORMAT} if numeric else {}),

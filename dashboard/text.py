@@ -13,6 +13,7 @@ NO_STUDIES = (
 
 SELECTION_NOT_KEPT = "its choice of runs, which this server does not keep"
 
+STEP_LEFT = "The picture shows something else by now. "
 TOUR_OFFER = "A tour of this study"
 
 STAGES = {
@@ -157,4 +158,4 @@ COLUMN_LABELS = {
 
 def label(column: str) -> str:
     """A column's name as people read it."""
-    return COLUMN_LABELS.get(column, column.replace("_", " "))
+    return COLUMN_LABELS.get(column, column.replace("_", " ").strip() or column)

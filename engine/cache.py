@@ -137,6 +137,9 @@ class BlobCache:
     Args:
         folder: a folder of its own, created when first needed; its database is made anew when it is damaged.
         size_limit: bytes on disk; values above a sixteenth of it are not kept.
+
+    Attributes:
+        trouble: why the latest value could not be kept and what to do, in a sentence; empty where it was.
     """
 
     def __init__(self, folder: Path, size_limit: int = DEFAULT_SIZE_LIMIT) -> None:
@@ -146,6 +149,8 @@ class BlobCache:
         self._cache: Any = None
         self._identity: tuple[int, int] | None = None
         self._asleep_until = 0.0
+        self._reason = ""
+        self.trouble = ""
 
     def get(self, key: str) -> bytes | None:
         """The bytes kept under this key, or None."""
@@ -169,7 +174,15 @@ class BlobCache:
             cache.cull()
             return True
 
-        return bool(self._attempt(store))
+        is_kept = bool(self._attempt(store))
+        self.trouble = "" if is_kept else self._complaint()
+        return is_kept
+
+    def _complaint(self) -> str:
+        return (
+            f"Results cannot be kept in {self.folder} ({self._reason}), so each is computed anew: free some space or "
+            "mend the permissions there, or start with another --cache."
+        )
 
     def lease(self, key: str, check: Callable[[], None]) -> AbstractContextManager[None]:
         """Hold a key among all threads and processes that share the folder; see :func:`engine.leases.lease`."""
@@ -240,6 +253,7 @@ class BlobCache:
     def _fall_asleep(self, reason: Exception) -> None:
         self._release()
         self._asleep_until = time.monotonic() + BACK_OFF
+        self._reason = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
         logger.warning("The cache in %s cannot be used now (%s): going on without.", self.folder, reason)
 
     def _start_over(self, reason: Exception) -> None:

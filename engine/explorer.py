@@ -262,6 +262,10 @@ class Explorer:
         measures, scene, study = self._closer(key)
         return measures.run_distances(scene, study)
 
+    def troubles(self) -> tuple[str, ...]:
+        """What should be mended here although all answers are right, a sentence each."""
+        return tuple(filter(None, [self._blobs.trouble]))
+
     def warm_up(self) -> None:
         """Find the device, import what computes and compile the kernels, in the worker and without waiting."""
         self._jobs.submit("warm-up", self._warm_up, "the explorer itself")

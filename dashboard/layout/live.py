@@ -31,3 +31,16 @@ def live_box() -> html.Div:
         hidden=True,
         **{"aria-label": "Live"},
     )
+
+
+def live_mark() -> html.Button:
+    """Over a presentation, where the foot of the page is gone: whether the picture follows what is being recorded."""
+    return html.Button(
+        "live",
+        id=Live.MARK,
+        type="button",
+        className="live-mark",
+        title="Follow or freeze (L)",
+        hidden=True,
+        **{"aria-pressed": "false"},
+    )

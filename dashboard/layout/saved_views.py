@@ -6,6 +6,7 @@ from dash import html
 
 from dashboard import text
 from dashboard.ids import SavedViews
+from dashboard.layout.parts import link_button
 
 
 def views_menu() -> html.Div:
@@ -33,43 +34,53 @@ def present_button() -> html.Button:
     )
 
 
-def view_overlays() -> list[html.Div]:
-    """What lies over the picture: the step's caption with its controls, and the offer of the tour."""
-    return [
-        html.Div(
-            [
-                html.Div(
-                    [html.Strong("", id=SavedViews.TITLE), html.P("", id=SavedViews.SENTENCE)],
-                    className="caption-text",
-                    **{"aria-live": "polite"},
-                ),
-                html.Div(
-                    [
-                        _control("‹", SavedViews.PREVIOUS, "Previous step", "arrow left"),
-                        html.Div(id=SavedViews.STEPS, className="steps"),
-                        html.Span("", id=SavedViews.COUNT, className="step-count"),
-                        _control("›", SavedViews.NEXT, "Next step", "space or arrow right"),
-                        _control("present", SavedViews.FULL, "Present: the picture alone"),
-                        _control("full screen", SavedViews.FULLSCREEN, "Full screen", "F"),
-                        _control("✕", SavedViews.LEAVE, "Leave", "Esc"),
-                    ],
-                    className="caption-controls",
-                ),
-            ],
-            id=SavedViews.CAPTION,
-            className="caption",
-            role="region",
-            hidden=True,
-            **{"aria-label": "Steps"},
-        ),
-        html.Div(
-            id=SavedViews.TOUR_CARD,
-            className="tour-card",
-            role="region",
-            hidden=True,
-            **{"aria-label": text.TOUR_OFFER},
-        ),
-    ]
+def caption() -> html.Div:
+    """The step's caption with its controls."""
+    return html.Div(
+        [
+            html.Div(
+                [
+                    html.Strong("", id=SavedViews.TITLE),
+                    html.P("", id=SavedViews.SENTENCE),
+                    html.P(
+                        [text.STEP_LEFT, link_button("back to this step", SavedViews.RETURN)],
+                        id=SavedViews.LEFT,
+                        hidden=True,
+                    ),
+                ],
+                className="caption-text",
+                **{"aria-live": "polite"},
+            ),
+            html.Div(
+                [
+                    _control("‹", SavedViews.PREVIOUS, "Previous step", "arrow left"),
+                    html.Div(id=SavedViews.STEPS, className="steps"),
+                    html.Span("", id=SavedViews.COUNT, className="step-count"),
+                    _control("›", SavedViews.NEXT, "Next step", "space or arrow right"),
+                    _control("present", SavedViews.FULL, "Present: the picture alone"),
+                    _control("full screen", SavedViews.FULLSCREEN, "Full screen", "F"),
+                    _control("✕", SavedViews.LEAVE, "Leave", "Esc"),
+                ],
+                className="caption-controls",
+            ),
+        ],
+        id=SavedViews.CAPTION,
+        className="caption",
+        role="region",
+        hidden=True,
+        **{"aria-label": "Steps"},
+    )
+
+
+def tour_card() -> html.Div:
+    """The offer of the tour."""
+    return html.Div(
+        id=SavedViews.TOUR_CARD,
+        className="tour-card",
+        role="region",
+        hidden=True,
+        **{"aria-label": text.TOUR_OFFER},
+    )
 
 
 def _control(label: str, component_id: str, name: str, key: str = "") -> html.Button:

@@ -8,10 +8,11 @@ from dash import html
 from dashboard import text
 from dashboard.ids import Picture
 from dashboard.layout.figure_page import figure_page
+from dashboard.layout.live import live_mark
 from dashboard.layout.parts import link_button
-from dashboard.layout.saved_views import view_overlays
+from dashboard.layout.saved_views import caption, tour_card
 from dashboard.layout.time import time_bar
-from dashboard.layout.views import comparison_bar, graphics_notice, pair_grid, second_pane, view_switch
+from dashboard.layout.views import comparison_bar, graphics_notice, pair_grid, second_pane, trouble_notice, view_switch
 
 AXIS_NAMES = ("x", "y", "z")
 
@@ -66,6 +67,7 @@ def stage() -> html.Section:
                 **{"aria-label": "Picture"},
             ),
             graphics_notice(),
+            trouble_notice(),
             comparison_bar(),
             html.Div(
                 [
@@ -73,24 +75,43 @@ def stage() -> html.Section:
                     pair_grid(),
                     second_pane(),
                     figure_page(),
-                    html.Div(
-                        [
-                            html.Div(id=Picture.LEGEND, className="legend", role="group", **{"aria-label": "Legend"}),
-                            html.Div(
-                                id=Picture.PINS,
-                                className="legend pins",
-                                role="group",
-                                hidden=True,
-                                **{"aria-label": "Pinned runs"},
-                            ),
-                        ],
-                        className="corner",
-                    ),
-                    html.Button(id=Picture.LEVEL_OF_DETAIL, type="button", className="chip", hidden=True),
-                    html.Div(text.STRETCHED, id=Picture.SCALE_BADGE, className="scale-badge", hidden=True),
+                    _overlays(),
                     html.Div(id=Picture.DETAIL, className="detail", hidden=True),
-                    html.Div(id=Picture.LINK_NOTE, className="link-note", hidden=True, role="status"),
                     html.Div(id=Picture.NOTICE, className="notice", hidden=True, role="alert"),
+                    caption(),
+                    live_mark(),
+                ],
+                className="canvas",
+            ),
+            time_bar(),
+        ],
+        className="stage",
+        **{"aria-label": "Embedding"},
+    )
+
+
+def _overlays() -> html.Div:
+    """What lies over the picture, in one column so that nothing ever covers another: what colours mean at the top; at
+    the foot the offer of a tour, a note about the link, progress, and what is special about the picture."""
+    return html.Div(
+        [
+            html.Div(
+                [
+                    html.Div(id=Picture.LEGEND, className="legend", role="group", **{"aria-label": "Legend"}),
+                    html.Div(
+                        id=Picture.PINS,
+                        className="legend pins",
+                        role="group",
+                        hidden=True,
+                        **{"aria-label": "Pinned runs"},
+                    ),
+                ],
+                className="corner",
+            ),
+            html.Div(
+                [
+                    tour_card(),
+                    html.Div(id=Picture.LINK_NOTE, className="link-note", hidden=True, role="status"),
                     html.Div(
                         [
                             html.Span("", id=Picture.PROGRESS_STAGE),
@@ -101,14 +122,13 @@ def stage() -> html.Section:
                         className="job",
                         hidden=True,
                     ),
-                    *view_overlays(),
+                    html.Div(text.STRETCHED, id=Picture.SCALE_BADGE, className="scale-badge", hidden=True),
+                    html.Button(id=Picture.LEVEL_OF_DETAIL, type="button", className="chip", hidden=True),
                 ],
-                className="canvas",
+                className="foot",
             ),
-            time_bar(),
         ],
-        className="stage",
-        **{"aria-label": "Embedding"},
+        className="overlays",
     )
 
 

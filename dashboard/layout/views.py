@@ -48,6 +48,11 @@ def graphics_notice() -> html.Div:
     return html.Div(id=Views.GRAPHICS_NOTICE, hidden=True, role="status")
 
 
+def trouble_notice() -> html.Div:
+    """A line under the toolbar for what is wrong on the server while it goes on answering."""
+    return html.Div(id=Views.TROUBLE_NOTICE, hidden=True, role="status")
+
+
 def comparison_bar() -> html.Div:
     """One head per pane; over the second one, what it shows."""
     return html.Div(

@@ -27,6 +27,7 @@ def add_live_routes(route: AddRoute, explorer: Explorer) -> None:
             fingerprint=pulse.fingerprint,
             n_runs=pulse.n_runs,
             n_checkpoints=pulse.n_checkpoints,
+            troubles=list(explorer.troubles()),
             unfinished=[
                 {
                     "run_id": run.run_id,
@@ -39,7 +40,7 @@ def add_live_routes(route: AddRoute, explorer: Explorer) -> None:
             ],
         )
         response.headers["Cache-Control"] = "no-cache"
-        response.set_etag(_tag(pulse), weak=True)
+        response.set_etag(_tag(pulse, explorer.troubles()), weak=True)
         return response.make_conditional(flask.request)
 
     @route("api/studies/<study_id>/growth", "GET")
@@ -53,7 +54,9 @@ def add_live_routes(route: AddRoute, explorer: Explorer) -> None:
         return response
 
 
-def _tag(pulse: Pulse) -> str:
+def _tag(pulse: Pulse, troubles: tuple[str, ...]) -> str:
     """Weak: silences go on by themselves, and whoever knows when they were told can count on."""
     stalled = [run.run_id for run in pulse.unfinished if run.is_stalled]
-    return hashlib.sha256("\n".join([pulse.fingerprint, *stalled]).encode("utf-8", "surrogatepass")).hexdigest()[:20]
+    return hashlib.sha256(
+        "\n".join([pulse.fingerprint, *troubles, *stalled]).encode("utf-8", "surrogatepass")
+    ).hexdigest()[:20]

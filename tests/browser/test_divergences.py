@@ -88,3 +88,24 @@ def test_a_recipe_opens_its_divergence(tab: Visit) -> None:
         "text => { try { inpca.readRecipe(text); } catch (error) { return error.message; } }", unknown
     )
     assert message == "The recipe's divergence must be one that this program knows."
+
+
+def test_the_menu_shows_the_whole_word_and_the_bar_fits(tab: Visit) -> None:
+    tab.open().wait_for_scene()
+    # The most there can be beside it: a picture that is not of this selection, and what another one costs.
+    tab.page.evaluate("document.getElementById('stale-badge').hidden = false")
+    tab.page.evaluate("document.getElementById('embed-button').textContent = 'Re-embed, about 120 s'")
+    widths = tab.page.evaluate(
+        """() => {
+            const menu = document.getElementById('divergence');
+            const free = menu.cloneNode(true);
+            free.removeAttribute('id');
+            Object.assign(free.style, {position: 'absolute', minWidth: '0', width: 'auto'});
+            menu.parentElement.append(free);
+            const wanted = free.offsetWidth;
+            free.remove();
+            return [menu.offsetWidth, wanted, document.getElementById('theme-toggle').getBoundingClientRect().right];
+        }"""
+    )
+    assert widths[0] >= widths[1]
+    assert widths[2] <= 1280

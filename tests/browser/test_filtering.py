@@ -17,13 +17,13 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Twenty runs that differ in 24 hyperparameters, one of which has 20 levels, and in their error."""
+    """Twenty runs that differ in 25 hyperparameters, two of which have 20 values, and in their error."""
     folder = tmp_path_factory.mktemp("many")
     labels = {"train": np.arange(6) % 2}
     rng = np.random.default_rng(0)
     for run in range(20):
         hyperparameters = {f"option_{index:02}": f"{index}-{(run >> index % 4) & 1}" for index in range(23)}
-        hyperparameters["host"] = f"node-{run:02}"
+        hyperparameters |= {"host": f"node-{run:02}", "width": 8 * run}
         with Recorder(folder / "many", hyperparameters=hyperparameters, labels=labels, run_id=f"run-{run}") as recorder:
             for step in range(3):
                 recorder.record(step=step, epoch=float(step), train=rng.normal(size=(6, 2)))
@@ -201,7 +201,7 @@ def test_many_filters_are_folded_and_stay_as_they_were_left(browser: Browser, ma
     for tab in visit(browser, many.url):
         tab.open().wait_for_scene()
         bodies = tab.page.locator(".filter-body")
-        assert bodies.count() == 25
+        assert bodies.count() == 26
         assert tab.page.locator(".filter-body:visible").count() == 10
         late = tab.page.locator('[data-filter="option_20"] .filter-name')
         late.click()
@@ -212,9 +212,34 @@ def test_many_filters_are_folded_and_stay_as_they_were_left(browser: Browser, ma
         assert tab.page.is_visible('[data-filter="option_20"] .filter-body')
         assert tab.page.is_hidden('[data-filter="option_00"] .filter-body')
         tab.page.click("#fold-filters")
-        assert tab.page.locator(".filter-body:visible").count() == 25
+        assert tab.page.locator(".filter-body:visible").count() == 26
         host = tab.page.locator('[data-filter="host"]')
         assert host.locator(".pill:visible").count() == 14
         host.locator("[data-more]").click()
         assert host.locator(".pill:visible").count() == 20
         assert tab.traffic.errors == []
+
+
+def test_bars_of_many_values_stay_in_the_rail_under_their_stops(browser: Browser, many: Served) -> None:
+    for tab in visit(browser, many.url):
+        tab.open().wait_for_scene()
+        fold = tab.page.locator('[data-filter="width"] .filter-name')
+        if fold.get_attribute("aria-expanded") == "false":
+            fold.click()
+        places = tab.page.evaluate(
+            """() => {
+                const group = document.querySelector('[data-filter="width"]');
+                const box = element => element.getBoundingClientRect();
+                const {left, right} = box(group.querySelector('.range'));
+                const bars = [...group.querySelectorAll('.bar')].map(box);
+                return {left, right, bars: bars.map(bar => [bar.left, bar.right])};
+            }"""
+        )
+        bars = np.array(places["bars"])
+        assert len(bars) == 20
+        assert bars.min() >= places["left"]
+        assert bars.max() <= places["right"]
+        assert (bars[1:, 0] > bars[:-1, 1]).all(), "each stands alone"
+        # A handle is 14 pixels wide, and its middle goes from 7 before the one end to 7 before the other.
+        stops = np.linspace(places["left"] + 7, places["right"] - 7, 20)
+        assert bars.mean(axis=1) == pytest.approx(stops, abs=0.5)

@@ -190,12 +190,23 @@ def test_nothing_moves_under_the_readers_hands(live: Visit, study: Path) -> None
     expect(live.page.locator("#live-news")).to_have_text("1 new checkpoint")
     live.page.click("#time-play")
     wait_for_drawn(live, N_MODELS + 3)
+    assert live.page.is_hidden("#live-mark")
     live.page.click("#present-toggle")
     training.step()
     live.page.wait_for_timeout(1500)
     assert drawn_checkpoints(live) == N_MODELS + 3
+    mark = live.page.locator("#live-mark")
+    expect(mark).to_have_text("frozen")
     live.page.keyboard.press("l")
     wait_for_drawn(live, N_MODELS + 4)
+    expect(mark).to_have_text("live")
+    live.page.wait_for_selector("#page[data-asleep]")
+    live.page.wait_for_timeout(200)
+    expect(mark).to_have_css("opacity", "1")
+    mark.click()
+    expect(mark).to_have_text("frozen")
+    training.recorder.close()
+    expect(mark).to_be_hidden()
 
 
 def test_a_silent_run_is_stalled_until_it_goes_on(live: Visit, study: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -160,3 +160,79 @@ def test_what_is_exported_shows_names_as_text(marked_tab: Visit, browser: Browse
             exported.wait_for_timeout(60)
         assert exported.evaluate(SCAN) == []
         assert trouble == []
+
+
+INHERITED = ["__proto__", "constructor", "toString", "hasOwnProperty", "prototype"]
+"""Names that every object of JavaScript has, or takes as more than a name."""
+
+
+@pytest.fixture(scope="module")
+def inherited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("inherited")
+    for run in range(8):
+        hyperparameters = {name: INHERITED[(run + at) % 5] for at, name in enumerate(INHERITED[:3])}
+        hyperparameters |= {INHERITED[3]: run, INHERITED[4]: run % 2}
+        with Recorder(
+            folder / "studies" / "inherited", hyperparameters=hyperparameters, labels=LABELS, run_id=f"run-{run}"
+        ) as recorder:
+            for step in range(N_STEPS):
+                record_step(recorder, step, metrics={"valueOf": float(step), "__proto___": 1.0 + step})
+    yield from serve(folder / "studies", folder / "cache")
+
+
+@pytest.fixture
+def inherited_tab(browser: Browser, inherited: Served) -> Iterator[Visit]:
+    for tab in visit(browser, inherited.url):
+        yield tab
+        assert tab.traffic.errors == []
+
+
+def test_names_that_objects_have_anyway_are_names_like_others(inherited_tab: Visit) -> None:
+    page = inherited_tab.open().page
+    inherited_tab.wait_for_scene()
+    page.wait_for_function("() => inpca.table?.getRowNode('run-2')")
+    # The table.
+    heads = page.evaluate("inpca.table.getAllGridColumns().map(column => column.getColDef().headerName)")
+    assert set(heads) >= {"proto", *INHERITED[1:]}
+    for at, name in enumerate(INHERITED[:3]):
+        cells = page.evaluate(
+            """([name, ids]) => {
+                const column = inpca.table.getAllGridColumns().find(each => each.getColDef().field === name);
+                return ids.map(id => inpca.table.getCellValue({colKey: column, rowNode: inpca.table.getRowNode(id)}));
+            }""",
+            [name, [f"run-{run}" for run in range(8)]],
+        )
+        assert cells == [INHERITED[(run + at) % 5] for run in range(8)], name
+    # Colouring, by each of them.
+    for name in INHERITED:
+        page.evaluate("name => dash_clientside.set_props('color-by', {value: `run:${name}`})", name)
+        page.wait_for_function("name => inpca.state.colorBy === `run:${name}`", arg=name)
+        page.wait_for_timeout(120)
+        assert page.inner_text("#legend .legend-title") == page.evaluate(
+            "name => inpca.column(inpca.state.study, name).label", name
+        )
+    page.evaluate("dash_clientside.set_props('color-by', {value: 'model:valueOf'})")
+    page.wait_for_function("() => inpca.state.colorBy === 'model:valueOf'")
+    page.wait_for_timeout(120)
+    assert page.inner_text("#legend .legend-title") == "valueOf"
+    page.evaluate("inpca.hover({model: 5, source: 'picture', box: {x0: 400, x1: 406, y0: 300, y1: 306}})")
+    assert "native code" not in page.inner_text("#detail")
+    # Filters, the search and the address, and back from it.
+    page.evaluate("inpca.choose('__proto__', ['constructor'])")
+    page.evaluate("inpca.choose('hasOwnProperty', [0, 3])")
+    page.fill("#search", "constructor:toString")
+    page.wait_for_function("() => inpca.count(inpca.state.mask) === 1")
+    page.wait_for_function("() => location.search.includes('__proto__')")
+    inherited_tab.open(page.evaluate("location.search") + "&c=run%3A__proto__").wait_for_scene()
+    assert page.evaluate("inpca.state.scene.run_ids") == ["run-1"]
+    assert page.is_hidden("#link-note")
+    assert page.evaluate("inpca.state.colorBy") == "run:__proto__"
+    for query in ("m=pairs", "tab=distances", "m=figures&fig=importance"):
+        inherited_tab.open(f"?v=1&{query}&c=run%3Aconstructor").wait_for_scene()
+        page.wait_for_timeout(1500)
+    page.wait_for_function(
+        """() => document.getElementById('figure-page').dataset.shown
+            || !document.getElementById('figure-trouble').hidden""",
+        timeout=60_000,
+    )
+    assert page.is_hidden("#figure-trouble")

@@ -301,3 +301,45 @@ def test_every_preset_shows_the_whole_box_large(tab: Visit, size: tuple[int, int
     assert parse_qs(urlsplit(tab.page.url).query)["scale"] == ["stretched"]
     tab.page.click("#scale")
     assert tab.page.is_hidden("#scale-badge")
+
+
+COVERED = """() => {
+    const {left, top} = document.getElementById('picture').getBoundingClientRect();
+    const places = ['legend', 'pins'].map(id => document.getElementById(id).getBoundingClientRect());
+    const pixels = inpca.picture.project(Float64Array.from(inpca.state.scene.arrays.run.keys()));
+    let covered = 0;
+    for (let at = 0; at < pixels.length; at += 2) {
+        const [x, y] = [left + pixels[at], top + pixels[at + 1]];
+        if (places.some(box => x > box.left && x < box.right && y > box.top && y < box.bottom)) covered += 1;
+    }
+    return covered;
+}"""
+PIN = "n => inpca.pick(inpca.state.scene.run_ids.filter((_, run) => run % 2 === 0).slice(0, n))"
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (1440, 900), (1920, 1080)])
+def test_the_fitted_view_is_clear_of_legend_and_pins_until_a_camera_is_chosen(
+    tab: Visit, size: tuple[int, int]
+) -> None:
+    tab.page.set_viewport_size({"width": size[0], "height": size[1]})
+    tab.open("?c=run:architecture").wait_for_scene()
+    eyes = []
+    for n_pins in (0, 3, 12):
+        tab.page.evaluate(PIN, n_pins)
+        tab.page.wait_for_timeout(1200)
+        assert tab.page.locator("#pins .pin").count() == n_pins
+        assert tab.page.evaluate(COVERED) == 0, n_pins
+        eyes.append(tab.camera())
+    assert eyes[2] != eyes[0], "a dozen pins want room"
+    tab.page.evaluate(PIN, 3)
+    tab.page.wait_for_timeout(1200)
+    assert tab.camera() == pytest.approx(eyes[2], abs=1e-6), "room that was given stays given"
+    tab.page.evaluate(PIN, 0)
+    tab.page.evaluate("inpca.actions['reset-camera']()")
+    tab.page.wait_for_timeout(1200)
+    assert tab.camera() == pytest.approx(eyes[0], abs=1e-6)
+    tab.rotate(60)
+    chosen = tab.camera()
+    tab.page.evaluate(PIN, 12)
+    tab.page.wait_for_timeout(1200)
+    assert tab.camera() == pytest.approx(chosen, abs=1e-6), "a camera that somebody chose is left alone"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import socket
 import subprocess
@@ -284,7 +286,7 @@ def test_hostile_names_are_drawn_as_text_everywhere(browser: Browser, hostile: S
         assert set(tab.page.locator("#legend bdi").all_text_contents()) == set(HOSTILE)
         headers = tab.page.locator("#run-table .ag-header-cell-text").all_text_contents()
         assert {name.replace("_", " ") for name in HOSTILE_NAMES[:3]} <= set(headers)
-        cell = tab.page.locator('#run-table .ag-row[row-id="run-0"] [col-id="optimizer.lr"]')
+        cell = tab.page.locator('#run-table .ag-row[row-id="run-0"] [col-id="column optimizer.lr"]')
         assert cell.text_content() == HOSTILE[2]
         press(tab, "architecture", 7)
         press(tab, "optimizer.lr", 1)
@@ -478,3 +480,34 @@ def test_nor_does_it_in_an_empty_folder(browser: Browser, empty: Served) -> None
         tab.open()
         tab.page.wait_for_selector("#notice:not([hidden])")
         assert_nothing_serious(tab)
+
+
+def test_a_full_disk_is_said_once_and_everything_goes_on(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record_small_study(tmp_path / "studies" / "small")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    for served in serve(tmp_path / "studies", tmp_path / "cache"):
+        for tab in visit(browser, served.url):
+            key = tab.open().wait_for_scene()
+            assert tab.page.is_hidden("#trouble-notice")
+            with monkeypatch.context() as disk:
+                disk.setattr("engine.cache.StrictDisk.store", full)
+                tab.pill("CNN")
+                key = tab.wait_for_scene(other_than=key)
+                tab.page.wait_for_selector("#trouble-notice:not([hidden])", timeout=15_000)
+                words = tab.page.inner_text("#trouble-notice")
+                assert "No space left on device" in words
+                assert "--cache" in words
+                assert tab.page.evaluate("document.documentElement.scrollHeight") <= 800
+                tab.page.get_by_role("button", name="put this note away").click()
+                tab.pill("ViT")
+                key = tab.wait_for_scene(other_than=key)
+                # The page asks how things are every five seconds.
+                tab.page.wait_for_timeout(6000)
+                assert tab.page.is_hidden("#trouble-notice")
+            assert tab.drawn_colors() > 50
+            assert tab.traffic.errors == []

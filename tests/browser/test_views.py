@@ -270,6 +270,27 @@ def test_a_newcomer_is_offered_the_tour_once(guest: Visit) -> None:
     assert "Only the CNNs" in guest.page.inner_text("#views-menu")
 
 
+def test_a_step_that_was_left_takes_its_sentence_back_and_leads_back(guest: Visit) -> None:
+    guest.open("?d=small").wait_for_scene()
+    guest.page.evaluate("inpca.takeTour()")
+    guest.page.click("#present-next")
+    guest.page.wait_for_function("() => inpca.state.scene.run_ids.length === 10")
+    guest.rotate(80)
+    guest.page.evaluate("inpca.togglePin(inpca.state.scene.run_ids[0])")
+    guest.page.wait_for_timeout(500)
+    assert guest.page.is_visible("#caption-sentence"), "the sentence is as true from another side"
+    guest.pill("ViT")
+    guest.page.wait_for_selector("#caption-left:not([hidden])")
+    assert guest.page.is_hidden("#caption-sentence")
+    assert guest.page.inner_text("#caption-title") == "Only the CNNs"
+    guest.page.click("#present-return")
+    guest.page.wait_for_function("() => inpca.count(inpca.state.mask) === 10")
+    guest.page.wait_for_timeout(500)
+    assert guest.page.is_visible("#caption-sentence")
+    assert guest.page.is_hidden("#caption-left")
+    assert guest.page.evaluate("document.activeElement.id") == "present-next"
+
+
 def test_a_broken_file_of_views_is_named_and_left_as_it_is(guest: Visit, toured: Served) -> None:
     guest.open("?d=small").wait_for_scene()
     save(guest, "whole")
@@ -284,3 +305,65 @@ def test_a_broken_file_of_views_is_named_and_left_as_it_is(guest: Visit, toured:
     assert file.read_bytes() == broken
     file.write_bytes(whole)
     assert [view["title"] for view in json.loads(whole)["views"]] == ["whole"]
+
+
+OVERLAPS = """() => {
+    const all = [...document.querySelectorAll('.foot > *, .corner > *, #caption')];
+    const shown = all.filter(element => element.offsetHeight > 0);
+    const boxes = shown.map(element => [element.id, element.getBoundingClientRect()]);
+    const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+    const covered = boxes.flatMap(([id, box], at) =>
+        boxes.slice(at + 1).filter(([, other]) => meet(box, other)).map(([other]) => [id, other]));
+    return [shown.map(element => element.id), covered];
+}"""
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (768, 1024)])
+def test_what_lies_over_the_picture_never_covers_itself(guest: Visit, size: tuple[int, int]) -> None:
+    guest.page.set_viewport_size({"width": size[0], "height": size[1]})
+    guest.open("?d=small&scale=stretched&ax=9,9,9&c=run:architecture").wait_for_scene()
+    guest.page.wait_for_selector("#tour-card:not([hidden])")
+    guest.page.evaluate("inpca.pick(inpca.state.scene.run_ids.slice(0, 12))")
+    guest.page.evaluate("inpca.showProgress('Distances', 0.4, 12)")
+    guest.page.evaluate(
+        "Object.assign(document.getElementById('level-of-detail'), {hidden: false, textContent: 'fine'})"
+    )
+    shown, covered = guest.page.evaluate(OVERLAPS)
+    assert {"tour-card", "link-note", "progress", "scale-badge", "level-of-detail", "legend", "pins"} == set(shown)
+    assert covered == []
+    guest.page.evaluate("inpca.takeTour()")
+    guest.page.wait_for_timeout(600)
+    assert guest.page.evaluate(OVERLAPS)[1] == []
+
+
+def test_another_study_is_looked_at_in_the_same_way(guest: Visit) -> None:
+    guest.open(
+        "?d=small&div=hellinger&c=run:seed&ref=hide&scale=stretched&clk=epoch&t=2&ctx=hidden&tab=distances"
+        "&f=architecture:ViT&pin=vit-0.1-0&ax=2,1,3"
+    ).wait_for_scene()
+
+    def picked(title: str, study: str) -> dict[str, Any]:
+        guest.page.click("#study-picker")
+        guest.page.get_by_role("option", name=title).click()
+        guest.page.wait_for_function("study => inpca.state.scene?.study === study", arg=study)
+        guest.page.wait_for_timeout(600)
+        return guest.page.evaluate(
+            """() => {
+                const {divergence, references, colorBy, scale, clock, context, tab} = inpca.state;
+                const kept = {divergence, references, colorBy, scale, clock, context, tab};
+                const {moment, constraints, pins, axes} = inpca.state;
+                const menu = document.getElementById('divergence').value;
+                return {...kept, menu, own: [moment, constraints.length, pins.length, axes.join()]};
+            }"""
+        )
+
+    kept = {"divergence": "hellinger", "references": "hide", "scale": "stretched", "clock": "epoch"}
+    kept |= {"context": "hidden", "tab": "distances", "menu": "hellinger", "own": [None, 0, 0, "1,2,3"]}
+    assert picked("many", "many") == {**kept, "colorBy": "run:seed"}
+    assert guest.page.is_hidden("#link-note")
+    guest.page.evaluate("dash_clientside.set_props('color-by', {value: 'model:progress'})")
+    assert picked("small", "small") == {**kept, "colorBy": "model:progress"}
+    # A link says everything itself.
+    guest.page.evaluate("inpca.openView('?v=1&d=many')")
+    guest.page.wait_for_function("() => inpca.state.scene?.study === 'many'")
+    assert guest.page.evaluate("[inpca.state.divergence, inpca.state.scale]") == ["bhattacharyya", "equal"]

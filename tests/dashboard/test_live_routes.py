@@ -82,3 +82,13 @@ def test_a_finished_study_is_not_coloured_by_status(client: FlaskClient, studies
     record_run(studies / "still", "cnn-1", 2)
     groups = [group["group"] for group in client.get("/api/studies/still/growth").get_json()["colors"]]
     assert "Now" not in groups
+
+
+def test_a_pulse_says_what_is_wrong_on_the_server_once_it_is(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    well = client.get("/api/studies/demo/pulse")
+    assert well.get_json()["troubles"] == []
+    monkeypatch.setattr("engine.explorer.Explorer.troubles", lambda _: ("The disk is full.",))
+    ill = client.get("/api/studies/demo/pulse", headers={"If-None-Match": well.headers["ETag"]})
+    assert (ill.status_code, ill.get_json()["troubles"]) == (200, ["The disk is full."])

@@ -88,6 +88,14 @@ def test_a_colour_that_the_study_lacks_falls_back(explorer: Explorer) -> None:
     assert open_view(explorer, ViewState(color_by="run:nonsense"))["color"] == "run:architecture"
 
 
+def test_the_picker_takes_what_there_is_without_a_note(explorer: Explorer) -> None:
+    view = ViewState(study="small", split="nowhere", color_by="run:nonsense", references="fit")
+    assert "nonsense" in open_view(explorer, view)["payload"]["notice"]
+    opened = open_view(explorer, view, is_link=False)
+    assert (opened["payload"]["notice"], opened["payload"]["is_link"]) == ("", False)
+    assert (opened["split"], opened["color"], opened["references"]) == ("train", "run:architecture", "fit")
+
+
 def test_an_empty_folder_shows_how_to_make_a_study(tmp_path: Path) -> None:
     explorer = Explorer(tmp_path, device="cpu", cache=tmp_path / "cache")
     opened = open_view(explorer, ViewState())

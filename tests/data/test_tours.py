@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -84,3 +85,38 @@ def test_the_errors_on_unseen_signals_are_as_said() -> None:
     errors = 100 * study.runs.groupby("architecture")["test_error"].agg(["min", "max"])
     assert errors.loc["residual"].round().tolist() == [lowest, highest]
     assert errors.loc["fully connected"].round().tolist() == [worst_low, worst_high]
+
+
+@pytest.fixture(scope="module")
+def explorer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[engine.Explorer]:
+    explorer = engine.Explorer(STUDIES, device="cpu", cache=tmp_path_factory.mktemp("cache"))
+    yield explorer
+    explorer.close()
+
+
+def seen(points: np.ndarray, everything: np.ndarray, camera: tuple[float, ...], shape: float) -> np.ndarray:
+    """Where points lie in a picture of a shape (width over height): from -1 to 1 across and upward."""
+    low, high = everything.min(axis=0), everything.max(axis=0)
+    air = 0.04 * (high - low)
+    spans = high - low + 2 * air
+    placed = (points - (low + high) / 2) / np.cbrt(spans.prod())
+    eye, centre, up = np.reshape(camera, (3, 3))
+    forward = (centre - eye) / np.linalg.norm(centre - eye)
+    right = np.cross(forward, up) / np.linalg.norm(np.cross(forward, up))
+    basis = np.stack([right / shape, np.cross(right, forward)])
+    return (placed - eye) @ basis.T / ((placed - eye) @ forward)[:, None] / np.tan(np.pi / 8)
+
+
+@pytest.mark.parametrize("shape", [1920 / 961, 670 / 350], ids=["presented", "beside the controls"])
+def test_every_step_shows_ignorance_truth_and_most_of_the_runs(
+    study: engine.Study, tour: tuple[View, ...], explorer: engine.Explorer, shape: float
+) -> None:
+    for step in tour:
+        view = ViewState.from_query(step.query)
+        scene = explorer.embed(engine.EmbeddingSpec(study.study_id, view.split, tuple(study.runs.index)))
+        axes = [axis - 1 for axis in view.axes]
+        models, references = (part.coordinates[:, axes] for part in (scene.embedding, scene.references))
+        everything = np.concatenate([models, references])
+        ends = seen(references[[0, -1]], everything, view.camera, shape)
+        assert np.abs(ends).max() < 0.9, step.title
+        assert (np.abs(seen(models, everything, view.camera, shape)) < 0.95).all(axis=1).mean() > 0.99, step.title

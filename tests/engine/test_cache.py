@@ -1,5 +1,6 @@
 """The cache never runs what it reads, never returns a wrong value and never fails its caller."""
 
+import errno
 import multiprocessing
 import os
 import pickle
@@ -324,3 +325,19 @@ def test_closing_lets_go_of_what_ended_threads_had_opened(tmp_path):
     cache.close()
     opened = [os.readlink(entry) for entry in Path("/proc/self/fd").iterdir() if os.path.lexists(entry)]
     assert not [name for name in opened if name.startswith(str(tmp_path))]
+
+
+def test_why_a_value_was_not_kept_is_known_until_one_is(blobs, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(cache_module, "BACK_OFF", 0.0)
+    assert blobs.put("before", LARGE)
+    with monkeypatch.context() as disk:
+        disk.setattr(StrictDisk, "store", full)
+        assert not blobs.put("meanwhile", LARGE)
+        assert os.strerror(errno.ENOSPC) in blobs.trouble
+        assert blobs.get("before") == LARGE
+        assert blobs.trouble, "reading goes on, and says nothing about writing"
+    assert blobs.put("after", LARGE)
+    assert blobs.trouble == ""
