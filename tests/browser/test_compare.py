@@ -251,6 +251,31 @@ def test_a_run_pointed_at_on_the_right_is_marked_in_both_pictures_at_the_same_ch
     assert min(tab.page.evaluate(ink)) > 50
 
 
+def test_the_card_of_a_point_stays_in_the_pane_of_its_picture(tab: Visit) -> None:
+    tab.open("?m=compare&cmp=split:test").wait_for_scene()
+    wait_for_second(tab, "test")
+    for pane in ("picture", "second-picture"):
+        places = tab.page.evaluate(
+            """pane => {
+                const [isFirst, box] = [pane === 'picture', document.getElementById(pane).getBoundingClientRect()];
+                const [picture, scene] = isFirst ? [inpca.picture, inpca.state.scene] : [inpca.secondPicture(), inpca.state.alongside];
+                const pixels = [...Array(scene.n_models).keys()].map(model => [model, ...picture.project(new Int32Array([model]))]);
+                const inOrder = pixels.sort((a, b) => a[1] - b[1]);
+                return [inOrder[0], inOrder[inOrder.length >> 1], inOrder.at(-1)].map(([model, x, y]) => {
+                    const [px, py] = [box.left + x, box.top + y];
+                    inpca.hover({ model, scene, source: isFirst ? 'picture' : 'second', box: { x0: px - 3, x1: px + 3, y0: py - 3, y1: py + 3 } });
+                    const card = document.getElementById('detail').getBoundingClientRect();
+                    const covers = card.left < px && px < card.right && card.top < py && py < card.bottom;
+                    return [card.left - box.left, card.top - box.top, box.right - card.right, box.bottom - card.bottom, covers];
+                });
+            }""",
+            pane,
+        )
+        for *room, covers_its_point in places:
+            assert min(room) >= 0, (pane, room)
+            assert not covers_its_point
+
+
 def test_a_refused_second_embedding_says_so_in_its_pane_only(tab: Visit) -> None:
     key = tab.open().wait_for_scene()
 
