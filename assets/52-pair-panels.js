@@ -19,6 +19,9 @@
 
   /* ------------------------------------------------------------------ where things are */
 
+  /** How many components are paired where n are asked for: fewer where the embedding has fewer. */
+  inpca.pairedOf = (scene, n) => Math.max(2, Math.min(n, scene.n_components));
+
   /** Panels of a picture's pairs, the lower triangle among its first k components, in an area of the given size. */
   inpca.pairPanels = (picture, k, { width, height }) => {
     const [before, below] = [MARGIN.left * typeOf(picture), MARGIN.bottom * typeOf(picture)];

@@ -105,7 +105,7 @@
       /** Draw a picture as the pairs among its first n components; fewer where the embedding has fewer. */
       draw: (shown, n) => {
         picture = shown;
-        k = Math.max(2, Math.min(n, shown.scene.n_components));
+        k = inpca.pairedOf(shown.scene, n);
         pointed = -1;
         paintSoon(true);
       },

@@ -178,10 +178,13 @@ def n_like(tab: Visit, place: tuple[float, float], radius: int, color: str) -> i
         """([x, y, radius, color]) => {
             const { canvas } = inpca.pairs(), box = canvas.getBoundingClientRect();
             const context = canvas.getContext("2d");
-            const { data } = context.getImageData(x - box.left - radius, y - box.top - radius, 2 * radius + 1, 2 * radius + 1);
+            const [left, top, side] = [x - box.left - radius, y - box.top - radius, 2 * radius + 1];
+            const { data } = context.getImageData(left, top, side, side);
             const wanted = [1, 3, 5].map(at => parseInt(color.slice(at, at + 2), 16));
             let n = 0;
-            for (let at = 0; at < data.length; at += 4) n += wanted.every((value, k) => Math.abs(value - data[at + k]) < 12);
+            for (let at = 0; at < data.length; at += 4) {
+                n += wanted.every((value, k) => Math.abs(value - data[at + k]) < 12);
+            }
             return n;
         }""",
         [*place, radius, color],
@@ -209,7 +212,9 @@ def test_pins_and_what_is_pointed_at_elsewhere_stand_out_in_every_panel(tab: Vis
     before = seen(1, 5, ink)
     # As another picture reports it: the checkpoint is what the two have in common.
     tab.page.evaluate("model => inpca.hover({ model, scene: { ...inpca.state.scene }, source: 'second' })", middle)
-    assert min(after - one for after, one in zip(seen(1, 5, ink), before, strict=True)) > 8, "the ring of the checkpoint"
+    assert min(after - one for after, one in zip(seen(1, 5, ink), before, strict=True)) > 8, (
+        "the ring of the checkpoint"
+    )
     assert min(seen(0, 9, pin)) > 20, "a pinned run keeps its letter while it is pointed at"
     tab.page.evaluate("runId => inpca.hover({ runId, source: 'table' })", owner)
     tab.page.evaluate("runId => inpca.togglePin(runId)", owner)
@@ -309,15 +314,19 @@ def test_the_card_of_a_point_stays_in_the_pane_of_its_picture(tab: Visit) -> Non
         places = tab.page.evaluate(
             """pane => {
                 const [isFirst, box] = [pane === 'picture', document.getElementById(pane).getBoundingClientRect()];
-                const [picture, scene] = isFirst ? [inpca.picture, inpca.state.scene] : [inpca.secondPicture(), inpca.state.alongside];
-                const pixels = [...Array(scene.n_models).keys()].map(model => [model, ...picture.project(new Int32Array([model]))]);
+                const picture = isFirst ? inpca.picture : inpca.secondPicture();
+                const scene = isFirst ? inpca.state.scene : inpca.state.alongside;
+                const models = [...Array(scene.n_models).keys()];
+                const pixels = models.map(model => [model, ...picture.project(new Int32Array([model]))]);
                 const inOrder = pixels.sort((a, b) => a[1] - b[1]);
                 return [inOrder[0], inOrder[inOrder.length >> 1], inOrder.at(-1)].map(([model, x, y]) => {
                     const [px, py] = [box.left + x, box.top + y];
-                    inpca.hover({ model, scene, source: isFirst ? 'picture' : 'second', box: { x0: px - 3, x1: px + 3, y0: py - 3, y1: py + 3 } });
+                    const around = { x0: px - 3, x1: px + 3, y0: py - 3, y1: py + 3 };
+                    inpca.hover({ model, scene, source: isFirst ? 'picture' : 'second', box: around });
                     const card = document.getElementById('detail').getBoundingClientRect();
                     const covers = card.left < px && px < card.right && card.top < py && py < card.bottom;
-                    return [card.left - box.left, card.top - box.top, box.right - card.right, box.bottom - card.bottom, covers];
+                    const [right, below] = [box.right - card.right, box.bottom - card.bottom];
+                    return [card.left - box.left, card.top - box.top, right, below, covers];
                 });
             }""",
             pane,
