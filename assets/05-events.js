@@ -12,7 +12,8 @@
  * "hover"  ({runId, model, checkpoint, source, box})  the run that is pointed at anywhere on the page, runId null for none;
  *                             who has something to report calls inpca.hover (73-linking.js)
  * "pins"   ()                 other runs are picked
- * "view"   (view)             "3d", "pairs" or "compare"
+ * "view"   (view)             "3d", "pairs", "compare" or "figures"
+ * "comparison" ()            something else is to be compared with (84-comparison.js)
  * "lost"   (picture)          the browser took a 3D picture's WebGL context away
  * "theme"  (theme)            light or dark
  * "address" ()                the address says what is on screen now

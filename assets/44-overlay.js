@@ -31,10 +31,10 @@
     const redraw = () => {
       fit();
       if (!picture) return;
-      const { scene, style, theme, isShown, pins } = picture;
+      const { scene, isShown, pins } = picture;
       for (const pin of pins) {
         const run = runOf.get(pin.runId);
-        if (run !== undefined && isShown(run)) drawPin(run, pin, style.pins[pin.slot], style.surfaces[theme]);
+        if (run !== undefined && isShown(run)) drawPin(run, pin);
       }
       const run = runOf.get(hovered.runId);
       if (run !== undefined && scene.spans[run].count > 0) drawHovered(run);
@@ -62,21 +62,25 @@
     };
 
     /** A core in the pin's colour, so that the line around it keeps what the colouring says; its letter at the end. */
-    const drawPin = (run, pin, color, { wall, ink }) => {
+    const drawPin = (run, pin) => {
       const pixels = projection.project(picture, inpca.verticesOf(picture, run, true));
-      const [x, y] = pixels.slice(-2);
       trace(pixels);
-      stroke(color, 2);
+      stroke(picture.style.pins[pin.slot], 2);
+      drawBadge(pin, pixels.slice(-2));
+    };
+
+    const drawBadge = ({ slot, letter }, [x, y]) => {
+      const { wall, ink } = picture.style.surfaces[picture.theme];
       disc(x, y, BADGE, wall);
-      stroke(color, 2.5);
+      stroke(picture.style.pins[slot], 2.5);
       context.fillStyle = ink;
-      context.fillText(pin.letter, x, y + 0.5);
+      context.fillText(letter, x, y + 0.5);
     };
 
     const drawHovered = (run) => {
       const models = inpca.verticesOf(picture, run, true);
       const pixels = projection.project(picture, models);
-      const { scene, style, theme } = picture;
+      const { scene, style, theme, pins } = picture;
       const { wall, ink } = style.surfaces[theme];
       trace(pixels);
       stroke(wall, 9);
@@ -89,8 +93,12 @@
         stroke(inpca.colorOf(picture, run, models[at]), 4);
       }
       const last = models.length - 1;
-      disc(pixels[2 * last], pixels[2 * last + 1], HEAD + 2, ink);
-      disc(pixels[2 * last], pixels[2 * last + 1], HEAD, inpca.colorOf(picture, run, models[last]));
+      const pin = pins.find(({ runId }) => runId === hovered.runId);
+      if (pin) drawBadge(pin, pixels.slice(-2));
+      else {
+        disc(pixels[2 * last], pixels[2 * last + 1], HEAD + 2, ink);
+        disc(pixels[2 * last], pixels[2 * last + 1], HEAD, inpca.colorOf(picture, run, models[last]));
+      }
       const at = models.findIndex((model) => scene.arrays.checkpoint[model] === hovered.checkpoint);
       if (at < 0) return;
       disc(pixels[2 * at], pixels[2 * at + 1], HEAD, wall);

@@ -1,5 +1,5 @@
 /*
- * Panels of pairs: where they lie, and what is painted in them beside the runs. Pure, but for the canvas painted on.
+ * Panels of pairs: where they lie, and all that is painted in them; what stands out is in 53-pair-emphasis.js. Pure, but for the canvas painted on.
  *
  * A panel has one scale for both its axes, said by a bar; panels have different scales, or the later ones would be dots.
  */
@@ -11,14 +11,16 @@
   const GAP = 7;
   const INSET = 6;
   const SHARE_OF_SCALE_BAR = 0.3;
-  /** Narrower panels have no room for the names of reference points, nor for the letters of pins. */
+  /** Narrower panels have no room for the names of reference points. */
   const NAMES_FROM = 130;
-  const BADGE = 7;
 
   /** Type grows with the picture's emphasis (83-present.js), within what the margins can take. */
   const typeOf = ({ emphasis = 1 }) => Math.min(1.6, emphasis);
 
   /* ------------------------------------------------------------------ where things are */
+
+  /** How many components are paired where n are asked for: fewer where the embedding has fewer. */
+  inpca.pairedOf = (scene, n) => Math.max(2, Math.min(n, scene.n_components));
 
   /** Panels of a picture's pairs, the lower triangle among its first k components, in an area of the given size. */
   inpca.pairPanels = (picture, k, { width, height }) => {
@@ -63,11 +65,13 @@
     context.restore();
   };
 
-  inpca.paintPanelFrame = (context, picture, panel, { scale, x, y }, font) => {
+  const paintFrame = (context, picture, panel, { scale, x, y }, font) => {
     const { wall, grid, muted } = picture.style.surfaces[picture.theme];
     const { left, top, width, height } = panel;
-    context.fillStyle = wall;
-    context.fillRect(left, top, width, height);
+    if (!picture.isBare) {
+      context.fillStyle = wall;
+      context.fillRect(left, top, width, height);
+    }
     Object.assign(context, { strokeStyle: grid, lineWidth: 1 });
     context.beginPath();
     context.moveTo(left, Math.round(y(0)) + 0.5);
@@ -92,7 +96,7 @@
     return ([5, 2, 1].find((digit) => digit * power <= value) || 1) * power;
   };
 
-  inpca.paintPanelReferences = (context, picture, panel, map, font) => {
+  const paintReferences = (context, picture, panel, map, font) => {
     const { scene, style, theme, emphasis = 1 } = picture;
     const last = (scene.arrays.reference_positions || []).length - 1;
     if (last < 0) return;
@@ -118,35 +122,13 @@
     }
   };
 
-  /** Pins as the 3D picture has them (44-overlay.js): a core in the pin's colour, its letter at the end. */
-  inpca.paintPanelPins = (context, picture, panel, { x, y }, font) => {
-    const { scene, isShown, pins, style, theme } = picture;
-    const { wall, ink } = style.surfaces[theme];
-    Object.assign(context, { font: `bold 10px ${font}`, textAlign: "center", textBaseline: "middle" });
-    for (const { runId, slot, letter } of pins) {
-      const run = scene.run_ids.indexOf(runId);
-      if (run < 0 || !isShown(run)) continue;
-      const models = inpca.verticesOf(picture, run, true);
-      const color = style.pins[slot];
-      inpca.paintStrokes(context, { lines: [{ models, color, width: 3 }], dots: [] }, { x, y });
-      const isNamed = panel.width >= NAMES_FROM;
-      context.beginPath();
-      context.arc(x(models.at(-1)), y(models.at(-1)), isNamed ? BADGE : BADGE / 2, 0, 2 * Math.PI);
-      Object.assign(context, { fillStyle: wall, strokeStyle: color, lineWidth: 2 });
-      context.fill();
-      context.stroke();
-      context.fillStyle = ink;
-      if (isNamed) context.fillText(letter, x(models.at(-1)), y(models.at(-1)) + 0.5);
-    }
-  };
-
-  inpca.paintPanelOutline = (context, { style, theme }, { left, top, width, height }) => {
+  const paintOutline = (context, { style, theme }, { left, top, width, height }) => {
     Object.assign(context, { strokeStyle: style.surfaces[theme].grid, lineWidth: 1 });
     context.strokeRect(Math.round(left) + 0.5, Math.round(top) + 0.5, Math.round(width) - 1, Math.round(height) - 1);
   };
 
   /** Titles of the columns under the last row, of the rows beside the first column. */
-  inpca.paintPairTitles = (context, picture, panels, k, font) => {
+  const paintTitles = (context, picture, panels, k, font) => {
     const { scene, style, theme } = picture;
     const type = typeOf(picture);
     Object.assign(context, { font: `${11 * type}px ${font}`, textAlign: "center", textBaseline: "middle" });
@@ -166,5 +148,25 @@
       if (row === k) write(column, left + width / 2, top + height + (MARGIN.bottom * type) / 2, width, 0);
       if (column === 1) write(row, (MARGIN.left * type) / 2, top + height / 2, height, -Math.PI / 2);
     }
+  };
+
+  /** Places of a scene's models in a panel. */
+  inpca.modelPlaces = (scene, panel) =>
+    inpca.panelPlaces(scene.arrays.coordinates, scene.n_components, panel, inpca.panelProjection(scene, panel));
+
+  /** Everything but what is pointed at: panels (as pairPanels gives them) of a picture's first k components, on a canvas's context. */
+  inpca.paintPairs = (context, picture, k, panels, strokes, font) => {
+    for (const panel of panels) {
+      const map = inpca.panelProjection(picture.scene, panel);
+      const places = inpca.modelPlaces(picture.scene, panel);
+      inpca.inPanel(context, panel, () => {
+        paintFrame(context, picture, panel, map, font);
+        inpca.paintStrokes(context, strokes, places);
+        inpca.paintPanelPins(context, picture, panel, places, font);
+        if (picture.showReferences) paintReferences(context, picture, panel, map, font);
+      });
+      paintOutline(context, picture, panel);
+    }
+    paintTitles(context, picture, panels, k, font);
   };
 })();

@@ -14,7 +14,7 @@
     canvas.setAttribute("role", "img");
     host.append(canvas);
     let picture = null;
-    let marked = { run: -1, model: -1 };
+    let marked = { runId: null, checkpoint: null };
     let k = 2;
     let panels = [];
     let strokes = null;
@@ -39,24 +39,10 @@
       hittable = inpca.strokesOf(traces.filter(({ role }) => role !== "context"));
       const context = base.getContext("2d");
       context.scale(ratio, ratio);
-      const font = getComputedStyle(host).fontFamily;
-      for (const panel of panels) {
-        inpca.inPanel(context, panel, () => {
-          const map = inpca.panelProjection(picture.scene, panel);
-          inpca.paintPanelFrame(context, picture, panel, map, font);
-          inpca.paintStrokes(context, strokes, modelPlaces(panel));
-          inpca.paintPanelPins(context, picture, panel, modelPlaces(panel), font);
-          if (picture.showReferences) inpca.paintPanelReferences(context, picture, panel, map, font);
-        });
-        inpca.paintPanelOutline(context, picture, panel);
-      }
-      inpca.paintPairTitles(context, picture, panels, k, font);
+      inpca.paintPairs(context, picture, k, panels, strokes, fontOf());
     };
 
-    const modelPlaces = (panel) => {
-      const { scene } = picture;
-      return inpca.panelPlaces(scene.arrays.coordinates, scene.n_components, panel, inpca.panelProjection(scene, panel));
-    };
+    const fontOf = () => getComputedStyle(host).fontFamily;
 
     const paintMarked = () => {
       const context = canvas.getContext("2d");
@@ -64,23 +50,13 @@
       context.setTransform(1, 0, 0, 1, 0, 0);
       context.clearRect(0, 0, canvas.width, canvas.height);
       context.drawImage(base, 0, 0);
-      if (marked.run < 0) return;
+      const run = picture.scene.run_ids.indexOf(marked.runId);
+      if (run < 0) return;
       context.scale(ratio, ratio);
-      const { wall, ink } = picture.style.surfaces[picture.theme];
-      const alone = { ...picture, isShown: (run) => run === marked.run, picked: new Set(), context: "hidden" };
-      const { lines, dots } = inpca.strokesOf(inpca.pictureTraces(alone));
-      const halo = lines.map((line) => ({ ...line, color: wall, width: 14 }));
-      const strong = lines.map((line) => ({ ...line, width: 7 }));
       for (const panel of panels) {
-        inpca.inPanel(context, panel, () => {
-          const at = modelPlaces(panel);
-          inpca.paintStrokes(context, { lines: [...halo, ...strong], dots }, at);
-          if (marked.model < 0) return;
-          context.beginPath();
-          context.arc(at.x(marked.model), at.y(marked.model), 5, 0, 2 * Math.PI);
-          Object.assign(context, { strokeStyle: ink, lineWidth: 1.5 });
-          context.stroke();
-        });
+        const places = inpca.modelPlaces(picture.scene, panel);
+        const { checkpoint } = marked;
+        inpca.inPanel(context, panel, () => inpca.paintPanelPointed(context, picture, panel, places, { run, checkpoint }, fontOf()));
       }
     };
 
@@ -102,7 +78,7 @@
       const panel = panels.find((one) => x >= one.left && x <= one.left + one.width && y >= one.top && y <= one.top + one.height);
       if (!panel || !strokes) return -1;
       if (!indices.has(panel)) {
-        const at = modelPlaces(panel);
+        const at = inpca.modelPlaces(picture.scene, panel);
         indices.set(panel, inpca.nearestIndex(hittable, at.x, at.y));
       }
       return indices.get(panel)(x, y);
@@ -129,14 +105,13 @@
       /** Draw a picture as the pairs among its first n components; fewer where the embedding has fewer. */
       draw: (shown, n) => {
         picture = shown;
-        k = Math.max(2, Math.min(n, shown.scene.n_components));
-        marked = { run: shown.scene.run_ids.indexOf(inpca.state.hovered), model: -1 };
+        k = inpca.pairedOf(shown.scene, n);
         pointed = -1;
         paintSoon(true);
       },
-      /** Point at a run (and one of its checkpoints), or at nothing. */
-      mark: (run, model = -1) => {
-        marked = { run: run >= 0 && picture?.isShown(run) ? run : -1, model };
+      /** Point at a run, by its name, and at one of its checkpoints (a number or null); null for none. */
+      mark: (runId, checkpoint) => {
+        marked = { runId, checkpoint };
         paintSoon(false);
       },
       clear: () => {
@@ -145,7 +120,10 @@
       },
       panels: () => panels,
       /** Where a model is drawn in a panel, in pixels of the canvas. */
-      placeOf: (panel, model) => [modelPlaces(panel).x(model), modelPlaces(panel).y(model)],
+      placeOf: (panel, model) => {
+        const { x, y } = inpca.modelPlaces(picture.scene, panel);
+        return [x(model), y(model)];
+      },
     };
   };
 })();

@@ -4,6 +4,8 @@
   const inpca = (window.inpca = window.inpca || {});
 
   const byId = (id) => document.getElementById(id);
+  const CARD_GAP = 13;
+  const CARD_EDGE = 4;
   const SHOWN_ALONG = ["epoch", "progress", "train_error", "test_error"];
 
   /** Text goes in as text, never as markup: names come from files. */
@@ -108,8 +110,8 @@
     ].filter(Boolean).join("; ") + ".";
   };
 
-  /** The card of one checkpoint beside the pointer; box is where plotly drew the point. */
-  inpca.showDetail = (scene, study, style, model, box) => {
+  /** The card of one checkpoint beside the point in a pane of the stage; box is where in the window that was drawn. */
+  inpca.showDetail = (scene, study, style, model, box, pane) => {
     const card = byId("detail");
     const run = scene.arrays.run[model];
     const row = inpca.row(study, scene.run_ids[run]);
@@ -126,12 +128,25 @@
     }
     card.replaceChildren(make("bdi", "detail-title", scene.run_ids[run]), list);
     card.hidden = false;
+    putBeside(card, box, pane.getBoundingClientRect());
+  };
+
+  /** Beside a box, never outside the pane: the pane next to it has a card and points of its own. */
+  const putBeside = (card, box, pane) => {
     const canvas = card.parentElement.getBoundingClientRect();
-    const x = (box ? box.x1 : canvas.left) - canvas.left;
-    const y = (box ? box.y0 : canvas.top) - canvas.top;
-    const fitsRight = x + 16 + card.offsetWidth < canvas.width;
-    card.style.left = `${Math.max(4, fitsRight ? x + 16 : x - 16 - card.offsetWidth)}px`;
-    card.style.top = `${Math.min(Math.max(4, y - 20), Math.max(4, canvas.height - card.offsetHeight - 4))}px`;
+    card.style.setProperty("--room", `${pane.width - 2 * CARD_EDGE}px`);
+    // Measured where nothing is in its way: near the right edge it would be laid out narrower.
+    Object.assign(card.style, { left: "0", top: "0" });
+    const { offsetWidth: width, offsetHeight: height } = card;
+    const within = (value, low, high) => Math.max(low, Math.min(value, high));
+    const [left, right] = [box.x1 + CARD_GAP, box.x0 - CARD_GAP - width];
+    const isBeside = left + width <= pane.right - CARD_EDGE || right >= pane.left + CARD_EDGE;
+    const x = left + width <= pane.right - CARD_EDGE ? left : right;
+    // With no room at either side it goes below the point, or above it.
+    const below = box.y1 + CARD_GAP;
+    const y = isBeside ? box.y0 - 20 : below + height <= pane.bottom - CARD_EDGE ? below : box.y0 - CARD_GAP - height;
+    card.style.left = `${within(x, pane.left + CARD_EDGE, pane.right - CARD_EDGE - width) - canvas.left}px`;
+    card.style.top = `${Math.max(pane.top + CARD_EDGE, Math.min(y, pane.bottom - CARD_EDGE - height)) - canvas.top}px`;
   };
 
   inpca.hideDetail = () => {

@@ -10,6 +10,9 @@
   const { state } = inpca;
   const { byId } = inpca;
 
+  /** Where on the stage a point with a card was drawn, by who reports it. */
+  const PANES = { picture: "picture", second: "second-picture", pairs: "pairs" };
+
   /**
    * The run under the pointer or the keyboard's focus: a model of a scene (the one on screen, if no other is named), or a
    * run without one; neither for none.
@@ -23,7 +26,7 @@
     state.hovered = pointed;
     const checkpoint = model === null ? null : scene.arrays.checkpoint[model];
     inpca.emit("hover", { runId: pointed, model: scene === state.scene ? model : null, checkpoint, source, box });
-    if (model !== null && box) inpca.showDetail(scene, state.study, state.style, model, box);
+    if (model !== null && box) inpca.showDetail(scene, state.study, state.style, model, box, byId(PANES[source]));
     else inpca.hideDetail();
   };
 

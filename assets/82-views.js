@@ -58,10 +58,7 @@
     drawPairs();
   });
 
-  inpca.on("hover", ({ runId, model }) => {
-    if (state.view !== "pairs" || !pairs || !latest) return;
-    pairs.mark(runId === null ? -1 : latest.scene.run_ids.indexOf(runId), model ?? -1);
-  });
+  inpca.on("hover", ({ runId, checkpoint }) => pairs?.mark(runId, checkpoint));
 
   inpca.on("forget", () => {
     latest = null;

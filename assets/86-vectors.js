@@ -164,7 +164,7 @@
       const [a, b] = [spots[index - 1], spots[index]];
       if (!isSeen(a) || !isSeen(b)) continue;
       const [first, second] = [inpca.colorAt(line.color, index - 1), inpca.colorAt(line.color, index)];
-      if (dashes) walked = addDashes(a, b, dashes, walked, (from, to) => add(from, to, second));
+      if (dashes) walked = inpca.addDashes(a, b, dashes, walked, (from, to) => add(from, to, second));
       else if (first === second) add(a, b, first);
       else {
         const middle = between(a, b);
@@ -175,7 +175,8 @@
     return pieces;
   };
 
-  const addDashes = (a, b, pattern, walked, add) => {
+  /** add(from, to) for every dash between two points, walked pixels into the pattern; returns how far that comes. */
+  inpca.addDashes = (a, b, pattern, walked, add) => {
     const length = Math.hypot(b[0] - a[0], b[1] - a[1]);
     const period = pattern.reduce((sum, part) => sum + part, 0);
     const point = (share) => a.map((value, k) => value + (b[k] - value) * share);

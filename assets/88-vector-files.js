@@ -4,6 +4,7 @@
   const inpca = (window.inpca = window.inpca || {});
 
   const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif';
+  inpca.FONT = FONT;
   const fontOf = ({ size, weight }, zoom = 1) => `${weight || 400} ${size * zoom}px ${FONT}`;
 
   /* ------------------------------------------------------------------ canvas */
@@ -166,8 +167,11 @@
 
   const POINTS_PER_PIXEL = 0.75;
 
-  const rgb = (color) =>
-    [1, 3, 5].map((at) => (parseInt(color.slice(at, at + 2), 16) / 255).toFixed(3)).join(" ");
+  /** Of #rrggbb or rgb(r,g,b), the two ways in which colours are written here. */
+  const rgb = (color) => {
+    const channels = color.startsWith("#") ? [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16)) : color.match(/\d+/g).map(Number);
+    return channels.map((channel) => (channel / 255).toFixed(3)).join(" ");
+  };
 
   const pathOperators = (points) => points.map(([x, y], index) => `${near(x)} ${near(y)} ${index ? "l" : "m"}`).join("\n");
 

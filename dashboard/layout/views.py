@@ -107,7 +107,7 @@ def comparison_bar() -> html.Div:
 
 
 def pair_grid() -> html.Div:
-    """Where assets/52-pairs.js puts its canvas."""
+    """Where assets/54-pairs.js puts its canvas."""
     return html.Div(id=Views.PAIR_GRID, className="pairs", hidden=True)
 
 

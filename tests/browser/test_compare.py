@@ -172,6 +172,62 @@ def test_a_run_pointed_at_in_the_table_is_marked_in_the_pairs(tab: Visit) -> Non
     assert n_changed(tab, before, keep_pixels(tab)) > 100
 
 
+def n_like(tab: Visit, place: tuple[float, float], radius: int, color: str) -> int:
+    """How many pixels of the pairs near a place of the page have a colour, written #rrggbb."""
+    return tab.page.evaluate(
+        """([x, y, radius, color]) => {
+            const { canvas } = inpca.pairs(), box = canvas.getBoundingClientRect();
+            const context = canvas.getContext("2d");
+            const [left, top, side] = [x - box.left - radius, y - box.top - radius, 2 * radius + 1];
+            const { data } = context.getImageData(left, top, side, side);
+            const wanted = [1, 3, 5].map(at => parseInt(color.slice(at, at + 2), 16));
+            let n = 0;
+            for (let at = 0; at < data.length; at += 4) {
+                n += wanted.every((value, k) => Math.abs(value - data[at + k]) < 12);
+            }
+            return n;
+        }""",
+        [*place, radius, color],
+    )
+
+
+def test_pins_and_what_is_pointed_at_elsewhere_stand_out_in_every_panel(tab: Visit) -> None:
+    tab.open("?m=pairs&pc=3&ref=hide").wait_for_scene()
+    wait_for_pairs(tab)
+    owner, end, middle, ink, pin = tab.page.evaluate(
+        """() => {
+            const { scene, style, theme } = inpca.state, { first, count } = scene.spans[12];
+            return [scene.run_ids[12], first + count - 1, first + 3, style.surfaces[theme].ink, style.pins[0]];
+        }"""
+    )
+    panels = range(3)
+    places = [(place_in_pairs(tab, panel, end), place_in_pairs(tab, panel, middle)) for panel in panels]
+
+    def seen(at: int, radius: int, color: str) -> list[int]:
+        tab.page.wait_for_timeout(250)
+        return [n_like(tab, places[panel][at], radius, color) for panel in panels]
+
+    tab.page.evaluate("runId => inpca.togglePin(runId)", owner)
+    assert min(seen(0, 9, pin)) > 20, "the ring of the letter"
+    before = seen(1, 5, ink)
+    # As another picture reports it: the checkpoint is what the two have in common.
+    tab.page.evaluate("model => inpca.hover({ model, scene: { ...inpca.state.scene }, source: 'second' })", middle)
+    assert min(after - one for after, one in zip(seen(1, 5, ink), before, strict=True)) > 8, (
+        "the ring of the checkpoint"
+    )
+    assert min(seen(0, 9, pin)) > 20, "a pinned run keeps its letter while it is pointed at"
+    tab.page.evaluate("runId => inpca.hover({ runId, source: 'table' })", owner)
+    tab.page.evaluate("runId => inpca.togglePin(runId)", owner)
+    assert min(seen(0, 6, ink)) > 8, "still pointed at in the next drawing, with an end of its own"
+    assert max(seen(0, 9, pin)) < 20
+    level = tab.page.evaluate("inpca.state.colouring.entries[inpca.state.colouring.entryOfRun(12)].name")
+    tab.page.evaluate("inpca.hover({ runId: null, source: 'table' })")
+    tab.page.locator(".legend-entry", has_text=level).click()
+    assert max(seen(0, 6, ink)) < 8
+    tab.page.evaluate("runId => inpca.hover({ runId, source: 'table' })", owner)
+    assert min(seen(0, 6, ink)) > 8, "also where the legend hides it, as in the 3D picture"
+
+
 def test_the_other_split_stands_beside_with_one_frame_and_one_camera(tab: Visit) -> None:
     tab.open().wait_for_scene()
     tab.page.click("#view-compare")
@@ -249,6 +305,35 @@ def test_a_run_pointed_at_on_the_right_is_marked_in_both_pictures_at_the_same_ch
     assert heard["checkpoint"] is not None
     assert heard["runId"] in tab.page.inner_text("#detail")
     assert min(tab.page.evaluate(ink)) > 50
+
+
+def test_the_card_of_a_point_stays_in_the_pane_of_its_picture(tab: Visit) -> None:
+    tab.open("?m=compare&cmp=split:test").wait_for_scene()
+    wait_for_second(tab, "test")
+    for pane in ("picture", "second-picture"):
+        places = tab.page.evaluate(
+            """pane => {
+                const [isFirst, box] = [pane === 'picture', document.getElementById(pane).getBoundingClientRect()];
+                const picture = isFirst ? inpca.picture : inpca.secondPicture();
+                const scene = isFirst ? inpca.state.scene : inpca.state.alongside;
+                const models = [...Array(scene.n_models).keys()];
+                const pixels = models.map(model => [model, ...picture.project(new Int32Array([model]))]);
+                const inOrder = pixels.sort((a, b) => a[1] - b[1]);
+                return [inOrder[0], inOrder[inOrder.length >> 1], inOrder.at(-1)].map(([model, x, y]) => {
+                    const [px, py] = [box.left + x, box.top + y];
+                    const around = { x0: px - 3, x1: px + 3, y0: py - 3, y1: py + 3 };
+                    inpca.hover({ model, scene, source: isFirst ? 'picture' : 'second', box: around });
+                    const card = document.getElementById('detail').getBoundingClientRect();
+                    const covers = card.left < px && px < card.right && card.top < py && py < card.bottom;
+                    const [right, below] = [box.right - card.right, box.bottom - card.bottom];
+                    return [card.left - box.left, card.top - box.top, right, below, covers];
+                });
+            }""",
+            pane,
+        )
+        for *room, covers_its_point in places:
+            assert min(room) >= 0, (pane, room)
+            assert not covers_its_point
 
 
 def test_a_refused_second_embedding_says_so_in_its_pane_only(tab: Visit) -> None:

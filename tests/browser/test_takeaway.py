@@ -233,19 +233,102 @@ def test_vector_files_are_vectors_and_hold_every_trajectory(tab: Visit, tmp_path
     for number, offset in enumerate(re.findall(rb"(\d{10}) 00000 n", raw), start=1):
         assert raw[int(offset) :].startswith(b"%d 0 obj" % number)
     content = pdf_content(pdf)
+    assert "NaN" not in content
     assert len(re.findall(r" RG 1\.5 w\n", content)) == len(strokes)
 
 
-def test_vectors_do_without_the_graphics_card(tab: Visit, tmp_path: Path) -> None:
+def texts_of(svg: Path) -> list[str]:
+    return [element.text or "" for element in ElementTree.parse(svg).iter("{http://www.w3.org/2000/svg}text")]
+
+
+def colours_by_half(tab: Visit, png: Path) -> list[int]:
+    """How many distinct colours the left and the right half of a picture have, below its caption."""
+    return tab.page.evaluate(
+        """async data => {
+            const image = new Image(); image.src = 'data:image/png;base64,' + data; await image.decode();
+            const canvas = document.createElement('canvas');
+            [canvas.width, canvas.height] = [image.width, image.height];
+            const context = canvas.getContext('2d');
+            context.drawImage(image, 0, 0);
+            return [0, image.width / 2].map(left => {
+                const all = context.getImageData(left, image.height / 3, image.width / 2, image.height / 2).data;
+                const colors = new Set();
+                for (let at = 0; at < all.length; at += 4) colors.add(all.slice(at, at + 3).join());
+                return colors.size;
+            });
+        }""",
+        base64.b64encode(png.read_bytes()).decode(),
+    )
+
+
+def pin(tab: Visit) -> str:
+    run_id = tab.page.evaluate("(inpca.togglePin(inpca.state.scene.run_ids[12]), inpca.state.scene.run_ids[12])")
+    tab.page.wait_for_timeout(500)
+    return run_id
+
+
+def test_what_is_taken_of_the_pairs_is_the_grid(tab: Visit, tmp_path: Path) -> None:
+    tab.open("?m=pairs&pc=3&c=run:architecture").wait_for_scene()
+    run_id = pin(tab)
+    svg = take(tab, "export-svg", tmp_path)
+    assert svg.name == f"small-train-{date.today().isoformat()}-pairs.svg"
+    texts = texts_of(svg)
+    assert {"P₀", "P*", "architecture", "CNN", "ViT", "fully connected", "Small study", run_id} <= set(texts)
+    assert [text.count("real") + text.count("imaginary") for text in texts].count(1) == 4, "two columns, two rows"
+    assert texts.count("A") == 3 + 1, "the letter in each panel and in the legend"
+    content = svg.read_text()
+    assert "<image" not in content
+    assert "NaN" not in content
+    assert "undefined" not in content
+    width = tab.page.evaluate(
+        "inpca.drawing({width: 960, height: 540, theme: 'light'}).shapes.find(({points}) => points?.length > 4).width"
+    )
+    paths = re.findall(r'<path d="([^"]+)" stroke="[^"]+" stroke-width="([^"]+)"/>', content)
+    trajectories = [d for d, stroke in paths if float(stroke) == width and d.count("L") == N_CHECKPOINTS - 1]
+    assert len(trajectories) == 3 * (N_RUNS - 1)
+    operators = pdf_content(take(tab, "export-pdf", tmp_path))
+    assert "NaN" not in operators
+    assert "undefined" not in operators
+    png = take(tab, "export-png", tmp_path)
+    assert png.name.endswith("-pairs.png")
+    assert png_size(png) == (1920, 1080)
+    assert min(colours_by_half(tab, png)) > 100
+
+
+def test_what_is_taken_of_a_comparison_is_both_pictures(tab: Visit, tmp_path: Path) -> None:
+    tab.open("?m=compare&cmp=split:test&c=run:architecture").wait_for_scene()
+    tab.page.wait_for_function("() => document.getElementById('second-picture')?.data?.length > 3", timeout=60_000)
+    run_id = pin(tab)
+    heads = [tab.page.inner_text(f"#{which}-head") for which in ("first", "second")]
+    assert [head.split(" ")[0] for head in heads] == ["train", "test"]
+    svg = take(tab, "export-svg", tmp_path)
+    assert svg.name.endswith("-compare.svg")
+    texts = texts_of(svg)
+    assert {*heads, run_id, "CNN"} <= set(texts)
+    assert texts.count("P* truth") == 2
+    assert texts.count("A") == 2 + 1
+    assert "NaN" not in pdf_content(take(tab, "export-pdf", tmp_path))
+    png = take(tab, "export-png", tmp_path)
+    assert png.name.endswith("-compare.png")
+    assert png_size(png) == (1920, 1080)
+    assert min(colours_by_half(tab, png)) > 100
+
+
+def test_the_grid_is_taken_without_the_graphics_card(tab: Visit, tmp_path: Path) -> None:
     tab.page.add_init_script(
         "const own = HTMLCanvasElement.prototype.getContext;"
         "HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {"
         "  return /webgl/.test(kind) ? null : own.call(this, kind, ...rest); };"
     )
     tab.open("?c=run:architecture").wait_for_scene()
-    svg = take(tab, "export-svg", tmp_path).read_text()
-    assert svg.count('stroke-width="1.5"') > N_RUNS
-    assert "NaN" not in svg
+    svg = take(tab, "export-svg", tmp_path)
+    assert svg.name.endswith("-pairs.svg")
+    assert svg.read_text().count("<path") > 6 * N_RUNS
+    assert min(colours_by_half(tab, take(tab, "export-png", tmp_path))) > 100
+    # From the figures it is the 3D picture that is taken.
+    tab.page.keyboard.press("Escape")
+    tab.page.click("#view-figures")
+    assert take(tab, "export-svg", tmp_path).read_text().count('stroke-width="1.5"') > N_RUNS
     tab.page.click("#export-png")
     expect(tab.page.locator("#export-status")).to_contain_text("SVG and PDF do without it")
 
