@@ -3,8 +3,9 @@
   "use strict";
   const inpca = (window.inpca = window.inpca || {});
 
-  /** Letters of a name that are shown of one of n pins: many are told apart by less. */
+  /** Letters of a name that one of n pins has room for: many are told apart by less. */
   const longest = (n) => (n <= 3 ? 22 : n <= 6 ? 18 : 12);
+  const TAIL = 7;
   const LETTERS = "ABCDEFGHIJKL";
   inpca.MOST_PINS = LETTERS.length;
 
@@ -34,8 +35,18 @@
     return element;
   };
 
-  /** Names of runs tend to begin alike and to differ at the end, so the middle goes; the button's label has it whole. */
-  const shorten = (name, most) => (name.length > most ? `${name.slice(0, most / 2)}…${name.slice(-most / 2)}` : name);
+  /**
+   * Names of runs tend to begin alike and to differ at the end, so where a name has no room (14-links.css) what stands
+   * before its last letters is cut short; the button's label has it whole.
+   */
+  const nameParts = (name) => {
+    const letters = [...name];
+    return [letters.slice(0, -TAIL), letters.slice(-TAIL)].map((part) => {
+      const element = document.createElement("span");
+      element.textContent = part.join("");
+      return element;
+    });
+  };
 
   const chip = (pin, most, isShown, listener) => {
     const item = document.createElement("li");
@@ -45,7 +56,8 @@
       listener.onReveal(pin.runId),
     );
     const text = document.createElement("bdi");
-    text.textContent = shorten(pin.runId, most);
+    text.append(...nameParts(pin.runId));
+    text.style.setProperty("--letters", most);
     name.append(text);
     for (const event of ["pointerenter", "focus"]) name.addEventListener(event, () => listener.onHover(pin.runId));
     for (const event of ["pointerleave", "blur"]) name.addEventListener(event, () => listener.onHover(null));

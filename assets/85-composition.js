@@ -11,6 +11,11 @@
   const LEGEND_SHARE = 0.4;
   const CAPTION_HEIGHT = 50;
   const HEAD_HEIGHT = 26;
+  const LIST_ROW = 20;
+  const LIST_INDENT = 24;
+  /** Rows that take more than this share of the page's height stand in more columns, as far as names can still be told apart. */
+  const LIST_SHARE = 0.2;
+  const NARROWEST_COLUMN = 110;
 
   /* ------------------------------------------------------------------ what is taken away */
 
@@ -37,13 +42,17 @@
     return shown === total ? `all ${total} runs` : `${shown} of ${total} runs`;
   };
 
-  /** Title and one line under it: what anybody who meets the file alone needs to know. */
-  inpca.captionOf = ({ scene, colouring, isShown }) => {
-    const shown = scene.run_ids.filter((_, run) => isShown(run)).length;
+  /** What is said of pictures side by side: once where they have it in common. */
+  const beside = (pictures, say) => [...new Set(pictures.map(say))].join(" beside ");
+
+  /** Title and one line under it of one picture or two: what anybody who meets the file alone needs to know. */
+  inpca.captionOf = (...pictures) => {
+    const { scene, colouring } = pictures[0];
+    const nShown = ({ scene: { run_ids: runIds }, isShown }) => runIds.filter((_, run) => isShown(run)).length;
     const parts = [
-      `InPCA of ${inpca.format(scene.n_models)} checkpoints, ${scene.split} data`,
-      inpca.divergenceWords(scene.divergence).title,
-      runsInWords(shown, scene.run_ids.length, state.study.run_ids.length),
+      `InPCA of ${beside(pictures, (one) => inpca.format(one.scene.n_models))} checkpoints, ${beside(pictures, (one) => one.scene.split)} data`,
+      beside(pictures, (one) => inpca.divergenceWords(one.scene.divergence).title),
+      beside(pictures, (one) => runsInWords(nShown(one), one.scene.run_ids.length, state.study.run_ids.length)),
       ...state.constraints.map(filterInWords),
       `coloured by ${colouring.label}`,
       inpca.today(),
@@ -60,6 +69,15 @@
     return `${letters.join("")}…`;
   };
 
+  /** Names of runs tend to begin alike and to differ at the end, so where there is no room the middle goes. */
+  const fittingName = (name, size, width) => {
+    const letters = [...name];
+    const without = (n) => [...letters.slice(0, (letters.length - n) / 2), "…", ...letters.slice((letters.length + n) / 2)].join("");
+    let [shown, n] = [name, 0];
+    while (n < letters.length - 2 && inpca.textWidth(shown, size, 400) > width) shown = without((n += 1));
+    return shown;
+  };
+
   const captionShapes = ({ title, subtitle }, width, { ink, muted }) => {
     const line = (text, y, size, color, weight) => ({
       kind: "text", x: EDGE, y, text: fitting(text, size, weight, width - 2 * EDGE), size, color, weight, anchor: "start",
@@ -71,7 +89,7 @@
 
   const LEGEND_SCALE = 170;
 
-  const colourShapes = ({ scene, colouring, isShown }, left, top, width, { ink, muted }) => {
+  const legendShapes = ({ scene, colouring, isShown }, left, top, width, { ink, muted }) => {
     const shapes = [text(left, top + 8, fitting(colouring.label, 11, 400, width), 11, muted)];
     if (colouring.kind === "levels") {
       const shown = colouring.entries.map((entry, position) => ({ ...entry, count: countOf(scene, colouring, isShown, position) }));
@@ -97,67 +115,80 @@
   const countOf = (scene, colouring, isShown, position) =>
     scene.run_ids.filter((_, run) => isShown(run) && colouring.entryOfRun(run) === position).length;
 
-  /** Which run each letter in the picture is. */
-  const pinShapes = (picture, left, top, width, surface) =>
-    inpca.drawnPins(picture).flatMap(({ pin, run }, row) => {
-      const y = top + 20 * row;
-      return [
-        ...inpca.badgeShapes(picture, pin, [left + 8, y]),
-        text(left + 24, y, fitting(picture.scene.run_ids[run], 12, 400, width - 24), 12, surface.ink),
-      ];
+  /**
+   * Which run each letter in the pictures is: {height, shapes} of a list at the foot of a page, in columns as wide as its
+   * names; narrower where it would be too high.
+   */
+  const listOfPins = (pictures, page, surface) => {
+    const pins = [...new Set(pictures.flatMap((picture) => inpca.drawnPins(picture).map(({ pin }) => pin)))];
+    if (pins.length === 0) return { height: 0, shapes: [] };
+    const room = page.width - 2 * EDGE;
+    const widest = LIST_INDENT + Math.max(...pins.map(({ runId }) => inpca.textWidth(runId, 12, 400))) + EDGE;
+    const atWidth = (width) => Math.max(1, Math.floor((room + EDGE) / width));
+    const atHeight = Math.ceil(pins.length / Math.max(1, Math.floor((LIST_SHARE * page.height) / LIST_ROW)));
+    const nRows = Math.ceil(pins.length / Math.max(atWidth(widest), Math.min(atHeight, atWidth(NARROWEST_COLUMN))));
+    const pitch = Math.min(widest, (room + EDGE) / Math.ceil(pins.length / nRows));
+    const height = nRows * LIST_ROW + EDGE;
+    const shapes = pins.flatMap((pin, at) => {
+      const x = EDGE + pitch * Math.floor(at / nRows);
+      const y = page.height - height + LIST_ROW * ((at % nRows) + 0.5);
+      const name = fittingName(pin.runId, 12, pitch - LIST_INDENT - EDGE);
+      return [...inpca.badgeShapes(pictures[0], pin, [x + 8, y]), text(x + LIST_INDENT, y, name, 12, surface.ink)];
     });
+    return { height, shapes };
+  };
 
   const reachOf = (shape) =>
     shape.kind === "text"
       ? { right: shape.anchor === "start" ? shape.x + inpca.textWidth(shape.text, shape.size, shape.weight) : shape.x, bottom: shape.y }
       : { right: Math.max(...shape.points.map(([x]) => x)), bottom: Math.max(...shape.points.map(([, y]) => y)) };
 
-  /** What colours and letters mean, from a place on at most so wide. */
-  const legendShapes = (picture, left, top, width, surface) => {
-    const colours = colourShapes(picture, left, top, width, surface);
-    const bottom = Math.max(...colours.map((shape) => reachOf(shape).bottom));
-    return [...colours, ...pinShapes(picture, left, bottom + 26, width, surface)];
-  };
-
   /* ------------------------------------------------------------------ the page */
 
   /** One 3D picture with its legend in the corner. */
-  const ofOne = (picture, frame, surface) => ({
+  const ofOne = ([picture], frame, surface) => ({
     layers: [inpca.sceneLayer(picture, frame)],
     furniture: legendShapes(picture, EDGE, frame.top + 4, LEGEND_SHARE * frame.width, surface),
   });
+
+  /** Heads of which both have room: as many of their parts as fit, the same ones in both. */
+  const fittingHeads = (heads, size, weight, width) => {
+    const parts = heads.map((head) => head.split(" · "));
+    const first = (n) => parts.map((all) => all.slice(0, n).join(" · "));
+    let n = Math.max(...parts.map((all) => all.length));
+    while (n > 1 && first(n).some((head) => inpca.textWidth(head, size, weight) > width)) n -= 1;
+    return first(n).map((head) => fitting(head, size, weight, width));
+  };
 
   /** Two side by side, each under its head, as one camera sees both. */
   const ofTwo = (pictures, { left, top, width, height }, surface) => {
     const half = width / 2;
     const frames = [0, 1].map((index) => ({ left: left + index * half, top: top + HEAD_HEIGHT, width: half, height: height - HEAD_HEIGHT }));
     const camera = pictures[0].camera ?? inpca.viewOf(pictures[0], frames[0], "default");
-    const heads = pictures.map(({ scene }, index) =>
-      text(frames[index].left + EDGE, top + 12, fitting(inpca.factsOf(scene), 12, 600, half - 2 * EDGE), 12, surface.ink, "start", 600),
-    );
+    const heads = fittingHeads(pictures.map(({ scene }) => inpca.factsOf(scene)), 11, 600, half - 2 * EDGE);
     const border = { kind: "line", points: [[left + half, top + 2], [left + half, top + height]], color: surface.grid, width: 1 };
     return {
       layers: pictures.map((picture, index) => inpca.sceneLayer({ ...picture, camera }, frames[index])),
-      // One list in each, or both together would hang into the first picture.
       furniture: [
         border,
-        ...heads,
-        ...colourShapes(pictures[0], EDGE, frames[0].top, half - 2 * EDGE, surface),
-        ...pinShapes(pictures[0], left + half + EDGE, frames[0].top + 14, half - 2 * EDGE, surface),
+        ...heads.map((head, index) => text(frames[index].left + EDGE, top + 12, head, 11, surface.ink, "start", 600)),
+        ...legendShapes(pictures[0], EDGE, frames[0].top, half - 2 * EDGE, surface),
       ],
     };
   };
 
-  /** The grid of pairs; its legend in the empty upper triangle, or beside the only panel. */
-  const ofPairs = (picture, frame, surface) => {
+  /** The grid of pairs; its legend in the empty upper triangle, or beside the panels where that is too small for it. */
+  const ofPairs = ([picture], frame, surface) => {
     const k = inpca.pairedOf(picture.scene, state.pairedComponents);
-    const widest = k === 2 ? LEGEND_SHARE * frame.width : frame.width / (k - 1) - 2 * EDGE;
-    const top = frame.top + 4;
-    const taken = Math.max(...legendShapes(picture, 0, top, widest, surface).map((shape) => reachOf(shape).right));
-    const beside = { ...frame, width: frame.width - (k === 2 ? taken + EDGE : 0) };
+    const lowest = inpca.pairPanels(picture, k, frame).at(-1);
+    const legendAt = (left, widest) => legendShapes(picture, left, frame.top + 4, widest, surface);
+    const reach = (side, widest) => Math.max(...legendAt(0, widest).map((shape) => reachOf(shape)[side]));
+    const isWithin = reach("bottom", lowest.width) + EDGE <= frame.top + lowest.top;
+    const widest = isWithin ? lowest.width : LEGEND_SHARE * frame.width;
+    const taken = reach("right", widest);
     return {
-      layers: [inpca.pairsLayer(picture, k, beside)],
-      furniture: legendShapes(picture, frame.left + frame.width - EDGE - taken, top, widest, surface),
+      layers: [inpca.pairsLayer(picture, k, { ...frame, width: frame.width - (isWithin ? 0 : taken + EDGE) })],
+      furniture: legendAt(frame.left + frame.width - EDGE - taken, widest),
     };
   };
 
@@ -169,23 +200,21 @@
    * what 85-layers.js makes; the furniture, shapes, lies over them.
    */
   inpca.composition = ({ width, height, theme, isTransparent }) => {
-    const picture = { ...inpca.seenPicture(theme), isBare: isTransparent };
-    const surface = picture.style.surfaces[theme];
-    const frame = { left: 0, top: CAPTION_HEIGHT, width, height: height - CAPTION_HEIGHT };
-    const caption = inpca.captionOf(picture);
-    const content = {
-      picture: () => ofOne(picture, frame, surface),
-      compare: () => ofTwo([picture, { ...inpca.secondSeen(), theme, isBare: isTransparent }], frame, surface),
-      pairs: () => ofPairs(picture, frame, surface),
-    };
-    const { layers, furniture } = content[inpca.stageName()]();
+    const stage = inpca.stageName();
+    const seen = stage === "compare" ? [inpca.seenPicture(theme), { ...inpca.secondSeen(), theme }] : [inpca.seenPicture(theme)];
+    const pictures = seen.map((picture) => ({ ...picture, isBare: isTransparent }));
+    const surface = pictures[0].style.surfaces[theme];
+    const pins = listOfPins(pictures, { width, height }, surface);
+    const frame = { left: 0, top: CAPTION_HEIGHT, width, height: height - CAPTION_HEIGHT - pins.height };
+    const caption = inpca.captionOf(...pictures);
+    const { layers, furniture } = { picture: ofOne, compare: ofTwo, pairs: ofPairs }[stage](pictures, frame, surface);
     return {
       width,
       height,
       layers,
       background: isTransparent ? "" : surface.paper,
       title: `${caption.title}: ${caption.subtitle}`,
-      furniture: [...captionShapes(caption, width, surface), ...furniture],
+      furniture: [...captionShapes(caption, width, surface), ...furniture, ...pins.shapes],
     };
   };
 

@@ -90,6 +90,7 @@
     is_streamed: false,
     diagnostics: { signature: [1, 1, 1, -1, 1, -1], explained_stress: ramp(0.97), explained_variance: ramp(0.99), residual: null },
     panels: {},
+    closer: { answers: new Map(), panels: {} },
     arrays,
     spans: runIds.map((_, run) => ({ first: run * checkpoints, count: checkpoints })),
   };

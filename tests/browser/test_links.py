@@ -180,6 +180,20 @@ def test_a_chip_scrolls_the_table_to_its_run(tab: Visit) -> None:
     tab.page.wait_for_selector(f"{row}.is-hovered.pin-1")
 
 
+@pytest.mark.parametrize("view", ["3d", "pairs", "compare"])
+def test_a_long_name_of_a_pin_keeps_its_end_in_every_view(tab: Visit, view: str) -> None:
+    tab.open(f"?m={view}").wait_for_scene()
+    name = f"{'network-' * 8}seed17"
+    draw = "pin => inpca.drawPins(document.getElementById('pins'), [pin], 1, () => true, {})"
+    tab.page.evaluate(draw, {"runId": name, "slot": 0, "letter": "A"})
+    assert (tab.page.text_content("#pins .pin-name bdi") or "") == name
+    whole, end, room = tab.page.locator("#pins .pin-name bdi").evaluate(
+        "bdi => [bdi.scrollWidth <= bdi.clientWidth, bdi.lastChild.textContent, bdi.firstChild.clientWidth]"
+    )
+    assert (whole, end) == (True, "-seed17")
+    assert room > 20, "and some of its beginning"
+
+
 def test_what_is_hidden_is_faint_or_gone_and_takes_no_hover(tab: Visit) -> None:
     tab.open().wait_for_scene()
     assert tab.page.is_hidden(".legend-foot")

@@ -305,6 +305,7 @@ def test_what_is_taken_of_a_comparison_is_both_pictures(tab: Visit, tmp_path: Pa
     assert svg.name.endswith("-compare.svg")
     texts = texts_of(svg)
     assert {*heads, run_id, "CNN"} <= set(texts)
+    assert any("train beside test data" in text for text in texts)
     assert texts.count("P* truth") == 2
     assert texts.count("A") == 2 + 1
     assert "NaN" not in pdf_content(take(tab, "export-pdf", tmp_path))
@@ -312,6 +313,30 @@ def test_what_is_taken_of_a_comparison_is_both_pictures(tab: Visit, tmp_path: Pa
     assert png.name.endswith("-compare.png")
     assert png_size(png) == (1920, 1080)
     assert min(colours_by_half(tab, png)) > 100
+
+
+@pytest.mark.parametrize("stage", ["m=pairs&pc=3", "m=pairs&pc=7", "m=compare&cmp=split:test", "m=3d"])
+def test_the_names_of_all_pins_lie_on_nothing(tab: Visit, stage: str) -> None:
+    tab.open(f"?{stage}&c=run:architecture").wait_for_scene()
+    if "compare" in stage:
+        tab.page.wait_for_function("() => document.getElementById('second-picture')?.data?.length > 3", timeout=60_000)
+    tab.page.evaluate("inpca.state.scene.run_ids.slice(0, inpca.MOST_PINS).forEach(inpca.togglePin)")
+    for width, height in ((960, 540), (640, 360), (350, 500)):
+        names, lowest = tab.page.evaluate(
+            """([width, height]) => {
+                const { layers, furniture } = inpca.composition({ width, height, theme: 'light' });
+                const shapes = layers.flatMap(layer => layer.shapes());
+                const lowest = Math.max(...shapes.flatMap(({ points, y }) => points?.map(place => place[1]) ?? [y]));
+                const texts = furniture.filter(({ kind }) => kind === 'text').slice(-2 * inpca.MOST_PINS);
+                return [texts.map(shape => ({ ...shape, right: shape.x + inpca.textWidth(shape.text, shape.size) })), lowest];
+            }""",
+            [width, height],
+        )
+        assert [entry["text"] for entry in names[::2]] == list("ABCDEFGHIJKL")
+        assert len({entry["text"] for entry in names}) == 24, "names can be told apart"
+        assert min(entry["y"] for entry in names) > lowest
+        assert max(entry["y"] for entry in names) < height
+        assert max(entry["right"] for entry in names) < width
 
 
 def test_the_grid_is_taken_without_the_graphics_card(tab: Visit, tmp_path: Path) -> None:
