@@ -328,7 +328,8 @@ def test_the_names_of_all_pins_lie_on_nothing(tab: Visit, stage: str) -> None:
                 const shapes = layers.flatMap(layer => layer.shapes());
                 const lowest = Math.max(...shapes.flatMap(({ points, y }) => points?.map(place => place[1]) ?? [y]));
                 const texts = furniture.filter(({ kind }) => kind === 'text').slice(-2 * inpca.MOST_PINS);
-                return [texts.map(shape => ({ ...shape, right: shape.x + inpca.textWidth(shape.text, shape.size) })), lowest];
+                const rightOf = ({ x, text, size }) => x + inpca.textWidth(text, size);
+                return [texts.map(shape => ({ ...shape, right: rightOf(shape) })), lowest];
             }""",
             [width, height],
         )
