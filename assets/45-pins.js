@@ -48,7 +48,7 @@
     });
   };
 
-  const chip = (pin, most, isShown, listener) => {
+  const chip = (pin, isShown, listener) => {
     const item = document.createElement("li");
     item.className = `pin ${inpca.pinClass(pin)}`;
     item.classList.toggle("away", !isShown);
@@ -57,7 +57,6 @@
     );
     const text = document.createElement("bdi");
     text.append(...nameParts(pin.runId));
-    text.style.setProperty("--letters", most);
     name.append(text);
     for (const event of ["pointerenter", "focus"]) name.addEventListener(event, () => listener.onHover(pin.runId));
     for (const event of ["pointerleave", "blur"]) name.addEventListener(event, () => listener.onHover(null));
@@ -80,9 +79,8 @@
     title.textContent = pins.length ? `pinned, ${pins.length} of ${inpca.MOST_PINS}` : `${inpca.format(n)} runs selected`;
     title.append(button("link-button", "clear", "Unpin all", () => listener.onClear()));
     const rest = document.createElement(pins.length ? "ul" : "p");
-    // Room for so many (14-links.css).
     rest.style.setProperty("--letters", longest(pins.length));
-    if (pins.length) rest.append(...pins.map((pin) => chip(pin, longest(pins.length), isShown(pin.runId), listener)));
+    if (pins.length) rest.append(...pins.map((pin) => chip(pin, isShown(pin.runId), listener)));
     else rest.textContent = `Swatches are for up to ${inpca.MOST_PINS}.`;
     element.replaceChildren(title, rest);
     if (hadFocus >= 0) [...element.querySelectorAll("button")].slice(0, hadFocus + 1).at(-1)?.focus();

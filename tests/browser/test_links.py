@@ -188,7 +188,8 @@ def test_a_long_name_of_a_pin_keeps_its_end_in_every_view(tab: Visit, view: str)
     tab.page.evaluate(draw, {"runId": name, "slot": 0, "letter": "A"})
     assert (tab.page.text_content("#pins .pin-name bdi") or "") == name
     whole, end, room = tab.page.locator("#pins .pin-name bdi").evaluate(
-        "bdi => [bdi.scrollWidth <= bdi.clientWidth, bdi.lastChild.textContent, bdi.firstChild.clientWidth]"
+        "bdi => [bdi.getBoundingClientRect().right <= bdi.parentElement.getBoundingClientRect().right"
+        " && bdi.scrollWidth <= bdi.clientWidth, bdi.lastChild.textContent, bdi.firstChild.clientWidth]"
     )
     assert (whole, end) == (True, "-seed17")
     assert room > 20, "and some of its beginning"
