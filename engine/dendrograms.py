@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
-from scipy.spatial.distance import squareform
 
 from engine.errors import InvalidSpecError
 
@@ -65,6 +63,10 @@ def dendrogram(distances: Array, method: str = "complete") -> Dendrogram:
     n_leaves = len(values)
     if n_leaves == 1:
         return Dendrogram(np.zeros(1, dtype=np.int64), np.zeros((0, 4)), np.zeros((0, 2)), np.zeros((0, 3)), True)
+    # They take longer to load than a page to be laid out.
+    from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
+    from scipy.spatial.distance import squareform
+
     condensed = squareform(values, checks=False)
     links = linkage(condensed, method)
     is_optimal = n_leaves <= MOST_ORDERED

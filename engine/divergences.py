@@ -16,7 +16,7 @@ from engine.devices import choose_device, find_device
 from engine.divergence_table import DIVERGENCES as DIVERGENCES
 from engine.divergence_table import find_divergence
 from engine.errors import InvalidPredictionsError, JobCancelled
-from engine.kernels import OVERLAP_FLOOR, Kernel, NotOneError, select_kernel, square_roots
+from engine.kernels import OVERLAP_FLOOR, Kernel, select_kernel
 from engine.memory import check_budget, memory_budget
 from engine.values import Distances, FloatArray
 
@@ -90,6 +90,8 @@ def prepare(log_probabilities: FloatArray, device: str, name: str = "log_probabi
 
 def root_blocks(log_probabilities: FloatArray, name: str, first: int) -> Iterator[NDArray[np.float32]]:
     """Yield the square roots of some models at a time; arguments and refusals are those of :func:`prepare`."""
+    from engine.kernels.roots import NotOneError, square_roots
+
     step = max(1, PACK_BYTES // max(1, log_probabilities[0].nbytes))
     for start in range(0, len(log_probabilities), step):
         try:

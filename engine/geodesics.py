@@ -15,7 +15,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from engine.errors import InvalidPredictionsError, InvalidSpecError
 from engine.kernels import OVERLAP_FLOOR
-from engine.kernels.plane import mean_positions, nearest_positions
 from engine.values import FloatArray
 
 PROGRESS_DEFINITIONS = ("angle", "bhattacharyya", "mean")
@@ -99,6 +98,8 @@ class Geodesic:
             InvalidPredictionsError: other samples or classes than those of the geodesic.
             InvalidSpecError: unknown definition.
         """
+        from engine.kernels.plane import mean_positions, nearest_positions
+
         if definition not in PROGRESS_DEFINITIONS:
             raise InvalidSpecError(f"definition must be one of {PROGRESS_DEFINITIONS}, received {definition!r}.")
         self._check(log_probabilities)

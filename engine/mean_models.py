@@ -24,7 +24,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.centroids import bhattacharyya_centroid, jeffreys_centroid
 from engine.errors import InvalidPredictionsError, InvalidSpecError
 from engine.log_sums import geometric_mean, log_sum, normalised
 from engine.matched_distances import matched_distances
@@ -102,6 +101,20 @@ def harmonic_mean(logs: Array) -> Array:
 def square_root_mean(logs: Array) -> Array:
     """As :func:`arithmetic_mean`."""
     return 2.0 * log_sum(0.5 * logs, axis=0)
+
+
+def bhattacharyya_centroid(logs: Array) -> Array:
+    """As :func:`arithmetic_mean`; see :mod:`engine.centroids`."""
+    from engine import centroids
+
+    return centroids.bhattacharyya_centroid(logs)
+
+
+def jeffreys_centroid(logs: Array) -> Array:
+    """As :func:`arithmetic_mean`; see :mod:`engine.centroids`."""
+    from engine import centroids
+
+    return centroids.jeffreys_centroid(logs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ENGINE = sorted((ROOT / "engine").rglob("*.py"))
 DASHBOARD = sorted((ROOT / "dashboard").rglob("*.py"))
 USER_INTERFACE = {"dash", "dash_mantine_components", "dash_ag_grid", "plotly", "flask", "waitress", "dashboard"}
+COMPUTING = {"torch", "numba", "llvmlite", "triton", "scipy", "sklearn"}
 UNSAFE = re.compile(
     r"pickle\.loads?\(|allow_pickle=True|weights_only=False|(?<![\w.])eval\(|shell=True|DiskcacheManager\("
 )
@@ -40,6 +41,18 @@ def test_the_engine_knows_no_user_interface(path: Path) -> None:
 
 def test_importing_the_engine_loads_neither_user_interface_nor_torch() -> None:
     code = f"import sys, engine; print(sorted({USER_INTERFACE | {'torch', 'numba'}!r} & set(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_the_page_is_laid_out_before_anything_that_computes_is_loaded(tmp_path: Path) -> None:
+    code = f"""
+import sys
+import app
+explorer = app.Explorer("data/studies", device="cpu", cache={str(tmp_path)!r})
+app.create_app(explorer)
+print(sorted({{name.split(".")[0] for name in sys.modules}} & {COMPUTING!r}))
+"""
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
 

@@ -2,7 +2,8 @@
 
 To add one: write a module with a function ``(material, options) -> Finding`` and a row ``Analysis(...)`` about it, list
 the row in ``ANALYSES``, and write ``figures(finding)`` in a module of ``dashboard/figures/analyses``. Page, addresses,
-progress, cancelling, keeping, CSV and the table of the documentation follow from the row.
+progress, cancelling, keeping, CSV and the table of the documentation follow from the row. The page is laid out from the
+rows before anything is computed: what compiles or is slow to load is imported in the function that uses it.
 """
 
 from __future__ import annotations

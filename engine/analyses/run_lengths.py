@@ -12,7 +12,6 @@ from engine.analyses.finding import Finding
 from engine.analyses.material import Material
 from engine.analyses.options import Choice, Column, levels_of
 from engine.analyses.run_notes import unfinished_notes
-from engine.lengths import geodesic_lengths, path_lengths
 
 CONVENTIONS = (
     ("angle", "angle: mean of the samples' angles"),
@@ -27,6 +26,7 @@ def run(material: Material, options: Options) -> Finding:
 
     ``length``, ``straight`` and ``detour`` are in the convention that was chosen; ``group`` is the level of the column.
     """
+    from engine.lengths import geodesic_lengths, path_lengths
 
     def measure() -> np.ndarray:
         rows = []

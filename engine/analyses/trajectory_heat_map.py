@@ -14,7 +14,6 @@ from engine.analyses.options import Choice, Columns, Number, levels_of
 from engine.dendrograms import Dendrogram, dendrogram
 from engine.divergence_table import find_divergence
 from engine.trajectory_distances import between_groups, point_at, points_until
-from engine.trajectory_measures import closeness_distances, frechet_distances
 
 Array = NDArray[np.float64]
 MOST_LISTED = 1000
@@ -84,6 +83,8 @@ def _points(aligned: AlignedRuns, options: Options) -> slice:
 
 def _without_clock(material: Material, options: Options) -> Array:
     """A measure that needs no clock, from the distances between all checkpoints; its diagonal is zero."""
+    from engine.trajectory_measures import closeness_distances, frechet_distances
+
     measure, scale = options["measure"], options["scale"] if options["measure"] == "kernel" else 0.0
     question = [measure, scale, options["symmetrisation"]]
 

@@ -14,7 +14,8 @@ from engine.bench.models import log_probabilities
 from engine.bench.report import Goal, Table, error_cells, seconds_cells, short
 from engine.bench.timing import Candidate, Discipline, Timing, measure
 from engine.divergences import pairwise_distances
-from engine.kernels import select_kernel, square_roots
+from engine.kernels import select_kernel
+from engine.kernels.roots import square_roots
 
 ROUNDS = 3
 PACK_MODELS = 64

@@ -12,7 +12,8 @@ from engine.bench.models import CHECKPOINTS, SPLIT, log_probabilities, record_ru
 from engine.bench.report import Goal, Table, duration, error_cells, seconds_cells, short
 from engine.bench.timing import Candidate, Discipline, Timing, measure
 from engine.distances import DistanceStore
-from engine.kernels import select_kernel, square_roots
+from engine.kernels import select_kernel
+from engine.kernels.roots import square_roots
 from engine.store import Study, open_study
 
 ROUNDS = 5

@@ -27,9 +27,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.kernels.roots import NotOneError as NotOneError
-from engine.kernels.roots import square_roots as square_roots
-
 OVERLAP_FLOOR = 2.0**-63
 """Smallest overlap the logarithm is taken of (43.7 nats). Four of them multiply to 2^-252: from 2^126 that is still a
 normal float32, so four samples fit between two exponent moves, whatever the models."""

@@ -8,9 +8,10 @@ import torch
 
 import engine
 from engine.divergences import prepare
-from engine.kernels import OVERLAP_FLOOR, square_roots, torch_tile
+from engine.kernels import OVERLAP_FLOOR, torch_tile
 from engine.kernels.near_pairs import repair, share_alike
 from engine.kernels.numba_tile import LANES, NumbaKernel, join
+from engine.kernels.roots import square_roots
 from engine.kernels.torch_tile import TorchKernel
 from tests import families, oracles
 
