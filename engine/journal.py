@@ -13,7 +13,6 @@ import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from math import inf
 from operator import itemgetter
 from types import NoneType
 from typing import Any
@@ -172,6 +171,6 @@ def _integers(values: list[Any], name: str) -> list[int]:
 def _numbers(columns: Sequence[tuple[str, list[Any]]]) -> NDArray[np.float64]:
     """(column, checkpoint): one array, because making a small one takes longer than filling it."""
     for name, values in columns:
-        if not set(map(type, values)) <= {int, float, NoneType} or inf in values or -inf in values:
+        if not set(map(type, values)) <= {int, float, NoneType} or math.inf in values or -math.inf in values:
             raise ValueError(f"each {name!r} in {JOURNAL} must be a finite number or null")
     return np.array([values for _, values in columns], np.float64)

@@ -23,11 +23,12 @@ def add_live_routes(route: AddRoute, explorer: Explorer) -> None:
     @route("api/studies/<study_id>/pulse", "GET")
     def fetch_pulse(study_id: str) -> Any:
         pulse = pulse_of(explorer.study(study_id), time.time())
+        troubles = explorer.troubles()
         response = flask.jsonify(
             fingerprint=pulse.fingerprint,
             n_runs=pulse.n_runs,
             n_checkpoints=pulse.n_checkpoints,
-            troubles=list(explorer.troubles()),
+            troubles=list(troubles),
             unfinished=[
                 {
                     "run_id": run.run_id,
@@ -40,7 +41,7 @@ def add_live_routes(route: AddRoute, explorer: Explorer) -> None:
             ],
         )
         response.headers["Cache-Control"] = "no-cache"
-        response.set_etag(_tag(pulse, explorer.troubles()), weak=True)
+        response.set_etag(_tag(pulse, troubles), weak=True)
         return response.make_conditional(flask.request)
 
     @route("api/studies/<study_id>/growth", "GET")
