@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import engine
+from engine.bench.fresh_process import answer_of
 from engine.bench.models import CHECKPOINTS, SPLIT, record_runs
 from engine.bench.report import Goal, Table, duration, short
 from engine.distances import DistanceStore
@@ -55,7 +53,10 @@ def run_large(case: LargeCase, device: str, folder: Path) -> tuple[Table, list[G
     # One run after the other: nobody holds all of them.
     for _ in record_runs(study, range(case.n_runs), case.n_samples, N_CLASSES):
         pass
-    found = [_in_fresh_process(study, device, memory) for memory in (case.memory, case.little_memory)]
+    found = [
+        answer_of("engine.bench.large_cases", str(study), device, str(memory))
+        for memory in (case.memory, case.little_memory)
+    ]
     rows = []
     for what, one in zip(("measured and gathered", "straight from the disk"), found, strict=True):
         where = "tiles on disk" if one["is_streamed"] else "memory"
@@ -69,15 +70,6 @@ def run_large(case: LargeCase, device: str, folder: Path) -> tuple[Table, list[G
         goals.append(Goal(f"{case.name}, distances and embedding: peak memory", peak, case.most_peak, False, "GB"))
         goals.append(Goal(f"its residual at {case.name}", residual, MOST_RESIDUAL, False, ""))
     return Table(f"Large: {case.name}, in a process of its own", columns, rows, NOTE), goals
-
-
-def _in_fresh_process(study: Path, device: str, memory: int) -> dict[str, Any]:
-    paths = [str(Path(engine.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
-    command = [sys.executable, "-m", "engine.bench.large_cases", str(study), device, str(memory)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
 
 
 def measure_once(path: str, device: str, memory: int) -> dict[str, Any]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import statistics
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-import engine
+from engine.bench.fresh_process import answer_of
 from engine.bench.models import labels, log_softmax, run_logits
 from engine.bench.report import Goal, Table, duration
 from engine.explorer import Explorer
@@ -116,17 +114,8 @@ def _open(case: StoreCase, folder: Path) -> tuple[int, int, list[float]]:
             for step in range(n_checkpoints):
                 record = logits[step % len(logits)]
                 recorder.record(step=step, epoch=step / 10, train=record, test=record)
-    found = [_open_in_fresh_process(folder) for _ in range(N_OPENED)]
+    found = [answer_of("engine.bench.store_cases", str(folder)) for _ in range(N_OPENED)]
     return found[0]["runs"], found[0]["checkpoints"], [one["seconds"] for one in found]
-
-
-def _open_in_fresh_process(folder: Path) -> dict[str, Any]:
-    paths = [str(Path(engine.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
-    command = [sys.executable, "-m", "engine.bench.store_cases", str(folder)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
 
 
 def open_once(folder: str) -> dict[str, Any]:

@@ -1,0 +1,22 @@
+"""Measurements that need a process of their own, which has done nothing else before."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import engine
+
+
+def answer_of(module: str, *arguments: str) -> dict[str, Any]:
+    """Return the JSON object that a module prints when it is run with some arguments."""
+    paths = [str(Path(engine.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    command = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
