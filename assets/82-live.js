@@ -41,7 +41,8 @@
     try {
       const headers = tag ? { "If-None-Match": tag } : {};
       // The tag stands for the study and for who is stalled; how long each has been silent can be counted on from here.
-      const response = await fetch(inpca.address(`api/studies/${encodeURIComponent(study)}/pulse`), { headers, cache: "no-store" });
+      const path = `api/studies/${encodeURIComponent(study)}/pulse?held=${state.study.fingerprint}`;
+      const response = await fetch(inpca.address(path), { headers, cache: "no-store" });
       const told = response.status === 200 ? await response.json() : null;
       isReached = response.ok || response.status === 304;
       if (told && state.study.study === study) {

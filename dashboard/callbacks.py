@@ -127,6 +127,7 @@ def open_view(explorer: Explorer, view: ViewState, is_link: bool = True) -> dict
         study = explorer.study(view.study)
     except EngineError as error:
         return _empty_page(summaries, view, str(error))
+    explorer.hold(study)
     filters, colors = study_filters(study), color_options(study)
     picked, is_kept = _picked_runs(explorer, study, view)
     if not is_kept:

@@ -84,8 +84,16 @@ class AnalysisDesk:
         self._recent: Recent[Finding] = Recent(MEMORY_LIMIT)
         self._asked: Recent[AnalysisSpec] = Recent(KEYS_KNOWN)
 
-    def parse(self, kind: str, selection: EmbeddingSpec, options: Mapping[str, Any]) -> AnalysisSpec:
+    def parse(
+        self, kind: str, selection: EmbeddingSpec, options: Mapping[str, Any], study: Study | None = None
+    ) -> AnalysisSpec:
         """Return the question, its options complete and its selection as the study can answer it.
+
+        Args:
+            kind: key of ``ANALYSES``.
+            selection: study, split, runs and divergence.
+            options: value of some of its options, by key.
+            study: the snapshot that is asked about; None for the current one.
 
         Raises:
             InvalidSpecError: no such analysis or option.
@@ -94,27 +102,28 @@ class AnalysisDesk:
         from engine.analyses.material import offer_of
 
         analysis = _find(kind)
-        study = self._find_study(selection.study_id)
+        study = study or self._find_study(selection.study_id)
         # Only what a finding depends on: the same question however the picture beside it is made.
         selection = answerable(replace(selection, n_components=20, fit_references=False), study)
         return AnalysisSpec(kind, selection, analysis.parse(options, offer_of(study, selection.run_ids)))
 
-    def alternatives(self, spec: AnalysisSpec) -> dict[str, tuple[tuple[str, str], ...]]:
+    def alternatives(self, spec: AnalysisSpec, study: Study | None = None) -> dict[str, tuple[tuple[str, str], ...]]:
         """(value, words) of what each option could be for these runs, by the option's key."""
         from engine.analyses.material import offer_of
 
-        study, chosen = self._find_study(spec.selection.study_id), dict(spec.options)
+        study, chosen = study or self._find_study(spec.selection.study_id), dict(spec.options)
         offer = offer_of(study, spec.selection.run_ids)
         return {option.key: option.alternatives(offer, chosen) for option in _find(spec.kind).options}
 
-    def request(self, spec: AnalysisSpec, client: str = "") -> JobStatus:
+    def request(self, spec: AnalysisSpec, client: str = "", study: Study | None = None) -> JobStatus:
         """Ask for a finding without waiting; ``"done"`` at once where it is kept.
 
         Args:
             spec: of :meth:`parse`.
             client: who asks; its newer question withdraws the older ones.
+            study: the snapshot that is asked about; None for the current one.
         """
-        study = self._find_study(spec.selection.study_id)
+        study = study or self._find_study(spec.selection.study_id)
         key = _key_of(spec, study)
         self._asked.put(key, spec, 1)
         if self._kept(key) is not None:

@@ -8,6 +8,7 @@ Each message says what was refused, which rule it broke, the value received, and
     │   └── SelectionError                            too few or unknown runs or checkpoints
     ├── StudyError                                    a study folder that cannot be used
     │   ├── StudyNotFoundError   (FileNotFoundError)
+    │   ├── StaleStudyError      (LookupError)        a former state of it is asked about and not held any more
     │   └── StudyFormatError     (ValueError)
     ├── RunError                                      a run folder that cannot be used
     │   ├── RunFormatError       (ValueError)         damaged, half-written, wrong-shaped
@@ -48,6 +49,10 @@ class StudyError(EngineError):
 
 class StudyNotFoundError(StudyError, FileNotFoundError):
     """No study of this name or at this path."""
+
+
+class StaleStudyError(StudyError, LookupError):
+    """Somebody asks about a state of a study that is not held any more, or that has been overwritten."""
 
 
 class StudyFormatError(StudyError, ValueError):

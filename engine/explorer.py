@@ -6,10 +6,8 @@ here guards the making of the distance store; no lock is held while a scene is c
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import os
-import re
 import threading
 import uuid
 from collections.abc import Sequence
@@ -28,7 +26,6 @@ from engine.errors import (
 from engine.jobs import Job, Jobs
 from engine.keepsakes import keepsake_folder
 from engine.kept_selections import SelectionStore
-from engine.recent import Recent
 from engine.recipe import Recipe, recipe_of
 from engine.scene_builder import POSITIONS, SceneBuilder, scene_key, study_as_embedded
 from engine.scene_measures import RunDistances, SceneMeasures, SceneShepard, Spectrum
@@ -40,10 +37,7 @@ from engine.views import ViewStore
 
 logger = logging.getLogger(__name__)
 
-ALIASES = 1000
 PREVIEW_CLIENT = "the explorer itself, for previews"
-
-_KEY = re.compile(r"v\d{1,6}-[0-9a-f]{64}")
 
 
 class Explorer:
@@ -88,9 +82,6 @@ class Explorer:
         self._scenes = SceneCache(self._blobs)
         self._costs = Costs()
         self._jobs = Jobs()
-        # Under the key of a question with a damaged run lies the scene without it. Only those who already hold the key
-        # are led there: once the run is repaired, the same question has its own scene.
-        self._aliases: Recent[str] = Recent(ALIASES)
         self._builder: SceneBuilder | None = None
         self._measures: SceneMeasures | None = None
         self._making_builder = threading.Lock()
@@ -107,29 +98,41 @@ class Explorer:
         """One line per study; one that cannot be opened is listed with its error."""
         return self._catalogue.summaries()
 
-    def study(self, study_id: str) -> Study:
-        """The current snapshot of a study; runs found damaged are in its ``problems``.
+    def study(self, study_id: str, fingerprint: str | None = None) -> Study:
+        """A snapshot of a study; runs found damaged are in its ``problems``.
+
+        Args:
+            study_id: name of its folder.
+            fingerprint: of the snapshot that is meant, as long as it is held; None for the current one.
 
         Raises:
             StudyNotFoundError: no study of this id.
             StudyFormatError: it cannot be opened.
+            StaleStudyError: the snapshot that is meant is not held any more, or something of it is gone from the disk.
         """
-        return self._catalogue.study(study_id)
+        if fingerprint is None:
+            return self._catalogue.study(study_id)
+        return self._catalogue.study_as(study_id, fingerprint)
 
-    def request(self, spec: EmbeddingSpec, client: str = "") -> JobStatus:
+    def hold(self, study: Study) -> None:
+        """Hold a snapshot that somebody looks at; those that nobody has held for longest go first."""
+        self._catalogue.hold(study)
+
+    def request(self, spec: EmbeddingSpec, client: str = "", study: Study | None = None) -> JobStatus:
         """Ask for a scene without waiting; ``"done"`` at once where it is kept.
 
         Args:
             spec: the question. Runs left out of the study as damaged are left out of the question.
             client: who asks. A named client wants one scene at a time: its newer request withdraws the older ones,
                 so a page that shows two scenes asks under two names.
+            study: the snapshot that is asked about, of :meth:`study`; None for the current one.
 
         Raises:
             StudyNotFoundError, StudyFormatError: see :meth:`study`.
             SelectionError: an unknown run, or fewer than three checkpoints.
             InvalidSpecError: a split the study does not have, or an unknown divergence.
         """
-        study = self.study(spec.study_id)
+        study = study or self.study(spec.study_id)
         spec = answerable(spec, study)
         key = scene_key(spec, study)
         if (scene := self._scenes.get(key)) is not None:
@@ -141,7 +144,7 @@ class Explorer:
         self._jobs.withdraw(PREVIEW_CLIENT)
         return self._jobs.submit(key, lambda job: self._compute(key, spec, study, job), client, seconds)
 
-    def preview(self, spec: EmbeddingSpec) -> PreviewScene | None:
+    def preview(self, spec: EmbeddingSpec, study: Study | None = None) -> PreviewScene | None:
         """What can be shown of a scene within milliseconds, until :meth:`request` has led to it; None if nothing can.
 
         It is approximate, and never kept. There is one as soon as all distances of a study have been there for a
@@ -150,18 +153,18 @@ class Explorer:
         Raises:
             EngineError: as :meth:`request`.
         """
-        study = self.study(spec.study_id)
+        study = study or self.study(spec.study_id)
         spec = answerable(spec, study)
         builder = self._builder
         return None if builder is None else builder.preview(scene_key(spec, study), spec, study)
 
-    def can_preview(self, spec: EmbeddingSpec) -> bool:
+    def can_preview(self, spec: EmbeddingSpec, study: Study | None = None) -> bool:
         """Whether :meth:`preview` would have something to show now.
 
         Raises:
             EngineError: as :meth:`request`.
         """
-        study = self.study(spec.study_id)
+        study = study or self.study(spec.study_id)
         return self._builder is not None and self._builder.can_preview(answerable(spec, study), study)
 
     def wait(self, key: str, timeout: float | None = None) -> JobStatus:
@@ -172,7 +175,7 @@ class Explorer:
         """How the computation of a scene is getting on; ``"cancelled"`` where nothing is known of it."""
         status = self._jobs.status(key)
         if status is None:
-            scene = self._scenes.get(key) if _KEY.fullmatch(key) else None
+            scene = self._scenes.answer(key)
             status = JobStatus.done(scene.key, scene.seconds) if scene else JobStatus.unknown(key)
         return status
 
@@ -186,7 +189,7 @@ class Explorer:
         Raises:
             SceneNotReadyError: it was never asked for, is still being computed, or was evicted.
         """
-        scene = self._kept(key)
+        scene = self._scenes.answer(key)
         if scene is None:
             raise SceneNotReadyError(f"No scene is kept under the key {key[:80]!r}: request its embedding again.")
         return scene
@@ -203,7 +206,7 @@ class Explorer:
             current = scene_key(answerable(scene.spec, study), study)
         except EngineError:
             current = ""
-        if current not in (key, self._aliases.get(key)):
+        if current not in (key, self._scenes.computed_under(key)):
             raise SceneNotReadyError(f"The study {study.study_id} has changed since this was embedded: embed it again.")
         return recipe_of(scene, study)
 
@@ -226,13 +229,13 @@ class Explorer:
             raise EngineError(status.message)
         return self.scene(status.key)
 
-    def predicted_seconds(self, spec: EmbeddingSpec) -> float:
+    def predicted_seconds(self, spec: EmbeddingSpec, study: Study | None = None) -> float:
         """Seconds that a request for this scene would take, from what the same work took before; 0 where it is kept.
 
         Raises:
             EngineError: as :meth:`request`.
         """
-        study = self.study(spec.study_id)
+        study = study or self.study(spec.study_id)
         spec = answerable(spec, study)
         if self._scenes.get(scene_key(spec, study)) is not None:
             return 0.0
@@ -279,21 +282,12 @@ class Explorer:
     def _closer(self, key: str) -> tuple[SceneMeasures, Scene, Study]:
         """A scene, what measures it, and the study as it was then."""
         scene = self.scene(key)
-        study = study_as_embedded(scene, self._aliases.get(key) or key, self.study(scene.spec.study_id))
+        study = study_as_embedded(scene, self._scenes.computed_under(key), self.study(scene.spec.study_id))
         if study is None:
             raise SceneNotReadyError("The runs have changed on disk since they were embedded: embed them again.")
         self._scene_builder()
         assert self._measures is not None
         return self._measures, scene, study
-
-    def _kept(self, key: str) -> Scene | None:
-        if not _KEY.fullmatch(key):
-            return None
-        scene = self._scenes.get(key)
-        if scene is None and (intact_key := self._aliases.get(key)) is not None:
-            scene = self._scenes.get(intact_key)
-            scene = None if scene is None else dataclasses.replace(scene, key=key)
-        return scene
 
     def _seconds(self, spec: EmbeddingSpec, study: Study) -> float:
         return sum(self._costs.predict(self._scene_builder().work(spec, study)).values())
@@ -308,14 +302,17 @@ class Explorer:
                     self._prepare_preview(spec, study)
             return
         except RunFormatError as error:
-            intact = self._catalogue.leave_out_damaged(spec.study_id, spec.run_ids)
+            intact = study
+            for problem in self._catalogue.leave_out_damaged(spec.study_id, spec.run_ids).problems:
+                if problem.run_id in intact.run_folders:
+                    intact = intact.without(problem.run_id, problem.reason)
             if all(run_id in intact.run_folders for run_id in spec.run_ids):
                 raise
             logger.warning("%s It is left out.", error)
         spec = answerable(spec, intact)
         intact_key = scene_key(spec, intact)
         self._compute(intact_key, spec, intact, job)
-        self._aliases.put(key, intact_key, 1)
+        self._scenes.stand_in(key, intact_key)
 
     def _prepare_preview(self, spec: EmbeddingSpec, study: Study) -> None:
         """Have the study's factor made once all its distances are there, when nothing else is to be done."""

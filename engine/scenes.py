@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import re
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,9 @@ from engine.values import Embedding, EmbeddingSpec, References, Scene
 logger = logging.getLogger(__name__)
 
 MEMORY_LIMIT = 2**28
+STAND_INS = 1000
 
+_KEY = re.compile(r"v\d{1,6}-[0-9a-f]{64}")
 _MAGIC = b"SCENE1\n\0"
 
 
@@ -36,6 +39,7 @@ class SceneCache:
     def __init__(self, blobs: BlobCache, memory_limit: int = MEMORY_LIMIT) -> None:
         self._blobs = blobs
         self._recent: Recent[Scene] = Recent(memory_limit)
+        self._stand_ins: Recent[str] = Recent(STAND_INS)
 
     def get(self, key: str) -> Scene | None:
         """The scene of this key, or None."""
@@ -59,6 +63,24 @@ class SceneCache:
             self._blobs.put(scene.key, encode_scene(scene))
         except CacheError as refusal:
             logger.warning("The scene %.20s is not kept on disk. %s", scene.key, refusal)
+
+    def stand_in(self, key: str, intact_key: str) -> None:
+        """Let the scene without a damaged run answer for the question with it.
+
+        Only those who hold the key already are led there: a run that is repaired gives the question its own scene.
+        """
+        self._stand_ins.put(key, intact_key, 1)
+
+    def computed_under(self, key: str) -> str:
+        """The key of the question that the answer to this one was computed for."""
+        return self._stand_ins.get(key) or key
+
+    def answer(self, key: str) -> Scene | None:
+        """What somebody who holds a key is shown, under that key; None where that is nothing, or no key at all."""
+        if not _KEY.fullmatch(key):
+            return None
+        scene = self.get(key) or self.get(self.computed_under(key))
+        return scene if scene is None or scene.key == key else dataclasses.replace(scene, key=key)
 
     def _remember(self, scene: Scene) -> None:
         self._recent.put(scene.key, scene, _size(scene))

@@ -219,6 +219,12 @@ class Study:
         }
         return dataclasses.replace(self, run_folders=runs)
 
+    def continues(self, former: Study) -> bool:
+        """Whether all that an earlier snapshot holds is still there; runs may have committed more, and others begun."""
+        if (self.class_names, self._order_hashes) != (former.class_names, former._order_hashes):
+            return False
+        return all(self._continues_run(run) for run in former.run_folders.values())
+
     def checked(self, run_ids: Iterable[str] | None = None) -> Study:
         """This study without those of the named runs (None: all) whose records are damaged, NaN or no distributions.
 
@@ -232,6 +238,17 @@ class Study:
             except RunFormatError as error:
                 study = study.without(run.run_id, str(error))
         return study
+
+    @property
+    def _order_hashes(self) -> dict[str, str]:
+        return {split: probe.order_hash for split, probe in self.manifest.splits.items()}
+
+    def _continues_run(self, former: RunFolder) -> bool:
+        run = self.run_folders.get(former.run_id)
+        if run is None or run is former:
+            return run is former
+        n = former.n_checkpoints
+        return all(run.content_ids(split)[:n] == former.content_ids(split) for split in self.manifest.splits)
 
     def _values(self, name: str) -> list[Any]:
         return [run.hyperparameters.get(name) for run in self.run_folders.values()]

@@ -29,16 +29,16 @@ def add_analysis_routes(route: AddRoute, explorer: Explorer) -> None:
     @route("api/analyses", "POST")
     def request_analysis() -> Any:
         question = Question(flask.request.get_json())
-        selection = question.spec(explorer.study(question.text("study")))
-        spec = desk.parse(question.text("kind"), selection, question.document("options"))
-        status = desk.request(spec, client=question.text("client"))
+        study = question.study(explorer)
+        spec = desk.parse(question.text("kind"), question.spec(study), question.document("options"), study)
+        status = desk.request(spec, client=question.text("client"), study=study)
         if not status.is_over:
             status = desk.wait(status.key, PATIENCE_SECONDS)
         analysis, chosen = ANALYSES[spec.kind], dict(spec.options)
         return {
             **status_document(status),
             "options": chosen,
-            "alternatives": desk.alternatives(spec),
+            "alternatives": desk.alternatives(spec, study),
             "described": [
                 {**_described(option, analysis.options), "applies": analysis.applies(option.key, chosen)}
                 for option in analysis.options

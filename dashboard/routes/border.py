@@ -17,9 +17,11 @@ from engine.errors import (
     InvalidSpecError,
     KeepsakeError,
     SceneNotReadyError,
+    StaleStudyError,
     StudyNotFoundError,
     ViewNotFoundError,
 )
+from engine.explorer import Explorer
 from engine.store import Study
 from engine.values import EmbeddingSpec
 
@@ -28,10 +30,6 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 
 AddRoute = Callable[[str, str], Callable[[Callable[..., Any]], Callable[..., Any]]]
 """``@route(path, method)``: adds a view under the app's prefix, its named errors turned into 4xx answers."""
-
-
-class StaleStudyError(EngineError):
-    """The page shows a study that has changed on disk since."""
 
 
 class StrictJson(DefaultJSONProvider):
@@ -82,9 +80,12 @@ class Question:
             raise InvalidSpecError(f"{name} must be a whole number from {lowest} to {highest}.")
         return int(value)
 
+    def study(self, explorer: Explorer, study_id: str | None = None) -> Study:
+        """The study as the page has it: a page that is frozen asks about what it shows while runs go on."""
+        return explorer.study(self.text("study") if study_id is None else study_id, self.text("fingerprint"))
+
     def run_ids(self, study: Study) -> tuple[str, ...]:
-        if self.text("fingerprint") != study.fingerprint:
-            raise StaleStudyError(f"Study {study.study_id} has changed on disk: reload the page to see its runs.")
+        """The runs of the mask, which has a bit per run of the study as the page has it."""
         return selected_runs(self.text("mask"), list(study.runs.index))
 
     def spec(self, study: Study) -> EmbeddingSpec:

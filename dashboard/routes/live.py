@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import time
+from contextlib import suppress
 from typing import Any
 
 import flask
 
 from dashboard.routes.border import AddRoute
 from dashboard.study_payload import color_options, column_definitions, study_payload
+from engine.errors import StaleStudyError
 from engine.explorer import Explorer
 from engine.pulse import Pulse, pulse_of
 
@@ -22,6 +24,9 @@ def add_live_routes(route: AddRoute, explorer: Explorer) -> None:
 
     @route("api/studies/<study_id>/pulse", "GET")
     def fetch_pulse(study_id: str) -> Any:
+        # A page that feels the pulse is open, so what it shows is held.
+        with suppress(StaleStudyError):
+            explorer.hold(explorer.study(study_id, flask.request.args.get("held", "")))
         pulse = pulse_of(explorer.study(study_id), time.time())
         troubles = explorer.troubles()
         response = flask.jsonify(
@@ -48,6 +53,7 @@ def add_live_routes(route: AddRoute, explorer: Explorer) -> None:
     def fetch_growth(study_id: str) -> Any:
         # What of the view is to be kept only the browser knows (assets/71-growth.js), so none of it is here.
         study = explorer.study(study_id)
+        explorer.hold(study)
         response = flask.jsonify(
             study=study_payload(study, None), colors=color_options(study), columns=column_definitions(study)
         )

@@ -1,7 +1,8 @@
 """Embeddings: ask for one, watch it, stop it, fetch it.
 
 A selection travels as a bit per run in the study's order, so that thousands of runs fit a few hundred bytes; the
-study's fingerprint travels along, so that a page opened on older data is told so instead of being misread.
+study's fingerprint travels along, so that a page is answered about the state of the study that it shows: what runs have
+committed since then comes in when the page takes it up, and not with whatever is asked next.
 """
 
 from __future__ import annotations
@@ -35,13 +36,13 @@ def add_scene_routes(route: AddRoute, explorer: Explorer) -> None:
     @route("api/scenes", "POST")
     def request_scene() -> Any:
         question = Question(flask.request.get_json())
-        study = explorer.study(question.text("study"))
+        study = question.study(explorer)
         spec = question.spec(study)
-        predicted = explorer.predicted_seconds(spec)
-        preview = predicted > PREVIEW_SECONDS and explorer.can_preview(spec)
+        predicted = explorer.predicted_seconds(spec, study)
+        preview = predicted > PREVIEW_SECONDS and explorer.can_preview(spec, study)
         if predicted > question.number("limit"):
             return {"state": "expensive", "predicted": predicted, "preview": preview}
-        status = explorer.request(spec, client=question.text("client"))
+        status = explorer.request(spec, client=question.text("client"), study=study)
         if not status.is_over and not preview:
             status = explorer.wait(status.key, PATIENCE_SECONDS)
         return scene_or(status, {"predicted": predicted, "preview": preview})
@@ -49,7 +50,8 @@ def add_scene_routes(route: AddRoute, explorer: Explorer) -> None:
     @route("api/previews", "POST")
     def fetch_preview() -> Any:
         question = Question(flask.request.get_json())
-        scene = explorer.preview(question.spec(explorer.study(question.text("study"))))
+        study = question.study(explorer)
+        scene = explorer.preview(question.spec(study), study)
         if scene is None:
             raise SceneNotReadyError("There is no preview of this selection yet: ask for its embedding.")
         return flask.Response(encode_preview(scene), mimetype=BINARY)

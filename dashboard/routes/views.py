@@ -54,9 +54,9 @@ def add_view_routes(route: AddRoute, explorer: Explorer) -> None:
 
     @route("api/studies/<study_id>/selections", "POST")
     def keep_selection(study_id: str) -> Any:
-        study = explorer.study(study_id)
-        run_ids = Question(flask.request.get_json()).run_ids(study)
-        return {"name": explorer.selections.keep(study, run_ids)}
+        question = Question(flask.request.get_json())
+        study = question.study(explorer, study_id)
+        return {"name": explorer.selections.keep(study, question.run_ids(study))}
 
 
 def _fields(question: Question) -> tuple[str, str, str]:

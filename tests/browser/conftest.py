@@ -81,7 +81,7 @@ class Traffic:
     errors: list[str] = field(default_factory=list)
 
     def note(self, request: Request) -> None:
-        (self.pulses if request.url.endswith("/pulse") else self.requests).append(request)
+        (self.pulses if "/pulse?" in request.url else self.requests).append(request)
 
     def posts(self) -> list[Request]:
         return [request for request in self.requests if request.method == "POST"]

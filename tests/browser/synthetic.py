@@ -21,7 +21,7 @@ def show_synthetic(page: Page, runs: int, checkpoints: int) -> None:
     # The server does not know the study, and would say so when it is asked for its saved views.
     views = {"views": [], "tour": [], "problems": []}
     page.route("**/api/studies/synthetic/views", lambda route: route.fulfill(json=views))
-    page.route("**/api/studies/synthetic/pulse", lambda route: route.fulfill(status=304))
+    page.route("**/api/studies/synthetic/pulse?*", lambda route: route.fulfill(status=304))
     page.evaluate("() => inpca.on('drawn', ({ scene }) => (window.drawnScene = scene.key))")
     page.evaluate(SCRIPT, {"runs": runs, "checkpoints": checkpoints})
     page.wait_for_function("key => window.drawnScene === key", arg=key)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
 from dashboard import create_app
-from engine import Explorer
-from tests.recording import record_run
+from engine import Explorer, Recorder
+from tests.recording import record_run, record_step
 
 
 @pytest.fixture
@@ -92,3 +93,50 @@ def test_a_pulse_says_what_is_wrong_on_the_server_once_it_is(
     monkeypatch.setattr("engine.explorer.Explorer.troubles", lambda _: ("The disk is full.",))
     ill = client.get("/api/studies/demo/pulse", headers={"If-None-Match": well.headers["ETag"]})
     assert (ill.status_code, ill.get_json()["troubles"]) == (200, ["The disk is full."])
+
+
+def question(fingerprint: str) -> dict[str, Any]:
+    """Both runs that there were at first."""
+    return {
+        "study": "demo",
+        "fingerprint": fingerprint,
+        "split": "train",
+        "mask": "Aw==",
+        "limit": 1e9,
+        "client": "page",
+    }
+
+
+def n_embedded(client: FlaskClient, fingerprint: str) -> int:
+    status = client.post("/api/scenes", json=question(fingerprint)).get_json()
+    while status["state"] in ("queued", "running"):
+        status = client.get(f"/api/scenes/{status['key']}/status").get_json()
+    assert status["state"] == "done", status
+    return sum(1 for _ in client.get(f"/api/scenes/{status['key']}/coordinates.csv").text.splitlines()) - 1
+
+
+def test_a_page_is_answered_about_what_it_shows(client: FlaskClient, studies: Path) -> None:
+    shown = client.get("/api/studies/demo/growth").get_json()["study"]["fingerprint"]
+    record_run(studies / "demo", "cnn-0", 4, seed=2)
+    with Recorder.resume(studies / "demo" / "runs" / "cnn-2") as recorder:
+        record_step(recorder, 2)
+    now = client.get("/api/studies/demo/pulse").get_json()["fingerprint"]
+    assert now != shown
+    assert n_embedded(client, shown) == 5
+    assert n_embedded(client, now) == 7
+    figure = {**question(shown), "kind": "lengths", "options": {}}
+    assert client.post("/api/analyses", json=figure).status_code == 200
+    kept = client.post("/api/studies/demo/selections", json=question(shown))
+    assert kept.status_code == 200
+
+
+def test_what_a_page_shows_is_held_by_its_pulse(client: FlaskClient, studies: Path) -> None:
+    opened = client.get("/api/studies/demo/pulse").get_json()["fingerprint"]
+    record_run(studies / "demo", "cnn-3", 1, seed=2)
+    now = client.get(f"/api/studies/demo/pulse?held={opened}").get_json()["fingerprint"]
+    refused = client.post("/api/scenes", json=question(opened))
+    assert (refused.status_code, refused.get_json()["kind"]) == (409, "StaleStudyError")
+    client.get(f"/api/studies/demo/pulse?held={now}")
+    record_run(studies / "demo", "cnn-4", 1, seed=2)
+    assert client.get(f"/api/studies/demo/pulse?held={now}").get_json()["n_runs"] == 4
+    assert client.post("/api/scenes", json=question(now)).status_code == 200
