@@ -63,12 +63,11 @@
     const button = document.createElement("button");
     button.type = "button";
     button.className = "legend-entry";
-    button.title = "Click: show or hide. Double click, or shift: only this.";
+    button.title = `${inpca.levelName(entry.name)}. Click: show or hide. Double click, or shift: only this.`;
     const swatch = document.createElement("span");
     swatch.className = "swatch";
     swatch.style.background = entry.color;
-    const name = document.createElement("bdi");
-    name.textContent = inpca.levelName(entry.name);
+    const name = inpca.cutName(inpca.levelName(entry.name));
     const count = document.createElement("span");
     count.className = "pill-count";
     button.append(swatch, name, count);

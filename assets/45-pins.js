@@ -5,7 +5,6 @@
 
   /** Letters of a name that one of n pins has room for: many are told apart by less. */
   const longest = (n) => (n <= 3 ? 22 : n <= 6 ? 18 : 12);
-  const TAIL = 7;
   const LETTERS = "ABCDEFGHIJKL";
   inpca.MOST_PINS = LETTERS.length;
 
@@ -35,19 +34,6 @@
     return element;
   };
 
-  /**
-   * Names of runs tend to begin alike and to differ at the end, so where a name has no room (14-links.css) what stands
-   * before its last letters is cut short; the button's label has it whole.
-   */
-  const nameParts = (name) => {
-    const letters = [...name];
-    return [letters.slice(0, -TAIL), letters.slice(-TAIL)].map((part) => {
-      const element = document.createElement("span");
-      element.textContent = part.join("");
-      return element;
-    });
-  };
-
   const chip = (pin, isShown, listener) => {
     const item = document.createElement("li");
     item.className = `pin ${inpca.pinClass(pin)}`;
@@ -55,9 +41,7 @@
     const name = button("pin-name", "", `${pin.letter}, ${pin.runId}: show its row${isShown ? "" : "; not in the picture now"}`, () =>
       listener.onReveal(pin.runId),
     );
-    const text = document.createElement("bdi");
-    text.append(...nameParts(pin.runId));
-    name.append(text);
+    name.append(inpca.cutName(pin.runId));
     for (const event of ["pointerenter", "focus"]) name.addEventListener(event, () => listener.onHover(pin.runId));
     for (const event of ["pointerleave", "blur"]) name.addEventListener(event, () => listener.onHover(null));
     item.append(name, button("pin-remove", "×", `Unpin ${pin.runId}`, () => listener.onRemove(pin.runId)));

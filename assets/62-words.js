@@ -6,6 +6,7 @@
   const byId = (id) => document.getElementById(id);
   const CARD_GAP = 13;
   const CARD_EDGE = 4;
+  const TAIL = 7;
   const SHOWN_ALONG = ["epoch", "progress", "train_error", "test_error"];
 
   /** Text goes in as text, never as markup: names come from files. */
@@ -17,6 +18,17 @@
   };
 
   inpca.make = make;
+
+  /**
+   * Names from files tend to begin alike and to differ at the end, so where a name has no room (14-links.css) what stands
+   * before its last letters is cut short; whoever shows it has it whole in a label.
+   */
+  inpca.cutName = (name) => {
+    const letters = [...name];
+    const element = make("bdi", "cut-name");
+    element.append(...[letters.slice(0, -TAIL), letters.slice(-TAIL)].map((part) => make("span", "", part.join(""))));
+    return element;
+  };
 
   /** Let an element say something else; saying the same again would have the browser lay it out anew. */
   inpca.say = (element, text) => {

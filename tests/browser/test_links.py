@@ -186,8 +186,8 @@ def test_a_long_name_of_a_pin_keeps_its_end_in_every_view(tab: Visit, view: str)
     name = f"{'network-' * 8}seed17"
     draw = "pin => inpca.drawPins(document.getElementById('pins'), [pin], 1, () => true, {})"
     tab.page.evaluate(draw, {"runId": name, "slot": 0, "letter": "A"})
-    assert (tab.page.text_content("#pins .pin-name bdi") or "") == name
-    whole, end, room = tab.page.locator("#pins .pin-name bdi").evaluate(
+    assert (tab.page.text_content("#pins .cut-name") or "") == name
+    whole, end, room = tab.page.locator("#pins .cut-name").evaluate(
         "bdi => [bdi.getBoundingClientRect().right <= bdi.parentElement.getBoundingClientRect().right"
         " && bdi.scrollWidth <= bdi.clientWidth, bdi.lastChild.textContent, bdi.firstChild.clientWidth]"
     )
