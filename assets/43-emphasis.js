@@ -38,18 +38,18 @@
     context.fillText(letter, x, y + 0.5);
   };
 
+  /** [{pin, run}]: pins whose runs a picture shows. */
+  inpca.drawnPins = ({ scene, pins, isShown }) =>
+    pins.map((pin) => ({ pin, run: scene.run_ids.indexOf(pin.runId) })).filter(({ run }) => run >= 0 && isShown(run));
+
   /** A core in the pin's colour, so that the line around it keeps what the colouring says; above all of them their letters. */
   inpca.paintPins = (context, picture, pathOf, sizes) => {
-    const { scene, isShown, pins, style } = picture;
-    const drawn = pins
-      .map((pin) => ({ pin, run: scene.run_ids.indexOf(pin.runId) }))
-      .filter(({ run }) => run >= 0 && isShown(run))
-      .map(({ pin, run }) => ({ pin, points: pathOf(run).points }))
-      .filter(({ points }) => points.length > 0);
+    const paths = inpca.drawnPins(picture).map(({ pin, run }) => ({ pin, points: pathOf(run).points }));
+    const drawn = paths.filter(({ points }) => points.length > 0);
     Object.assign(context, { lineJoin: "round", lineCap: "round" });
     for (const { pin, points } of drawn) {
       trace(context, points);
-      stroke(context, style.pins[pin.slot], sizes.core);
+      stroke(context, picture.style.pins[pin.slot], sizes.core);
     }
     for (const { pin, points } of drawn) paintBadge(context, picture, pin, points.at(-1), sizes);
   };

@@ -7,7 +7,8 @@
   "use strict";
   const inpca = (window.inpca = window.inpca || {});
 
-  const SIZES = { core: 2, badge: 8, ring: 2.5, letters: 11, head: 4.5, rim: 2, wall: 9, ink: 6.5, own: 4 };
+  /** What the 3D picture has, on screen and taken away (85-layers.js). */
+  const SIZES = (inpca.overlaySizes = { core: 2, badge: 8, ring: 2.5, letters: 11, head: 4.5, rim: 2, wall: 9, ink: 6.5, own: 4 });
 
   /** A canvas over the picture in an element; projection as 43-projection.js makes it. */
   inpca.makeOverlay = (element, projection) => {

@@ -9,15 +9,10 @@
   const inpca = (window.inpca = window.inpca || {});
 
   const SHARPEST_PIXELS = 1.7e7;
-  const BADGE = 8;
-  const CORE = 2;
+  const { badge: BADGE, ring: RING, letters: LETTERS, core: CORE } = inpca.overlaySizes;
   const CORNERS = 32;
 
   /* ------------------------------------------------------------------ pins */
-
-  /** [{pin, run}]: pins whose runs a picture shows. */
-  inpca.drawnPins = ({ scene, pins, isShown }) =>
-    pins.map((pin) => ({ pin, run: scene.run_ids.indexOf(pin.runId) })).filter(({ run }) => run >= 0 && isShown(run));
 
   /** A pin's letter in a ring of its colour. */
   inpca.badgeShapes = ({ style, theme }, { slot, letter }, [x, y]) => {
@@ -28,8 +23,8 @@
     });
     return [
       { kind: "area", points: ring, color: wall },
-      { kind: "line", points: ring, color: style.pins[slot], width: 2.5 },
-      { kind: "text", x, y: y + 0.5, text: letter, size: 11, color: ink, anchor: "middle", weight: 700 },
+      { kind: "line", points: ring, color: style.pins[slot], width: RING },
+      { kind: "text", x, y: y + 0.5, text: letter, size: LETTERS, color: ink, anchor: "middle", weight: 700 },
     ];
   };
 
