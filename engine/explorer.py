@@ -198,17 +198,10 @@ class Explorer:
         """What it takes to have the numbers of a scene again: see :mod:`engine.recipe`.
 
         Raises:
-            SceneNotReadyError: no scene of this key, or its study has changed since, so that the digests are gone.
+            SceneNotReadyError: no scene of this key, or what was embedded is not on disk any more.
         """
         scene = self.scene(key)
-        study = self.study(scene.spec.study_id)
-        try:
-            current = scene_key(answerable(scene.spec, study), study)
-        except EngineError:
-            current = ""
-        if current not in (key, self._scenes.computed_under(key)):
-            raise SceneNotReadyError(f"The study {study.study_id} has changed since this was embedded: embed it again.")
-        return recipe_of(scene, study)
+        return recipe_of(scene, self._study_of(scene, key))
 
     def embed(self, spec: EmbeddingSpec) -> Scene:
         """The scene, computed now or taken from the cache; blocks until it is there.
@@ -282,12 +275,16 @@ class Explorer:
     def _closer(self, key: str) -> tuple[SceneMeasures, Scene, Study]:
         """A scene, what measures it, and the study as it was then."""
         scene = self.scene(key)
-        study = study_as_embedded(scene, self._scenes.computed_under(key), self.study(scene.spec.study_id))
-        if study is None:
-            raise SceneNotReadyError("The runs have changed on disk since they were embedded: embed them again.")
+        study = self._study_of(scene, key)
         self._scene_builder()
         assert self._measures is not None
         return self._measures, scene, study
+
+    def _study_of(self, scene: Scene, key: str) -> Study:
+        study = study_as_embedded(scene, self._scenes.computed_under(key), self.study(scene.spec.study_id))
+        if study is None:
+            raise SceneNotReadyError("The runs have changed on disk since they were embedded: embed them again.")
+        return study
 
     def _seconds(self, spec: EmbeddingSpec, study: Study) -> float:
         return sum(self._costs.predict(self._scene_builder().work(spec, study)).values())

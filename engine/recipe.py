@@ -39,7 +39,7 @@ class Recipe:
 
     Attributes:
         study_id: folder name of the study.
-        fingerprint: the whole study's digest at the time.
+        fingerprint: the whole study's digest, without what the runs have committed since they were embedded.
         labels: digest of the probe set's labels and their order.
         split: ``"train"`` or ``"test"``.
         runs: the embedded runs in order, each with the digest of its checkpoints.
@@ -184,7 +184,7 @@ def compare_recipes(recipe: Recipe, found: Recipe) -> Comparison:
         for text, run_ids in (
             ("Not in this embedding, but in the recipe", missing),
             ("In this embedding, but not in the recipe", further),
-            ("Recorded differently since the recipe was written", changed),
+            ("With other checkpoints than when the recipe was written", changed),
         )
         if run_ids
     ]

@@ -419,7 +419,7 @@ def test_a_recipe_leads_back_to_the_same_numbers(tab: Visit, tmp_path: Path) -> 
     changed.write_text(json.dumps({**recipe, "runs": {**recipe["runs"], run_id: "0" * 16, "gone": "1"}}))
     words = follow(changed)
     assert "Not the recipe's numbers" in words
-    assert f"Recorded differently since the recipe was written: {run_id}" in words
+    assert f"With other checkpoints than when the recipe was written: {run_id}" in words
     assert "gone" in words
     tab.page.click("#notice button")
     for content, complaint in (

@@ -15,6 +15,7 @@ from engine import (
     Recorder,
     StaleStudyError,
     Study,
+    compare_recipes,
     open_study,
 )
 from tests import oracles
@@ -82,6 +83,18 @@ def test_the_present_is_answered_beside_it(explorer: Explorer, demo: Path) -> No
     now = ask(explorer, explorer.study("demo"), ("d",))
     assert ask(explorer, explorer.study("demo", former.fingerprint), ("d",)) == then != now
     assert (len(explorer.scene(then).models), len(explorer.scene(now).models)) == (5, 7)
+
+
+def test_what_is_frozen_has_a_recipe_which_says_what_went_on(explorer: Explorer, demo: Path) -> None:
+    former = explorer.study("demo")
+    explorer.hold(former)
+    before = explorer.recipe(ask(explorer, former, RUNS))
+    go_on(demo)
+    frozen = explorer.recipe(ask(explorer, explorer.study("demo", former.fingerprint), RUNS))
+    assert compare_recipes(before, frozen).is_same
+    assert frozen.runs == before.runs
+    now = explorer.recipe(ask(explorer, explorer.study("demo"), RUNS))
+    assert "With other checkpoints than when the recipe was written: d." in compare_recipes(frozen, now).differences
 
 
 def test_a_figure_of_a_held_snapshot_is_of_its_checkpoints(explorer: Explorer, demo: Path) -> None:

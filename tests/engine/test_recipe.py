@@ -70,7 +70,7 @@ def test_a_run_that_was_recorded_anew_is_named(explorer: Explorer, studies: Path
     comparison = compare_recipes(recipe, other.recipe(other.embed(recipe.spec).key))
     other.close()
     assert not comparison.is_same
-    assert "Recorded differently since the recipe was written: b." in comparison.differences
+    assert "With other checkpoints than when the recipe was written: b." in comparison.differences
     assert any(sentence.startswith("The eigenvalues differ") for sentence in comparison.differences)
 
 
@@ -115,12 +115,12 @@ def test_there_is_no_recipe_of_data_that_are_gone(explorer: Explorer, studies: P
     shutil.rmtree(studies / "demo" / "runs" / "b")
     record_run(studies / "demo", "b", n_checkpoints=6)
     other = explorer_of(studies)
-    with pytest.raises(SceneNotReadyError, match="has changed"):
+    with pytest.raises(SceneNotReadyError, match="have changed"):
         other.recipe(key)
     shutil.rmtree(studies / "demo" / "runs" / "b")
     assert "b" not in open_study(studies / "demo").runs.index
     third = explorer_of(studies)
-    with pytest.raises(SceneNotReadyError, match="has changed"):
+    with pytest.raises(SceneNotReadyError, match="have changed"):
         third.recipe(key)
     other.close()
     third.close()
