@@ -7,8 +7,8 @@ from dataclasses import dataclass
 STAGES = ("load", "distances", "references", "eigenpairs")
 OVERHEAD = 0.003
 """Seconds a stage takes with nothing to do."""
-WORTH_LEARNING = 0.05
-"""Seconds below which a measurement says more about the overhead than about the rate."""
+UNEXPLAINED = 0.1
+"""Seconds that are nobody's rate: code that is loaded at its first use, a disk that wakes up, another program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,13 @@ class Costs:
         return {stage: OVERHEAD + units * self._rates[stage] for stage, units in work.units().items()}
 
     def learn(self, work: Work, stage: str, seconds: float) -> None:
-        """Move the stage's rate half-way (on a logarithmic scale) to what it took this time."""
+        """Move the stage's rate towards what it took this time, at most half-way on a logarithmic scale.
+
+        Where the rate explains little of what may have passed, it moves by less: the first checkpoint of a small study
+        may take a second because code is loaded, and a second per checkpoint would make an hour of the next study.
+        """
         units = work.units()[stage]
-        if units and max(seconds, OVERHEAD + units * self._rates[stage]) > WORTH_LEARNING:
-            measured = max(seconds - OVERHEAD, 1e-4) / units
-            self._rates[stage] = (self._rates[stage] * measured) ** 0.5
+        if units:
+            explained = units * self._rates[stage]
+            weight = 0.5 * explained / (explained + UNEXPLAINED)
+            self._rates[stage] *= (max(seconds - OVERHEAD, 1e-4) / explained) ** weight
