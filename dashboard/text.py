@@ -118,8 +118,8 @@ CLOCKS = {
 SPEEDS = (0.5, 1, 2, 4)
 
 EXPORTS = {
-    "Picture": "The 3D view as it stands, with title and legend. SVG and PDF are vectors throughout; text stays text "
-    "in the SVG and is outlines in the PDF.",
+    "Picture": "What is on the stage (3D, pairs, both of a comparison), with title and legend. SVG and PDF are "
+    "vectors throughout; text stays text in the SVG and is outlines in the PDF.",
     "Live view": "One file that rotates offline, with the runs' names and the recipe in it; or this page's address.",
     "Numbers": "One row per checkpoint: step, metrics, all components in full precision and the engine's signs, "
     "hyperparameters.",
