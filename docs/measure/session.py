@@ -57,7 +57,7 @@ class Session:
     def _on_request(self, event: dict) -> None:
         address = event["request"]["url"]
         # The page asks every few seconds whether the study has grown, whatever is clicked meanwhile.
-        if address.startswith("http") and not address.endswith("/pulse"):
+        if address.startswith("http") and "/pulse?" not in address:
             self._traffic.requests += 1
             body = event["request"].get("postData", "")
             self._traffic.largest_upload = max(self._traffic.largest_upload, len(body.encode()))
