@@ -79,8 +79,11 @@ class SceneCache:
         """What somebody who holds a key is shown, under that key; None where that is nothing, or no key at all."""
         if not _KEY.fullmatch(key):
             return None
-        scene = self.get(key) or self.get(self.computed_under(key))
-        return scene if scene is None or scene.key == key else dataclasses.replace(scene, key=key)
+        scene = self.get(key)
+        if scene is None and (intact_key := self.computed_under(key)) != key:
+            scene = self.get(intact_key)
+            scene = None if scene is None else dataclasses.replace(scene, key=key)
+        return scene
 
     def _remember(self, scene: Scene) -> None:
         self._recent.put(scene.key, scene, _size(scene))

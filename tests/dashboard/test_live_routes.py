@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 
 from dashboard import create_app
 from engine import Explorer, Recorder
+from tests.dashboard.test_routes import finished
 from tests.recording import record_run, record_step
 
 
@@ -108,9 +109,7 @@ def question(fingerprint: str) -> dict[str, Any]:
 
 
 def n_embedded(client: FlaskClient, fingerprint: str) -> int:
-    status = client.post("/api/scenes", json=question(fingerprint)).get_json()
-    while status["state"] in ("queued", "running"):
-        status = client.get(f"/api/scenes/{status['key']}/status").get_json()
+    status = finished(client, question(fingerprint))
     assert status["state"] == "done", status
     return sum(1 for _ in client.get(f"/api/scenes/{status['key']}/coordinates.csv").text.splitlines()) - 1
 
