@@ -1,17 +1,21 @@
-"""Every word on screen that is more than a name, so that the prose can be read alone."""
+"""User-visible texts of the page, other than names."""
 
 from __future__ import annotations
+
+import engine
+from engine.distances.table import DIVERGENCES, Divergence
 
 TITLE = "InPCA Explorer"
 DESCRIPTION = "Training trajectories of many networks in one live InPCA embedding."
 
 NO_STUDIES = (
     "No studies here yet",
-    "A study is a folder of recorded runs. Record one with engine.Recorder while a network trains "
-    "(ten lines, see the README), or start the app on the studies that ship: python app.py --studies data/studies",
+    f"A study is a folder of recorded runs. Record one with {engine.__name__}.Recorder while a network trains "
+    "(ten lines, see the README), or start the app on the two studies that the source repository holds: data/studies",
 )
 
 SELECTION_NOT_KEPT = "its choice of runs, which this server does not keep"
+NO_EXTENSIONS = "its tab of extensions, of which this server has none"
 
 STEP_LEFT = "The picture shows something else by now. "
 TOUR_OFFER = "A tour of this study"
@@ -99,7 +103,6 @@ GESTURES = (
     ("Histograms", "solid bars are the runs that pass all other filters, faint ones the whole study."),
 )
 
-REFERENCES = {"project": "project", "fit": "fit", "hide": "hide"}
 REFERENCES_LABEL = "Reference points P₀ and P*, and the geodesic between them"
 EQUAL_SCALE = "Equal scale on all axes: lengths can be compared. Click to stretch each axis, or back."
 
@@ -119,21 +122,16 @@ SPEEDS = (0.5, 1, 2, 4)
 
 EXPORTS = {
     "Picture": "What is on the stage (3D, pairs, both of a comparison), with title and legend. SVG and PDF are "
-    "vectors throughout; text stays text in the SVG and is outlines in the PDF.",
+    "vectors throughout; text can be selected and searched, except for scripts that the PDF's font lacks.",
     "Live view": "One file that rotates offline, with the runs' names and the recipe in it; or this page's address.",
     "Numbers": "One row per checkpoint: step, metrics, all components in full precision and the engine's signs, "
     "hyperparameters.",
     "Recipe": "Selection, question, digests, versions and eigenvalues. Opening one embeds the same runs and compares.",
 }
 
-PICTURE_SIZES = {
-    "1600x1200": "1600 × 1200",
-    "1920x1080": "1920 × 1080",
-    "3840x2160": "3840 × 2160",
-    "custom": "other",
-}
+PICTURE_SIZES = {"1600x1200": "1600 × 1200", "1920x1080": "1920 × 1080", "3840x2160": "3840 × 2160", "custom": "other"}
 LETTERING = {"1": "small", "1.5": "medium", "2": "large", "3": "very large"}
-"""CSS pixel -> pixels of the file: how large text and lines are beside the picture."""
+"""Pixels of the exported file per CSS pixel -> label; sets the relative size of text and lines."""
 PICTURE_THEMES = {"screen": "as on screen", "light": "light", "dark": "dark"}
 PICTURE_BACKGROUNDS = {"filled": "filled", "transparent": "transparent"}
 COORDINATE_ROWS = {"shown": "shown runs", "all": "all embedded runs"}
@@ -154,8 +152,28 @@ COLUMN_LABELS = {
     "train_loss": "train loss",
     "test_loss": "test loss",
 }
+REAL_ONLY = "It is the squared distance of points in some Euclidean space: its embedding has no imaginary axis."
+MAY_BE_IMAGINARY = "It is no squared distance of any Euclidean space: its embedding may have imaginary axes."
 
 
 def label(column: str) -> str:
-    """A column's name as people read it."""
+    """Display name of a column."""
     return COLUMN_LABELS.get(column, column.replace("_", " ").strip() or column)
+
+
+def sentences(divergence: Divergence) -> list[str]:
+    """Definition with unit, caps, and the kind of axes to expect."""
+    return [
+        f"{divergence.title}, {divergence.formula}. Unit: {divergence.unit}.",
+        divergence.caps,
+        MAY_BE_IMAGINARY if divergence.can_be_negative else REAL_ONLY,
+    ]
+
+
+def divergence_words() -> dict[str, dict[str, str | list[str]]]:
+    """Divergence key -> texts for the browser, in menu order."""
+    return {
+        key: {name: getattr(divergence, name) for name in ("short", "title", "capped")}
+        | {"sentences": sentences(divergence)}
+        for key, divergence in DIVERGENCES.items()
+    }

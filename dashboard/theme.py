@@ -1,7 +1,7 @@
-"""Colours, symbols and plotly templates; one meaning each, light and dark.
+"""Colours, symbols and plotly templates, light and dark.
 
-Categories take Paul Tol's *bright* scheme (distinguishable under the common colour-vision deficiencies and on both
-backgrounds), numbers take cividis or viridis. Red marks what is imaginary and nothing else on an axis.
+Categories use Paul Tol's *bright* scheme (distinguishable under the common colour-vision deficiencies and on both
+backgrounds), numbers use cividis or viridis. On an axis, red means imaginary and nothing else.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ PIN_COLORS = (
     *("#FF00FF", "#A55A0F", "#3C96C3", "#4B7869", "#B400D2", "#5AA500"),
     *("#FF0FA5", "#5A87F0", "#C300A5", "#C38769", "#E11E69", "#1E9696"),
 )
-"""Swatches of pinned runs, besides a letter each. Farthest-point choice in OKLab, seen also with protanopia and
-deuteranopia, among the colours that stand out 3 : 1 from both backgrounds; none is a category's."""
+"""Swatches of pinned runs, each also lettered. Farthest-point selection in OKLab, also as seen with protanopia and
+deuteranopia, among colours with contrast 3 : 1 against both backgrounds; none is a category colour."""
 
 SEQUENTIAL_SCALE = "Viridis"
 SEQUENTIAL_ENDS = (0.12, 0.97)
-"""The scale's darkest and lightest ends are left out: each would vanish on one of the two backgrounds."""
+"""Range of the scale in use; the darkest and lightest ends would each vanish on one of the backgrounds."""
 SEQUENTIAL_STEPS = 33
 
 SPACE_LIKE = "#4477AA"
@@ -52,7 +52,7 @@ _SURFACES = {
 
 
 def template(dark: bool) -> dict[str, Any]:
-    """A plotly template (layout only) for one of the two themes."""
+    """Plotly template (layout only) of one theme."""
     surface = _SURFACES[dark]
     axis = {
         "gridcolor": surface["grid"],
@@ -86,7 +86,7 @@ def template(dark: bool) -> dict[str, Any]:
 
 
 def style() -> dict[str, Any]:
-    """Everything the browser needs to colour a picture, as one JSON value."""
+    """Colours and symbols of pictures for the browser, as one JSON value."""
     return {
         "templates": {"light": template(False), "dark": template(True)},
         "surfaces": {"light": _SURFACES[False], "dark": _SURFACES[True]},

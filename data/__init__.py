@@ -1,1 +1,1 @@
-"""The studies that ship with the project, and the sweeps that made them."""
+"""Studies that ship with the project, and the sweeps that made them."""

@@ -1,11 +1,11 @@
-"""Turns a pickled run of the published study into arrays and a table, by running what the file says.
+"""Converter of trusted pickled runs of the published study to arrays.
 
 ``python -m data.trusted_conversion FILE.p FOLDER --i-trust-this-file``, then
 ``python -m engine import FOLDER --format arrays --runs FOLDER/runs.csv ...``.
 
 A pickle is a program. The importers never run one: they read arrays out of it or refuse. Some files of the study hold a
-processed pandas table, whose insides cannot be told from a program; this command loads them, apart from the engine and
-the page, for people who made the file themselves. Whoever made it can do with this account whatever you can.
+processed pandas table, whose contents cannot be distinguished from a program; this command loads them, apart from the
+engine and the page, for users who made the file themselves. The file's author gains all rights of the user's account.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _MEASURED = {"t", "e", "ev", "f", "fv", "err", "verr", "favg", "vfavg"}
 
 
 def convert(content: Any, name: str, folder: Path) -> list[str]:
-    """Write a .npz per run and ``runs.csv``; returns the names of the runs.
+    """Write a .npz per run and ``runs.csv``; return the names of the runs.
 
     Args:
-        content: what the file held: a table with one row per checkpoint (columns yh, yvh, t and the configuration), or
+        content: content of the file: a table with one row per checkpoint (columns yh, yvh, t and the configuration), or
             the dictionary {"data": [...], "configs": ...}.
-        name: the file's name without its suffix; where it is the JSON of a configuration, that is used.
+        name: the file's name without its suffix; used as the configuration if it is JSON of one.
         folder: a new folder.
     """
     rows: list[dict[str, Any]] = []
@@ -63,7 +63,7 @@ def convert(content: Any, name: str, folder: Path) -> list[str]:
 
 
 def _runs(content: Any, name: str) -> Iterator[tuple[dict[str, Any], list[Mapping[str, Any]]]]:
-    """Configuration and checkpoints of each run."""
+    """Yield configuration and checkpoints of each run."""
     named = json.loads(name) if name.startswith("{") else {}
     if isinstance(content, pd.DataFrame):
         rows = content.to_dict("records")
@@ -100,7 +100,7 @@ def main(file: Path, folder: Path, trusted: bool) -> None:
     click.echo(WARNING.format(name=file.name), err=True)
     if not trusted:
         sys.exit(2)
-    # The one place in the project that runs what a file says, and only where a person has said so.
+    # The only place in the project that executes a file's content, and only after explicit consent.
     content = torch.load(file, map_location="cpu", weights_only=False)
     runs = convert(content, file.name.removesuffix(".p"), folder)
     click.echo(f"{len(runs)} runs are in {folder}: import it with --format arrays --runs {folder / 'runs.csv'}.")

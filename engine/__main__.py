@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
+from importlib.util import find_spec
 
 import click
 
-from engine.bench import CASES, run_bench
-from engine.errors import EngineError
-from engine.exporters.command import export_command
-from engine.importers.command import import_command
+from engine.errors import EngineError, MissingPackageError
+from engine.formats.commands import export_command, import_command
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 def main() -> None:
     """InPCA of training trajectories: numbers and files."""
 
@@ -21,8 +21,8 @@ def main() -> None:
 @click.argument("study", type=click.Path(file_okay=False))
 def verify(study: str) -> None:
     """Read every committed byte of STUDY and name what is damaged. Exit code 0: all is well; 1: something is not."""
-    from engine.store import open_study
-    from engine.verification import verify_study
+    from engine.store.study import open_study
+    from engine.store.verification import verify_study
 
     findings = verify_study(study)
     errors = [finding for finding in findings if finding.is_error]
@@ -47,31 +47,48 @@ def verify(study: str) -> None:
 
 
 @main.command()
-@click.option("--quick", is_flag=True, help="Small shapes, under a minute: to see that it works.")
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, ...")
-@click.option("--only", multiple=True, type=click.Choice(CASES), help="Some cases only; may be repeated.")
-@click.option(
-    "--output", type=click.Path(dir_okay=False, writable=True), help="Write the page here, not to the screen."
-)
-def bench(quick: bool, device: str, only: tuple[str, ...], output: str | None) -> None:
-    """Measure the engine on this machine and print tables in markdown. Close other programs first."""
-    page = run_bench(device, quick=quick, only=only, say=lambda what: click.echo(f"Measuring {what} ...", err=True))
-    if output is None:
-        click.echo(page, nl=False)
-    else:
-        with open(output, "w", encoding="utf-8") as file:
-            file.write(page)
-        click.echo(f"Written to {output}.", err=True)
+@click.argument("run", type=click.Path(file_okay=False))
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+def repair(run: str, dry_run: bool) -> None:
+    """Bring back every committed checkpoint of RUN (STUDY/runs/NAME), left out for its journal or seal."""
+    from engine.store.verification import repair_run
+
+    found = repair_run(run, is_trial=dry_run)
+    for sentence in found.dropped:
+        click.echo(f"{found.run_id}: {sentence}.")
+    if not found.dropped:
+        click.echo(f"{found.run_id}: nothing to repair, {found.n_checkpoints} checkpoints.")
+        return
+    done = "would be readable" if dry_run else "are readable; what was replaced is kept as *.before-repair"
+    click.echo(f"{found.run_id}: {found.n_checkpoints} checkpoints {done}.")
 
 
 main.add_command(import_command)
 main.add_command(export_command)
 
+_PAGE = f"{__package__}.app"
+"""Module of the dashboard in the installed package; a checkout has ``python app.py`` instead."""
+
+if find_spec(_PAGE):
+
+    @main.command("app", add_help_option=False, context_settings={"ignore_unknown_options": True})
+    @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+    @click.pass_context
+    def serve(context: click.Context, arguments: tuple[str, ...]) -> None:
+        """Serve the dashboard on a folder of studies."""
+        try:
+            page = importlib.import_module(_PAGE)
+        except ModuleNotFoundError as error:
+            raise MissingPackageError(
+                f"The dashboard needs the package {error.name!r}, which is not installed: the extra [app] brings it."
+            ) from error
+        page.main(list(arguments), prog_name=context.command_path)
+
 
 def run() -> None:
-    """Run the command line; what the engine refuses is one line, not a traceback."""
+    """Run the command line; an ``EngineError`` is printed as one line, without traceback."""
     try:
-        main(prog_name="python -m engine")
+        main()
     except EngineError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)

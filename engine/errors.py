@@ -1,34 +1,11 @@
-"""Every way the engine refuses, as one tree.
+"""Exceptions of the engine.
 
-Each message says what was refused, which rule it broke, the value received, and what to do next::
-
-    EngineError
-    ├── InvalidPredictionsError  (ValueError)         predictions that are no probability distributions
-    ├── InvalidSpecError         (ValueError)         a question the engine cannot make sense of
-    │   └── SelectionError                            too few or unknown runs or checkpoints
-    ├── StudyError                                    a study folder that cannot be used
-    │   ├── StudyNotFoundError   (FileNotFoundError)
-    │   ├── StaleStudyError      (LookupError)        a former state of it is asked about and not held any more
-    │   └── StudyFormatError     (ValueError)
-    ├── RunError                                      a run folder that cannot be used
-    │   ├── RunFormatError       (ValueError)         damaged, half-written, wrong-shaped
-    │   ├── RunLockedError       (BlockingIOError)    a second writer
-    │   └── RunMismatchError     (ValueError)         does not fit the study it is recorded into
-    ├── ImportSourceError    (ValueError)         something that was to be imported and cannot be
-    ├── MissingPackageError  (ImportError)        an optional package that is not installed
-    ├── CacheError                                    a cache folder that cannot be used
-    ├── KeepsakeError                                 saved views or selections that cannot be read or written
-    │   ├── ViewNotFoundError    (LookupError)        no saved view of this id
-    │   └── SelectionNotKeptError (LookupError)       no selection is kept under this name
-    ├── DeviceError              (RuntimeError)       the requested device is not there
-    ├── MemoryBudgetError        (MemoryError)        more memory is needed than may be taken
-    ├── SceneNotReadyError       (LookupError)        no scene of this key is kept
-    └── JobCancelled                                  the computation was cancelled, by request
+Each message states what was refused, the rule it broke, the value received and the remedy.
 """
 
 
 class EngineError(Exception):
-    """Base class of everything the engine raises on purpose."""
+    """Base class of all exceptions that the engine raises on purpose."""
 
 
 class InvalidPredictionsError(EngineError, ValueError):
@@ -36,7 +13,7 @@ class InvalidPredictionsError(EngineError, ValueError):
 
 
 class InvalidSpecError(EngineError, ValueError):
-    """A question (divergence, split, number of components, ...) that has no answer."""
+    """An argument (divergence, split, number of components, shape, ...) that is unknown, invalid or out of range."""
 
 
 class SelectionError(InvalidSpecError):
@@ -52,11 +29,11 @@ class StudyNotFoundError(StudyError, FileNotFoundError):
 
 
 class StaleStudyError(StudyError, LookupError):
-    """Somebody asks about a state of a study that is not held any more, or that has been overwritten."""
+    """A state of a study that is no longer held or has been overwritten."""
 
 
 class StudyFormatError(StudyError, ValueError):
-    """A study folder whose own files are damaged or of a newer format; `file` is the one, where it is known."""
+    """A study folder whose own files are damaged or of a newer format; `file` names the file if known."""
 
     def __init__(self, message: str, file: str = "") -> None:
         super().__init__(message)
@@ -68,7 +45,7 @@ class RunError(EngineError):
 
 
 class RunFormatError(RunError, ValueError):
-    """A damaged, half-written or wrong-shaped run; `file` is the one in its folder, where it is known."""
+    """A damaged, half-written or wrong-shaped run; `file` names the file in its folder if known."""
 
     def __init__(self, message: str, file: str = "") -> None:
         super().__init__(message)
@@ -76,7 +53,7 @@ class RunFormatError(RunError, ValueError):
 
 
 class RunLockedError(RunError, BlockingIOError):
-    """A second writer asked for a run that is being written."""
+    """A second writer for a run that is being written."""
 
 
 class RunMismatchError(RunError, ValueError):
@@ -95,16 +72,20 @@ class CacheError(EngineError):
     """A cache folder that cannot be used."""
 
 
+class UnwritableCacheError(CacheError):
+    """A cache folder that is full or may not be written."""
+
+
 class KeepsakeError(EngineError):
-    """What people keep (saved views, selections that links name) cannot be read or written."""
+    """Saved views or selections that cannot be read or written."""
 
 
 class ViewNotFoundError(KeepsakeError, LookupError):
-    """No saved view has this id."""
+    """No saved view with this id."""
 
 
 class SelectionNotKeptError(KeepsakeError, LookupError):
-    """No intact selection is kept under this name."""
+    """No intact saved selection of this name."""
 
 
 class DeviceError(EngineError, RuntimeError):
@@ -112,12 +93,12 @@ class DeviceError(EngineError, RuntimeError):
 
 
 class MemoryBudgetError(EngineError, MemoryError):
-    """A computation that needs more memory than there is, or than it may take; raised before it begins."""
+    """A computation that needs more memory than exists or is allowed; raised before it begins."""
 
 
 class SceneNotReadyError(EngineError, LookupError):
-    """No scene of this key is kept: it was never asked for, is still being computed, or was evicted."""
+    """No scene is stored under this key: never requested, still being computed, or evicted."""
 
 
 class JobCancelled(EngineError):
-    """The computation was cancelled, by request."""
+    """A computation that was cancelled by request."""

@@ -1,9 +1,9 @@
-"""One long-lived worker: one computation per key whoever asks, with progress and a cancel that really stops.
+"""Job queue with one worker thread, progress and cancellation.
 
-A thread and not a process per job, because the device context, the compiled kernels and the open files live as
-long as the worker does. Jobs run in the order they were asked for. Nobody waits behind work of their own that
-they no longer want: a client wants one key at a time, so its newer request withdraws its older ones, and a job
-that nobody wants is dropped from the queue or stopped at its next check.
+There is at most one computation per key, shared by all clients that request it. The worker is a long-lived thread and
+not a process per job, so that the device context, compiled kernels and open files persist. Jobs run in the order of
+submission. A client wants one key at a time: its newer request withdraws its older ones, and a job without clients
+is dropped from the queue or stopped at its next check.
 """
 
 from __future__ import annotations
@@ -21,36 +21,37 @@ from engine.values import JobStatus
 logger = logging.getLogger(__name__)
 
 REMEMBERED = 256
-"""Finished jobs whose status is kept."""
+"""Number of finished jobs whose status is kept."""
 LONGEST_QUEUE = 64
+"""Number of waiting jobs from which on new ones are refused."""
 
 
 class Job:
-    """What a computation sees of itself: where to report, and whether to go on."""
+    """Handle of a computation for reporting progress and checking for cancellation."""
 
-    def __init__(self, key: str, function: Callable[[Job], None], predicted: float | None) -> None:
+    def __init__(self, key: str, function: Callable[[Job], object], predicted: float | None) -> None:
         self.key = key
         self._function = function
         self._predicted = predicted
         self._clients: set[str] = set()
-        self._abandoned = False
+        self._abandoned = False  # whether its last client withdrew while it ran
         self._began: float | None = None
         self._status = JobStatus(key, "queued")
 
     def report(self, stage: str, fraction: float) -> None:
-        """Say which stage is running and which fraction of the whole is done; fractions never fall."""
+        """Set the stage and the completed fraction of the whole; fractions never decrease."""
         fraction = min(max(fraction, self._status.fraction), 1.0)
         self._status = replace(self._status, stage=stage, fraction=fraction)
 
     def cancelled(self) -> bool:
-        """Whether nobody wants the result any more."""
+        """Return whether no client wants the result any more."""
         return not self._clients
 
     def check(self) -> None:
-        """Stop here if nobody wants the result any more.
+        """Raise if the job was cancelled.
 
         Raises:
-            JobCancelled: nobody does.
+            JobCancelled: no client wants the result any more.
         """
         if self.cancelled():
             raise JobCancelled("The computation was cancelled.")
@@ -66,18 +67,14 @@ class Job:
         elapsed = 0.0 if self._began is None else time.monotonic() - self._began
         fraction = 1.0 if state == "done" else self._status.fraction
         remaining = 0.0 if state == "done" else None
-        self._function = _nothing  # it holds on to a whole study
+        self._function = lambda job: None  # drops the reference to the study
         self._status = replace(
             self._status, state=state, fraction=fraction, elapsed=elapsed, remaining=remaining, message=message
         )
 
 
-def _nothing(job: Job) -> None:
-    pass
-
-
 def _remaining(elapsed: float, fraction: float, predicted: float | None) -> float | None:
-    """Seconds to go: the prediction at the start, what was measured more and more towards the end."""
+    """Return seconds left: the prediction at first, weighted towards the measured rate as the fraction grows."""
     by_prediction = None if predicted is None else max(predicted - elapsed, 0.0)
     if fraction < 0.01:
         return by_prediction
@@ -88,9 +85,9 @@ def _remaining(elapsed: float, fraction: float, predicted: float | None) -> floa
 
 
 class Jobs:
-    """The queue, its worker thread and the table of statuses.
+    """Queue, worker thread and table of statuses.
 
-    One condition guards every field; no computation runs and no file is touched while it is held.
+    One condition guards every field; it is never held during a computation or file access.
     """
 
     def __init__(self) -> None:
@@ -101,15 +98,15 @@ class Jobs:
         self._closed = False
 
     def submit(
-        self, key: str, function: Callable[[Job], None], client: str = "", predicted: float | None = None
+        self, key: str, function: Callable[[Job], object], client: str = "", predicted: float | None = None
     ) -> JobStatus:
-        """Ask for a computation, or join the one of this key that is queued or running.
+        """Submit a computation, or join the queued or running one of this key, and return its status.
 
         Args:
-            key: names the result; one computation per key at a time.
-            function: computes and keeps the result; calls ``report`` and ``check`` of the job it is given.
-            client: who asks. A named client withdraws from every other key; the nameless one never does.
-            predicted: seconds the computation is expected to take.
+            key: name of the result; one computation per key at a time.
+            function: computes and stores the result; calls ``report`` and ``check`` of its job.
+            client: the requesting client. A named client withdraws from every other key; the empty name never does.
+            predicted: expected duration in seconds.
         """
         with self._changed:
             self._supersede(client, key)
@@ -121,19 +118,19 @@ class Jobs:
             return job._snapshot()
 
     def status(self, key: str) -> JobStatus | None:
-        """How the computation of this key is getting on; None where nothing is known of it."""
+        """Return the status of this key's computation, or None if unknown."""
         with self._changed:
             job = self._table.get(key)
             return None if job is None else job._snapshot()
 
     def wait(self, key: str, timeout: float | None = None) -> JobStatus | None:
-        """Block until the computation is over or the time is up, whichever is first."""
+        """Return the status once the computation is over or `timeout` seconds have passed; None if unknown."""
         with self._changed:
             self._changed.wait_for(lambda: key not in self._table or self._table[key]._status.is_over, timeout)
             return self.status(key)
 
     def cancel(self, key: str, client: str = "") -> JobStatus | None:
-        """Withdraw a client's interest; the computation stops when it was the last one."""
+        """Withdraw a client's request and return the status; the computation stops if it was the last request."""
         with self._changed:
             job = self._table.get(key)
             if job is None:
@@ -142,12 +139,12 @@ class Jobs:
             return job._snapshot()
 
     def withdraw(self, client: str) -> None:
-        """Withdraw a named client from everything: what it wants now needs no computation."""
+        """Withdraw a named client from all jobs, because its current request needs no computation."""
         with self._changed:
             self._supersede(client, "")
 
     def close(self, timeout: float = 5.0) -> None:
-        """Cancel everything and let the worker end."""
+        """Cancel all jobs and end the worker."""
         with self._changed:
             self._closed = True
             for job in self._table.values():
@@ -175,6 +172,7 @@ class Jobs:
         return job
 
     def _supersede(self, client: str, key: str) -> None:
+        """Withdraw a named client from all jobs but that of ``key``."""
         if client:
             for job in self._table.values():
                 if job.key != key:
@@ -210,7 +208,7 @@ class Jobs:
                 job._status = JobStatus(job.key, "running")
             state, message = _run(job)
             with self._changed:
-                # Somebody may have asked again between the last withdrawal and the stop: then it is run again.
+                # A client may have submitted again between the last withdrawal and the stop: then the job runs again.
                 if state == "cancelled" and job._abandoned and job._clients:
                     job._status = JobStatus(job.key, "queued")
                     job._began = None
@@ -222,7 +220,7 @@ class Jobs:
 
 
 def _run(job: Job) -> tuple[str, str]:
-    """State and message of a job after it ran; whatever it raises stays here."""
+    """Run a job and return its state and message; exceptions do not propagate."""
     try:
         job._function(job)
     except JobCancelled:

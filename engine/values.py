@@ -1,7 +1,7 @@
-"""Frozen questions and answers: what the engine is asked, and what it returns.
+"""Frozen dataclasses of the engine: specs (questions) and values (answers).
 
-A *spec* is hashable and holds scalars and tuples only; a *value* holds read-only arrays together with
-the diagnostics that say how far to trust them. Nothing here computes, and nothing here touches disk.
+A *spec* is hashable and holds scalars and tuples only; a *value* holds read-only arrays and the diagnostics of
+their accuracy. This module computes nothing and does no input or output.
 
 Axes, always in this order and with these names: ``run, checkpoint, sample, class`` for predictions,
 ``model`` (= run x checkpoint, flattened in run order) and ``component`` for embeddings.
@@ -9,41 +9,50 @@ Axes, always in this order and with these names: ``run, checkpoint, sample, clas
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from engine.errors import InvalidSpecError, SelectionError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 FloatArray = NDArray[np.floating[Any]]
-IntArray = NDArray[np.integer[Any]]
 
 SPLITS = ("train", "test")
 MINIMUM_MODELS = 3
-"""Fewer points than this span no plane, so there is nothing to look at."""
-
-
-def _freeze_arrays(value: Any) -> None:
-    """Mark every array field of a frozen dataclass read-only."""
-    for field in fields(value):
-        array = getattr(value, field.name)
-        if isinstance(array, np.ndarray):
-            array.flags.writeable = False
+"""Least number of models of an embedding: fewer points span no plane."""
+Progress = Callable[[float], None]
+Cancelled = Callable[[], bool]
+SCENE_VERSION = 2
+"""Part of every cache key: raise it when the numbers of a scene, or of any of its inputs, can change."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Predictions:
-    """What a set of models predicts on one probe set.
+class _Value:
+    """Base of the values: array fields are read-only."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            array = getattr(self, field.name)
+            if isinstance(array, np.ndarray):
+                array.flags.writeable = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictions(_Value):
+    """Predictions of a set of models on one probe set.
 
     Attributes:
         log_probabilities: (model, sample, class) float32, natural logarithms, rows sum to one.
         models: one row per model, in the same order: ``run_id``, ``checkpoint``, ``step``, ``epoch``, metrics.
         labels: (sample,) int64, the true class of each sample.
         split: ``"train"`` or ``"test"``.
-        class_names: (class,) names for people.
+        class_names: (class,) display names.
     """
 
     log_probabilities: NDArray[np.float32]
@@ -52,39 +61,32 @@ class Predictions:
     split: str
     class_names: tuple[str, ...]
 
-    def __post_init__(self) -> None:
-        _freeze_arrays(self)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DistanceSums:
-    """What was added up while distances were put together; it spares another look at each of them.
+class DistanceSums(_Value):
+    """Row sums and sum of squares of a distance matrix, accumulated while it was assembled.
 
-    It vouches for them as well: whoever gives sums has made sure that the matrix is finite and exactly symmetric, and
-    that its diagonal is zero.
+    Their presence asserts that the matrix is finite and exactly symmetric with a zero diagonal.
 
     Attributes:
         rows: (model,) float64 sum of each row.
-        squares: sum of all squares.
+        squares: sum of the squares of all entries.
     """
 
     rows: NDArray[np.float64]
     squares: float
 
-    def __post_init__(self) -> None:
-        _freeze_arrays(self)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Distances:
-    """Divergences between models. The values *are* the divergence: never square them again.
+class Distances(_Value):
+    """Matrix of divergences between models. The values *are* the divergence: never square them again.
 
     Attributes:
         values: (model, model), or (model, other) for a rectangle; in the divergence's unit.
         divergence: key of the divergence.
-        n_capped: in how many (pair, sample) a cap took effect; what is capped, the divergence's row in the table says.
-        device: where they were computed.
-        sums: of a (model, model) matrix that is known to be symmetric; None where nobody added it up.
+        n_capped: number of (pair, sample) terms that were capped; the divergence's table row states the cap.
+        device: device that computed them.
+        sums: sums of a symmetric (model, model) matrix; None if they were not accumulated.
     """
 
     values: FloatArray
@@ -93,110 +95,93 @@ class Distances:
     device: str
     sums: DistanceSums | None = None
 
-    def __post_init__(self) -> None:
-        _freeze_arrays(self)
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SignedComponents(_Value):
+    """Signed eigenpairs of a centred divergence matrix W, without the vectors.
+
+    Attributes:
+        eigenvalues: (component,) float64, signed, in decreasing modulus.
+        signature: (component,) int8, +1 space-like (real axis), -1 time-like (imaginary axis).
+        explained_stress: (component,) 1 - ||W - W_k||_F / ||W||_F of the first k components.
+    """
+
+    eigenvalues: NDArray[np.float64]
+    signature: NDArray[np.int8]
+    explained_stress: NDArray[np.float64]
+
+    @property
+    def n_components(self) -> int:
+        return len(self.eigenvalues)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Embedding:
-    """InPCA coordinates with their signature and honest diagnostics.
+class Coordinates(SignedComponents):
+    """Models placed along signed components.
 
     Attributes:
         coordinates: (model, component) float64, X = U sqrt|lambda|; columns have mean zero.
-        eigenvalues: (component,) float64, by falling modulus, signs kept.
-        signature: (component,) int8, +1 space-like (real axis), -1 time-like (imaginary axis).
-        explained_stress: (component,) 1 - ||W - W_k||_F / ||W||_F of the first k components.
-        explained_variance: (component,) sum of eigenvalues over tr W; may exceed one and fall again.
-        explained_variance_absolute: (component,) sum of |eigenvalues| over the sum over the *whole* spectrum;
-            NaN where the whole spectrum is not known (a truncated denominator would flatter).
-        explained_distance: (component,) 1 - ||D - D_k||_F / ||D||_F.
-        row_means: (model,) mean distance of each model to all; what an out-of-sample projection needs.
+        row_means: (model,) mean distance of each model to all; needed for out-of-sample projection.
         grand_mean: mean of all distances.
         frobenius_norm: ||W||_F of the centred matrix, from row sums and norms, never from a truncated spectrum.
         trace: tr W.
-        residual: max over components of ||W u - lambda u|| / |lambda_1|, measured after the fact.
         divergence: key of the divergence that was embedded.
     """
 
     coordinates: NDArray[np.float64]
-    eigenvalues: NDArray[np.float64]
-    signature: NDArray[np.int8]
-    explained_stress: NDArray[np.float64]
-    explained_variance: NDArray[np.float64]
-    explained_variance_absolute: NDArray[np.float64]
-    explained_distance: NDArray[np.float64]
     row_means: NDArray[np.float64]
     grand_mean: float
     frobenius_norm: float
     trace: float
-    residual: float
     divergence: str
-
-    def __post_init__(self) -> None:
-        _freeze_arrays(self)
 
     @property
     def n_models(self) -> int:
-        return int(self.coordinates.shape[0])
-
-    @property
-    def n_components(self) -> int:
-        return int(self.coordinates.shape[1])
+        return len(self.coordinates)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PreviewEmbedding:
-    """InPCA coordinates of a selection, approximately: to look at until the exact ones are there.
+class Embedding(Coordinates):
+    """InPCA coordinates with their signature and diagnostics.
 
     Attributes:
-        coordinates: (model, component) float64; columns have mean zero.
-        eigenvalues: (component,) float64, by falling modulus, signs kept.
-        signature: (component,) int8, +1 space-like (real axis), -1 time-like (imaginary axis).
-        explained_stress: (component,) with the exact norm as denominator.
-        error_estimate: (component,) what the root mean square error of a component may be, as a share of the root mean
-            square of the first one; see :mod:`engine.preview`.
-        missed: ||W - W'||_F / ||W||_F of the approximation W' that the components are of.
-        frobenius_norm: ||W||_F, exactly.
-        trace: tr W, exactly.
-        row_means: (model,) mean distance of each model to all, exactly.
-        grand_mean: mean of all distances, exactly.
-        divergence: key of the divergence.
+        explained_variance: (component,) sum of eigenvalues over tr W; may exceed one and fall again.
+        explained_variance_absolute: (component,) sum of the first k |eigenvalues| over the sum of *all* |eigenvalues|;
+            NaN if the full spectrum is unknown (a truncated denominator would overstate it).
+        explained_distance: (component,) 1 - ||D - D_k||_F / ||D||_F.
+        residual: max over components of ||W u - lambda u|| / |lambda_1|, measured after the computation.
     """
 
-    coordinates: NDArray[np.float64]
-    eigenvalues: NDArray[np.float64]
-    signature: NDArray[np.int8]
-    explained_stress: NDArray[np.float64]
+    explained_variance: NDArray[np.float64]
+    explained_variance_absolute: NDArray[np.float64]
+    explained_distance: NDArray[np.float64]
+    residual: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreviewEmbedding(Coordinates):
+    """Approximate InPCA coordinates of a selection, shown until the exact ones exist; norm, trace and means are exact.
+
+    Attributes:
+        error_estimate: (component,) estimated root-mean-square error of a component over the root mean square of the
+            first component; see :mod:`engine.embedding.low_rank`.
+        missed: ||W - W'||_F / ||W||_F, where W' is the approximation that the components are computed from.
+    """
+
     error_estimate: NDArray[np.float64]
-    row_means: NDArray[np.float64]
-    grand_mean: float
     missed: float
-    frobenius_norm: float
-    trace: float
-    divergence: str
-
-    def __post_init__(self) -> None:
-        _freeze_arrays(self)
-
-    @property
-    def n_models(self) -> int:
-        return int(self.coordinates.shape[0])
-
-    @property
-    def n_components(self) -> int:
-        return int(self.coordinates.shape[1])
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingSpec:
-    """The question "how do these runs look?"; the only thing an embedding's cache key depends on, besides the data.
+    """Specification of an embedding; with the data's content, it determines the cache key.
 
     Attributes:
         study_id: folder name of the study.
         split: ``"train"`` or ``"test"``.
         run_ids: the selected runs, each once, in the study's order.
         divergence: key into ``DIVERGENCES``.
-        n_components: how many signed eigenpairs to fetch (fewer come back where the rank is lower).
+        n_components: number of signed eigenpairs to compute (fewer are returned if the rank is lower).
         fit_references: fit ignorance, truth and the geodesic into the embedding instead of projecting them.
     """
 
@@ -219,7 +204,7 @@ class EmbeddingSpec:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class References:
+class References(_Value):
     """Ignorance P0, truth P* and the geodesic between them, in the coordinates of an embedding.
 
     Attributes:
@@ -232,24 +217,21 @@ class References:
     positions: NDArray[np.float64]
     fitted: bool
 
-    def __post_init__(self) -> None:
-        _freeze_arrays(self)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """Everything one picture needs: the embedding of a selection, its models and the reference points.
+    """Embedding of a selection with its models and reference points.
 
     Attributes:
-        key: content-addressed name; the same question on the same data has the same key.
-        spec: the question.
-        embedding: coordinates and diagnostics of the models (reference points are kept apart).
+        key: content-addressed name; equal for equal specs on equal data.
+        spec: the specification.
+        embedding: coordinates and diagnostics of the models (reference points are separate).
         models: one row per model: ``run_id``, ``checkpoint``, ``step``, ``epoch``, ``progress``, metrics.
-        references: P0, P* and the geodesic; None where the study has no labels.
-        n_capped: capped (pair, sample) terms among the embedded models, and reference points where these are fitted.
-        device: where the distances were computed, in words.
-        seconds: what the computation took when it was made.
-        is_streamed: whether the distances did not fit into memory and were multiplied straight from the disk.
+        references: P0, P* and the geodesic; None if the study has no labels.
+        n_capped: number of capped (pair, sample) terms among the embedded models and any fitted reference points.
+        device: description of the device that computed the distances.
+        seconds: duration of the computation.
+        is_streamed: whether the distances exceeded memory and were multiplied directly from disk.
     """
 
     key: str
@@ -265,15 +247,15 @@ class Scene:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreviewScene:
-    """What can be shown of a selection before its scene is there; not exact, which must be said wherever it is shown.
+    """Approximate scene of a selection, shown before the exact one; every display must label it as approximate.
 
     Attributes:
-        key: the key that the scene will have.
-        spec: the question.
-        embedding: approximate coordinates, with an estimate of their error.
+        key: key of the exact scene.
+        spec: the specification.
+        embedding: approximate coordinates with an estimate of their error.
         models: one row per model, as in the scene.
-        references: P0, P* and the geodesic, projected even where the scene will have them fitted.
-        seconds: what it took.
+        references: P0, P* and the geodesic, projected even if the exact scene fits them.
+        seconds: duration of the computation.
     """
 
     key: str
@@ -286,16 +268,16 @@ class PreviewScene:
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
-    """How a computation is getting on.
+    """State and progress of a computation.
 
     Attributes:
         key: the scene's key.
         state: ``"queued"``, ``"running"``, ``"done"``, ``"failed"`` or ``"cancelled"``.
-        stage: what is being done, in one word: ``load``, ``distances``, ``eigenpairs``, ``references``.
+        stage: current stage: ``load``, ``distances``, ``eigenpairs`` or ``references``.
         fraction: 0..1 over all stages.
         elapsed: seconds since the computation began.
-        remaining: predicted seconds to go; None where nothing is known.
-        message: why it failed, for people; empty otherwise.
+        remaining: predicted seconds left; None if unknown.
+        message: why it failed, in readable text; else empty.
     """
 
     key: str
@@ -312,18 +294,18 @@ class JobStatus:
 
     @classmethod
     def done(cls, key: str, elapsed: float = 0.0) -> JobStatus:
-        """Of what is kept already, and took so many seconds when it was made."""
+        """Return the status of a stored result that took `elapsed` seconds to compute."""
         return cls(key, "done", fraction=1.0, elapsed=elapsed, remaining=0.0)
 
     @classmethod
     def unknown(cls, key: str) -> JobStatus:
-        """Of a key that nobody asked for, or whose answer is no longer kept."""
+        """Return the status of a key that was never requested or whose result is no longer stored."""
         return cls(key, "cancelled", message="Nothing is known of it: ask again.")
 
 
 @dataclass(frozen=True, slots=True)
 class RunProblem:
-    """A run that was left out, and why."""
+    """A run that was left out, and the reason."""
 
     run_id: str
     reason: str
@@ -331,7 +313,7 @@ class RunProblem:
 
 @dataclass(frozen=True, slots=True)
 class StudySummary:
-    """One line of the study picker. ``error`` is set, and the counts are zero, where the study cannot be opened."""
+    """One line of the study picker; if the study cannot be opened, ``error`` is set and the counts are zero."""
 
     study_id: str
     title: str

@@ -1,4 +1,4 @@
-"""Studies that an analysis must have an answer for, or say why it has none: what real folders of runs look like."""
+"""Degenerate studies for analyses: each gives a result or a named refusal."""
 
 from __future__ import annotations
 
@@ -55,30 +55,30 @@ def _study(folder: Path, *, seeds: int, labels: dict[str, np.ndarray] = LABELS, 
 
 
 def one_seed(folder: Path) -> None:
-    """Four configurations, each trained once."""
+    """Record four configurations with one seed each."""
     _study(folder, seeds=1)
 
 
 def one_configuration(folder: Path) -> None:
-    """Four seeds of one configuration: no hyperparameter but the seed differs."""
+    """Record four seeds of one configuration."""
     for seed in range(4):
         times = np.linspace(0, 1, N_CHECKPOINTS)
         _record(folder, f"run-{seed}", times, LABELS, noise_of=seed, architecture="CNN", seed=seed)
 
 
 def one_run(folder: Path) -> None:
-    """A single run."""
+    """Record a single run."""
     _record(folder, "only", np.linspace(0, 1, N_CHECKPOINTS), LABELS, architecture="CNN", seed=0)
 
 
 def identical_runs(folder: Path) -> None:
-    """The same trajectory recorded under three seeds: every distance between them is zero."""
+    """Record the same trajectory under three seeds: all distances between runs are zero."""
     for seed in range(3):
         _record(folder, f"twin-{seed}", np.linspace(0, 1, N_CHECKPOINTS), LABELS, architecture="CNN", seed=seed)
 
 
 def different_lengths(folder: Path) -> None:
-    """Runs of one, two, five and nine checkpoints, two of them unfinished."""
+    """Record runs of one, two, five and nine checkpoints, two of them unfinished."""
     for index, count in enumerate([1, 2, 5, 9]):
         times = np.linspace(0, 0.4 + 0.2 * index, count)
         _record(
@@ -88,7 +88,7 @@ def different_lengths(folder: Path) -> None:
 
 
 def going_back(folder: Path) -> None:
-    """Runs whose progress rises, falls and rises again, and one that never moves."""
+    """Record runs with non-monotone progress, and one whose progress stays at zero."""
     for seed in range(3):
         times = [0, 0.4, 0.8, 0.3, 0.6, 1.0] if seed < 2 else [0.0] * 6
         _record(
@@ -97,24 +97,51 @@ def going_back(folder: Path) -> None:
 
 
 def absent_class(folder: Path) -> None:
-    """A class that no sample has, and another that the test samples lack."""
+    """Record a class absent from all samples, and another absent from the test samples."""
     labels = {"train": LABELS["train"] % 3, "test": LABELS["test"] % 2}
     _study(folder, seeds=2, labels=labels, n_classes=4)
 
 
 def one_class(folder: Path) -> None:
-    """Every sample has the same label."""
+    """Record samples that all have one label."""
     _study(folder, seeds=2, labels={split: np.zeros_like(true) for split, true in LABELS.items()})
 
 
 def train_only(folder: Path) -> None:
-    """No test split, and names that would be markup or a formula."""
+    """Record a study without test split, with names that are markup or spreadsheet formulas."""
     for seed in range(2):
         for name in ("=1+1", "<b>bold</b>"):
             _record(
                 folder, f"{'a' if name[0] == '=' else 'b'}{seed}", np.linspace(0, 1, N_CHECKPOINTS),
                 {"train": LABELS["train"]}, noise_of=seed, **{"kind <i>": name, "seed": seed},
             )  # fmt: skip
+
+
+def confident(folder: Path) -> None:
+    """Record two runs that end in one-hot predictions: correct for seven of twelve samples, wrong for the others."""
+    for seed in range(2):
+        _ever_surer(folder, f"run-{seed}", 7, seed, noise_of=seed)
+
+
+def some_epochs(folder: Path) -> None:
+    """Record a run with epochs and a run without."""
+    _ever_surer(folder, "with", 12, 0)
+    _ever_surer(folder, "without", 11, 1, has_epochs=False)
+
+
+def steps_only(folder: Path) -> None:
+    """Record one run without epochs."""
+    _ever_surer(folder, "only", 12, 0, has_epochs=False)
+
+
+def _ever_surer(folder: Path, run_id: str, n_right: int, seed: int, noise_of: int = 0, has_epochs: bool = True) -> None:
+    labels = LABELS["test"]
+    sure = np.where(np.arange(12) < n_right, labels, (labels + 1) % N_CLASSES)
+    noise = np.random.default_rng(noise_of).normal(size=(12, N_CLASSES))
+    with Recorder(folder, {"seed": seed}, {"train": labels}, run_id=run_id, n_classes=N_CLASSES) as recorder:
+        for step, strength in enumerate((0.0, 2.0, 5.0, 40.0)):
+            logits = strength * np.eye(N_CLASSES)[sure] + 0.1 * noise
+            recorder.record(step=step, epoch=step / 2 if has_epochs else None, train=logits)
 
 
 AWKWARD: dict[str, Callable[[Path], None]] = {
@@ -133,8 +160,11 @@ AWKWARD: dict[str, Callable[[Path], None]] = {
 }
 
 
+ALONG_TRAINING = (confident, some_epochs, steps_only)  # degenerate only for analyses along a clock
+
+
 def record_awkward_studies(folder: Path) -> Path:
-    """Record all of them into a folder and return it."""
-    for name, record in AWKWARD.items():
-        record(folder / name)
+    """Folder into which all these studies are recorded."""
+    for record in (*AWKWARD.values(), *ALONG_TRAINING):
+        record(folder / record.__name__)
     return folder

@@ -1,4 +1,4 @@
-"""Seeded families of models that tests share; each says what it is good for."""
+"""Seeded families of models for numerical tests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def dirichlet_cloud(n_models=40, n_samples=9, n_classes=5, concentration=0.3, se
 
 
 def training_family(n_runs=4, n_checkpoints=12, n_samples=30, n_classes=10, seed=0):
-    """Runs that go from near ignorance towards the labels, each its own way: (model, sample, class), labels."""
+    """Runs from near ignorance towards the labels on different paths: (model, sample, class), labels."""
     labels = np.random.default_rng(99).integers(0, n_classes, n_samples)
     truth = np.eye(n_classes)[labels]
     models = []
@@ -38,7 +38,7 @@ def training_family(n_runs=4, n_checkpoints=12, n_samples=30, n_classes=10, seed
 
 
 def near_twins(n_models=10, n_samples=50, n_classes=7, seed=0):
-    """One model and ever smaller disturbances of it: distances from 1e-1 down to 1e-10."""
+    """One model and decreasing perturbations of it: distances from 1e-1 down to 1e-10."""
     random = np.random.default_rng(seed)
     logits = 2.0 * random.standard_normal((n_samples, n_classes))
     sizes = np.concatenate([[0.0], np.geomspace(1.0, 1e-4, n_models - 1)])
@@ -46,13 +46,13 @@ def near_twins(n_models=10, n_samples=50, n_classes=7, seed=0):
 
 
 def tiny_probabilities(n_models=12, n_samples=20, n_classes=6, seed=0):
-    """Over-confident models with probabilities down to 1e-30, and agreement by chance only."""
+    """Over-confident models with probabilities down to 1e-30, which agree only by chance."""
     random = np.random.default_rng(seed)
     logits = random.uniform(-69.0, 0.0, (n_models, n_samples, n_classes))
     return normalised(logits)
 
 
 def one_hot(labels, n_classes):
-    """(sample, class) log-probabilities of certainty."""
+    """(sample, class) log-probabilities of one-hot labels."""
     with np.errstate(divide="ignore"):
         return np.log(np.eye(n_classes)[np.asarray(labels)])

@@ -1,4 +1,4 @@
-"""Sources as other programs leave them, made from known predictions, so that a test knows every number to be found."""
+"""Import sources in the formats of other programs, from known predictions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CONFIGURATIONS = {
 
 
 def log_probabilities(run: str, split: str) -> np.ndarray:
-    """(checkpoint, sample, class) float32."""
+    """(checkpoint, sample, class) float32 log-probabilities of a run."""
     steps = range(N_CHECKPOINTS)
     return np.stack([log_softmax(logits(run, step, split)) for step in steps]).astype(np.float32)
 
@@ -88,13 +88,13 @@ def write_hdf5(folder: Path) -> Path:
 
 
 def network(hyperparameters: dict[str, Any]) -> torch.nn.Module:
-    """What a user names with --build."""
+    """Network builder for ``--build``."""
     torch.manual_seed(hyperparameters.get("seed", 0))
     return torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, N_CLASSES))
 
 
 def write_weights(folder: Path) -> tuple[Path, Path, dict[str, list[dict[str, np.ndarray]]]]:
-    """Saved weights, the inputs, and the log-probabilities that the networks gave before they were saved."""
+    """Paths of saved weights and inputs, and the networks' log-probabilities before saving."""
     from engine import predict
 
     inputs = {

@@ -1,4 +1,4 @@
-"""What strangers send: names that climb out of folders, markup that wants to run, values of every wrong kind."""
+"""Hostile inputs: path traversals, markup, malformed requests."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ABSOLUTE = (
 
 
 def traversals(secret: Path) -> list[str]:
-    """At least five hundred names that lead out of a folder, many of them to this file."""
+    """At least 500 names that lead out of a folder, many of them to ``secret``."""
     climbing = ["".join(pair) for pair in itertools.product(_STEPS, _TARGETS)]
     deep = [step * depth + str(secret).lstrip("/") for step in _STEPS for depth in (1, 2, 4, 8, 16)]
     twice = [step * 6 + target for step in _STEPS for target in ("etc/passwd", "etc/hosts", "root/.bashrc")]
@@ -68,7 +68,7 @@ _OTHERS = (
 
 
 def markup() -> list[str]:
-    """Two hundred texts that do something if they are ever taken for more than text."""
+    """200 texts that do harm if interpreted as anything but text."""
     found = [breakout + element.format(x=SCRIPT) for breakout in _BREAKOUTS for element in _ELEMENTS]
     return list(dict.fromkeys([*found, *(other.format(x=SCRIPT) for other in _OTHERS)]))[:200]
 
@@ -82,7 +82,7 @@ WRONG_VALUES: tuple[Any, ...] = (
 
 
 def mutated(body: Any, rng: random.Random, names: list[str]) -> Any:
-    """A copy of a request with one to three things wrong."""
+    """Copy of a request with one to three faults."""
     for _ in range(rng.randint(1, 3)):
         body = _mutated_once(body, rng, names)
     return body
@@ -110,7 +110,7 @@ def _mutated_once(body: Any, rng: random.Random, names: list[str]) -> Any:
 
 
 def broken(raw: bytes, rng: random.Random) -> bytes:
-    """Bytes of a request with something wrong below the level of JSON."""
+    """Bytes of a request with a fault below the level of JSON."""
     kind, position = rng.randrange(6), rng.randrange(len(raw) + 1)
     if kind == 0:
         return raw[:position]
@@ -143,10 +143,10 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
 
 @contextmanager
 def watched_files() -> Iterator[list[tuple[str, str]]]:
-    """Everything that the process opens, lists, makes, moves, removes or starts meanwhile: (event, path)."""
+    """Log of (event, path) for all that the process opens, lists, creates, moves, removes or starts meanwhile."""
     global _is_hooked
     if not _is_hooked:
-        # There is no way to take a hook away again; without a watcher it does next to nothing.
+        # An audit hook cannot be removed; without a watcher it returns at once.
         sys.addaudithook(_hook)
         _is_hooked = True
     seen: list[tuple[str, str]] = []
@@ -158,7 +158,7 @@ def watched_files() -> Iterator[list[tuple[str, str]]]:
 
 
 def outside(seen: list[tuple[str, str]], *folders: Path) -> list[tuple[str, str]]:
-    """What of it lies in none of the folders, nor belongs to the interpreter, the system's figures or the program."""
+    """Events outside the given folders, other than reads of the interpreter, the program and system information."""
     program = [Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[1] / "assets"]
     sources = [Path(__file__).parents[1] / name for name in ("engine", "dashboard", "tests")]
     allowed = [folder.resolve() for folder in folders]

@@ -1,22 +1,25 @@
-"""The body of a process that imports and is going to be killed; apart, because it must start quickly."""
+"""Body of an import process that a test kills.
+
+A separate module, because the process must start quickly.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from engine.importers.arrival import carry_out
-from engine.importers.candidate import Request
-from engine.importers.plan import Plan, plan_import
+from engine.formats.candidates import Request
+from engine.formats.import_plan import Plan, plan_import
+from engine.formats.importing import carry_out
 from tests.recording import LABELS
 
 
 def plan_arrays(source: Path, study: Path) -> Plan:
-    """What would come in from a folder of whole runs."""
+    """Import plan of a folder of complete runs."""
     return plan_import(Request(source, {}, "test"), study, "arrays", labels=LABELS)
 
 
 def import_arrays(source: str, study: str, begun: Any) -> None:
-    """Say that it begins, then import everything."""
+    """Signal the start, then import everything."""
     begun.value = 1
     carry_out(plan_arrays(Path(source), Path(study)))

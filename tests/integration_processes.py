@@ -1,4 +1,4 @@
-"""A small network, its samples, and two processes that record it together."""
+"""Recording of a small network by two distributed processes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 
 def network() -> torch.nn.Module:
-    """A classifier of five numbers into three classes, with batch-norm statistics to be disturbed."""
+    """Classifier from five inputs to three classes, with batch norm, whose statistics recording must not change."""
     return torch.nn.Sequential(
         torch.nn.Linear(5, 6), torch.nn.BatchNorm1d(6), torch.nn.ReLU(), torch.nn.Dropout(0.3), torch.nn.Linear(6, 3)
     )
@@ -23,8 +23,11 @@ def samples(count: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.randn(count, 5, generator=generator), torch.arange(count) % 3
 
 
+X, Y = samples(32)
+
+
 def recorded_by_two_processes(folder: Path) -> np.ndarray:
-    """Record a checkpoint into folder/s; returns what the first process's network predicts."""
+    """Predictions of the first process's network, after both processes record a checkpoint into folder/s."""
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=_record, args=(str(folder), rank)) for rank in range(2)]
     for process in processes:
@@ -38,14 +41,14 @@ def recorded_by_two_processes(folder: Path) -> np.ndarray:
 
 def _record(folder: str, rank: int) -> None:
     from engine import predict
-    from engine.integrations.probes import Probe
-    from engine.integrations.session import Session
+    from engine.recording.probes import Probe
+    from engine.recording.session import Session
 
     torch.distributed.init_process_group("gloo", f"file://{folder}/meeting", rank=rank, world_size=2)
     x, y = samples(22)
     torch.manual_seed(0)
     model = network()
-    # As in training under DistributedDataParallel: equal weights, and statistics of each process's own batches.
+    # As under DistributedDataParallel: equal weights, batch-norm statistics of each process's own batches.
     model(torch.randn(8, 5, generator=torch.Generator().manual_seed(rank)))
     before = [buffer.clone() for buffer in model.buffers()]
     if rank == 0:

@@ -1,4 +1,7 @@
-"""The slow road to every number: float64, double loops, written from the formulas and never from the engine."""
+"""Reference implementations of divergences and embeddings, float64 and loops.
+
+Written from the formulas, independently of the engine.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ def bhattacharyya(log_probabilities, other=None):
 
 
 def near_bhattacharyya(log_probabilities):
-    """The same for near-identical models, from differences: -1/N sum_n log1p(-|s - t|^2 / 2)."""
+    """Bhattacharyya distances of near-identical models, from differences: -1/N sum_n log1p(-|s - t|^2 / 2)."""
     roots = np.sqrt(probabilities(log_probabilities))
     values = np.zeros((len(roots), len(roots)))
     for i, s in enumerate(roots):
@@ -40,7 +43,7 @@ def near_bhattacharyya(log_probabilities):
 
 
 def count_capped(log_probabilities):
-    """Overlaps under the floor over unordered pairs of different models."""
+    """Number of overlaps under the floor over unordered pairs of different models."""
     rows = probabilities(log_probabilities)
     return sum(int((np.sqrt(rows[i] * rows[j]).sum(axis=1) < FLOOR).sum()) for i in range(len(rows)) for j in range(i))
 
@@ -63,13 +66,13 @@ def centred(distances):
 
 
 def product(matrix, vectors):
-    """Matrix times vectors, entry by entry."""
+    """Matrix product with vectors, entry by entry."""
     wide = np.asarray(matrix, dtype=np.float64)
     return np.array([[math.fsum(row * column) for column in vectors.T] for row in wide])
 
 
 def eigenpairs(distances):
-    """All eigenpairs of the centred matrix, largest modulus first."""
+    """All eigenpairs of the doubly centred matrix, largest modulus first."""
     eigenvalues, vectors = np.linalg.eigh(centred(distances))
     order = np.argsort(-np.abs(eigenvalues))
     return eigenvalues[order], vectors[:, order]
@@ -99,7 +102,7 @@ def explained(distances, k):
 
 
 def great_circle(p, q, t):
-    """(sample, class) point at t on the great circle between two models, by the sine formula per sample."""
+    """(sample, class) point at t on the great circle between two models, by spherical interpolation per sample."""
     point = np.empty_like(p)
     for n in range(len(p)):
         s, u = np.sqrt(p[n]), np.sqrt(q[n])
@@ -132,7 +135,7 @@ def progress(log_probabilities, labels, definition):
     return np.array(results)
 
 
-# Divergences, straight from their formulas in the longest floats there are: no difference form is needed there.
+# Divergences from their formulas in long double, where no difference form is needed.
 
 
 def long_probabilities(log_probabilities):
@@ -177,6 +180,6 @@ PER_SAMPLE = {
 
 
 def count_capped_logarithms(log_probabilities):
-    """Over unordered pairs of different models, the samples in which either has a probability under the floor."""
+    """Number of samples with a probability under the floor in either model, over pairs i > j of models."""
     is_capped = (long_probabilities(log_probabilities) < FLOOR).any(axis=2)
     return sum(int((is_capped[i] | is_capped[j]).sum()) for i in range(len(is_capped)) for j in range(i))

@@ -1,4 +1,7 @@
-"""The slow road to embeddings of other kinds: weighted, projected; from the formulas, never the engine."""
+"""Reference implementations of weighted and projected embeddings.
+
+Written from the formulas, independently of the engine.
+"""
 
 from __future__ import annotations
 
@@ -33,14 +36,14 @@ def misfit(distances, x, y, signature, k):
 
 
 def centred_with(matrix, weights):
-    """The matrix with weighted row means, column means and grand mean taken out, times the roots of the weights."""
+    """Matrix centred with weighted row, column and grand means, scaled on both sides by the roots of the weights."""
     w = np.asarray(weights, dtype=np.float64) / np.sum(weights)
     centring = np.eye(len(w)) - np.outer(np.ones(len(w)), w)
     return np.sqrt(np.outer(w, w)) * (centring @ matrix @ centring.T)
 
 
 def weighted_explained(distances, coordinates, signature, weights, k):
-    """Frobenius, absolute, signed explained distance and explained stress, every sum weighted."""
+    """Explained distance (Frobenius, absolute, signed) and explained stress, with weighted sums."""
     w = np.asarray(weights, dtype=np.float64) / np.sum(weights)
     pairs = np.outer(w, w)
     left = misfit(distances, coordinates, coordinates, signature, k)
@@ -53,7 +56,7 @@ def weighted_explained(distances, coordinates, signature, weights, k):
 
 
 def projected(distances_to_fitted, fitted):
-    """(point, all components) by least squares on the inner products with the fitted points, from the formula."""
+    """(point, component) coordinates by least squares on the inner products with the fitted points."""
     m = len(fitted)
     centring = np.eye(m) - 1.0 / m
     eigenvalues, vectors = np.linalg.eigh(-0.5 * centring @ fitted @ centring)

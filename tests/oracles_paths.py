@@ -1,6 +1,6 @@
-"""The slow road along paths: great circles between any two models, trajectories at values of a clock, lengths.
+"""Reference implementations of paths and lengths, long double and loops.
 
-Long doubles and loops, written from the formulas and never from the engine.
+Written from the formulas, independently of the engine.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from scipy.optimize import minimize_scalar
 
 
 def roots(log_probabilities):
-    """Square roots of probabilities in long double, rows of length one."""
+    """Square roots of probabilities in long double, rows normalised to length one."""
     p = np.exp(np.asarray(log_probabilities, dtype=np.longdouble))
     return np.sqrt(p / p.sum(axis=-1, keepdims=True))
 
@@ -36,7 +36,7 @@ def between(log_p, log_q, position):
 
 
 def resampled(log_probabilities, clock, grid, after):
-    """(point, sample, class) probabilities by a walk with a pointer that never goes back, and who is inside."""
+    """(point, sample, class) probabilities at first crossings of the grid, and whether each point is in range."""
     clock = [float(value) for value in clock]
     n_checkpoints, largest = len(clock), max(clock)
     inside = [clock[0] <= tau <= largest for tau in grid]
@@ -60,7 +60,7 @@ def overlaps(log_model, log_p, log_q, position):
 
 
 def objective(log_model, log_p, log_q, position, definition):
-    """What a position is nearest by: the mean angle to the point there, or the mean of -log overlap."""
+    """Objective minimised over positions: mean angle to the point there, or mean -log overlap."""
     shared = np.minimum(overlaps(log_model, log_p, log_q, position), 1)
     with np.errstate(divide="ignore"):
         return float((np.arccos(shared) if definition == "angle" else -np.log(shared)).mean())
@@ -116,5 +116,5 @@ def mean_loss(log_model, labels):
 
 
 def share_right(log_model, labels):
-    """Share of samples whose most probable class is the true one."""
+    """Accuracy: share of samples whose most probable class is the true one."""
     return float(np.mean([int(np.argmax(row)) == label for row, label in zip(log_model, labels, strict=True)]))

@@ -1,4 +1,7 @@
-"""The slow road for trajectories as wholes: double loops and recursion, written from the formulas alone."""
+"""Reference implementations of trajectory distances and means, loops and recursion.
+
+Written from the formulas, independently of the engine.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from tests.oracles import bhattacharyya, probabilities
 
 
 def trajectory_distances(resampled):
-    """(run, point, sample, class) -> (run, run) mean over points of d_B at equal point."""
+    """(run, point, sample, class) -> (run, run) mean over points of d_B at equal points."""
     n_runs, n_points = resampled.shape[:2]
     values = np.zeros((n_runs, n_runs))
     for u in range(n_runs):
@@ -40,7 +43,7 @@ def trajectory_to_trajectory(block, steps, other_steps, scale, per_length):
 
 
 def frechet(block):
-    """The recursion of Eiter and Mannila."""
+    """Discrete Frechet distance by the recursion of Eiter and Mannila."""
 
     @cache
     def leash(i, j):
@@ -66,7 +69,7 @@ def power_mean(log_probabilities, kind):
 
 
 def sum_of_divergences(p, centre, kind):
-    """(model, class) probabilities and (class,) centre -> what the centroid makes least."""
+    """(model, class) probabilities and (class,) centre -> sum of divergences, which the centroid minimises."""
     if kind == "bhattacharyya":
         return -sum(math.log(np.sqrt(row * centre).sum()) for row in p)
     return sum(((row - centre) * (np.log(row) - np.log(centre))).sum() for row in p)

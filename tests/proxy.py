@@ -1,4 +1,7 @@
-"""A reverse proxy in forty lines: hands on what lies under a prefix, as nginx does without a path behind proxy_pass."""
+"""Reverse proxy for a path prefix, which it leaves in the request.
+
+Like nginx without a path after proxy_pass.
+"""
 
 from __future__ import annotations
 
@@ -43,12 +46,12 @@ class _Proxy(BaseHTTPRequestHandler):
     do_GET = do_POST = do_HEAD = _hand_on
 
     def log_message(self, *arguments: object) -> None:
-        """Say nothing."""
+        """Discard the log line."""
 
 
 @contextmanager
 def reverse_proxy(prefix: str) -> Iterator[type[_Proxy]]:
-    """Serve in front of a server that is told by setting ``upstream``; ``port`` is the proxy's own."""
+    """Class of a running proxy; set ``upstream`` to the server's port, ``port`` is the proxy's own."""
     handler = type("Proxy", (_Proxy,), {"prefix": prefix})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     handler.port = server.server_port  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Tiny runs whose predictions follow from run, step and split, so that a test knows every byte it should find."""
+"""Recorder of tiny runs, deterministic in run, step and split."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def record_step(recorder: Recorder, step: int, **extra: Any) -> None:
 
 
 def record_run(study: Path, run_id: str, n_checkpoints: int = 4, seal: bool = True, **hyperparameters: Any) -> Path:
-    """Record one run and return its folder; unsealed, it looks like one whose process was killed."""
+    """Folder of a newly recorded run; unsealed, it looks like one whose process was killed."""
     recorder = Recorder(study, hyperparameters={"architecture": "mlp", **hyperparameters}, labels=LABELS, run_id=run_id)
     for step in range(n_checkpoints):
         record_step(recorder, step)
@@ -43,7 +43,7 @@ def record_run(study: Path, run_id: str, n_checkpoints: int = 4, seal: bool = Tr
 
 
 def record_forever(study: str, run_id: str, acknowledged: Any, pause: float = 0.0) -> None:
-    """Body of a process that is going to be killed: `acknowledged` counts the commits it has been told of."""
+    """Record without end, in a process to be killed; `acknowledged` counts the acknowledged commits."""
     with Recorder(study, hyperparameters={}, labels=LABELS, run_id=run_id, resume=True) as recorder:
         acknowledged.value = recorder.n_checkpoints
         while True:
@@ -53,7 +53,7 @@ def record_forever(study: str, run_id: str, acknowledged: Any, pause: float = 0.
 
 
 def record_one(study: str, run_id: str, gate: Any, answers: Any) -> None:
-    """Body of a process that waits at a gate, records one run, and says how it went."""
+    """Wait at a gate, record one run, and report the result, in a process of its own."""
     gate.wait()
     try:
         record_run(Path(study), run_id, 2)

@@ -1,12 +1,16 @@
-"""How much a test tries: a short form that every change passes, and a long one for the night.
+"""Test sizes: quick, full and nightly.
 
-``INPCA_NIGHTLY=1 python -m pytest`` runs every test at its long form.
+``python -m pytest`` runs the quick tests, ``python -m pytest --full`` all of them; ``INPCA_NIGHTLY=1`` raises the
+number of cases per test.
 """
 
 from __future__ import annotations
 
 import os
-from typing import TypeVar
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+import pytest
 
 NIGHTLY = os.environ.get("INPCA_NIGHTLY", "") not in ("", "0")
 
@@ -14,5 +18,12 @@ Amount = TypeVar("Amount", int, float)
 
 
 def amount(short: Amount, nightly: Amount) -> Amount:
-    """How many cases (or seconds) to try."""
+    """Number of cases (or seconds) to try."""
     return nightly if NIGHTLY else short
+
+
+def full_but(quick: Iterable[object], values: Iterable[object]) -> list[Any]:
+    """Parameters of a test: the ``quick`` ones always run, the others with ``--full``."""
+    quick, values = list(quick), list(values)
+    assert all(value in values for value in quick), "a quick value that is none would be left out of both suites"
+    return [value if value in quick else pytest.param(value, marks=pytest.mark.full) for value in values]

@@ -1,4 +1,7 @@
-"""A small recorded study: three architectures walk from ignorance towards truth on paths of their own."""
+"""Small synthetic study of three architectures.
+
+Their trajectories go from ignorance towards truth on different paths.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ N_RUNS = len(ARCHITECTURES) * len(LEARNING_RATES) * len(SEEDS)
 
 
 def record_small_study(folder: Path, title: str = "Small study") -> Path:
-    """Record the study into a folder and return it; every call writes the same predictions."""
+    """Folder into which the study is recorded; every call writes the same predictions."""
     labels = {split: np.arange(n) % N_CLASSES for split, n in N_SAMPLES.items()}
     detours = {
         architecture: {split: np.random.default_rng(k).normal(size=(n, N_CLASSES)) for split, n in N_SAMPLES.items()}

@@ -1,4 +1,4 @@
-"""What must hold of a recorded run whatever happened to it."""
+"""Invariants of a recorded run after any interruption."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tests.recording import LABELS, log_softmax, logits
 
 @functools.cache
 def expected(run_id: str, step: int, split: str) -> np.ndarray:
-    """What `tests.recording.record_step` recorded at a step."""
+    """Predictions that `tests.recording.record_step` records at a step."""
     return log_softmax(logits(run_id, step, split))
 
 
 def assert_sound(study: Path, run_id: str, at_least: int, at_most: int, *, verify: bool = True) -> int:
-    """The run opens, has so many checkpoints, each the one that was recorded, and verifies; how many it has."""
+    """Number of checkpoints of a run, after asserting its range, each checkpoint's content, and verification."""
     snapshot = open_study(study)
     assert snapshot.problems == ()
     count = int(snapshot.runs.loc[run_id, "n_checkpoints"])

@@ -1,4 +1,4 @@
-"""What the documents say is true: their commands run, their names exist, their code works as written."""
+"""Commands, names and code in the documents."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,14 @@ import app
 import engine
 from dashboard.text import PANELS
 from dashboard.view_state import ViewState
+from docs.scripts import figure_list, tables
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 
 
 def code_blocks(language: str) -> list[str]:
-    """Fenced blocks of the README in one language; every second piece between fences is code."""
+    """Fenced code blocks of the README in one language; every second piece between fences is code."""
     pieces = re.split(r"^```", README, flags=re.MULTILINE)[1::2]
     return [code.partition("\n")[2] for code in pieces if code.partition("\n")[0] == language]
 
@@ -35,6 +37,14 @@ def test_the_two_commands_name_files_that_exist() -> None:
     assert commands.splitlines()[1].startswith("pip install -r requirements-dev.txt && python -m pytest ")
     for name in ("requirements.txt", "requirements-dev.txt", "app.py"):
         assert (ROOT / name).is_file()
+
+
+def test_the_extras_of_the_readme_are_the_packages() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = set(re.findall(r'pip install "\.\[(\w+)\]"|The extra `\[(\w+)\]`', README))
+    assert {extra for pair in named for extra in pair if extra} == project["optional-dependencies"].keys()
+    (numpy,) = (line for line in project["dependencies"] if line.startswith("numpy"))
+    assert f"numpy ({numpy.removeprefix('numpy>=')} or newer)" in README
 
 
 def test_every_option_of_the_app_is_known() -> None:
@@ -51,23 +61,24 @@ def test_every_link_of_the_readme_leads_somewhere() -> None:
     assert [target for target in targets if not (ROOT / target).exists()] == []
 
 
-def test_the_telling_view_is_a_view_of_a_study_that_ships() -> None:
+def test_the_telling_view_is_of_a_shipped_study() -> None:
     (query,) = set(re.findall(r"\(http://127\.0\.0\.1:8050/(\?[^)]+)\)", README))
     view = ViewState.from_query(query)
     assert (ROOT / "data" / "studies" / view.study / "study.json").is_file()
     assert (view.split, view.color_by) == ("test", "run:architecture")
 
 
-def test_every_module_the_readme_names_exists() -> None:
-    layout = README.split("## How the code is laid out")[1].split("##")[0]
-    named = set(re.findall(r"`([a-z_]+)`", layout))
-    modules = [path for folder in ("engine", "dashboard") for path in (ROOT / folder).rglob("*.py")]
-    known = {path.parent.name if path.stem == "__init__" else path.stem for path in modules}
-    assert named
-    assert named <= known
+def test_every_room_the_architecture_names_exists() -> None:
+    layout = (ROOT / "docs" / "architecture.md").read_text().split("##")[0]
+    named = set(re.findall(r"`([a-z_/]+)`", layout))
+    homes = [ROOT, ROOT / "engine", ROOT / "dashboard"]
+    assert len(named) > 20
+    assert [
+        name for name in named if not any((home / name).is_dir() or (home / f"{name}.py").is_file() for home in homes)
+    ] == []
 
 
-def test_every_public_name_can_be_imported_and_says_what_it_is() -> None:
+def test_every_public_name_imports_and_has_a_docstring() -> None:
     for name in engine.__all__:
         assert getattr(engine, name).__doc__
 
@@ -87,11 +98,12 @@ def test_recording_works_as_the_readme_shows_it(tmp_path: Path, monkeypatch: pyt
     }
     exec(recipe, names)
     study = engine.open_study(tmp_path / "data" / "studies" / "mine")
-    assert list(study.runs["n_checkpoints"]) == [20]
+    assert list(study.runs["n_checkpoints"]) == [21]
+    assert study.checkpoints["epoch"].iloc[0] == 0, "the untrained network is recorded, too"
     assert list(study.runs["architecture"]) == ["mlp"]
 
 
-def test_the_notebook_example_works_on_a_study_that_ships(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_notebook_example_works_on_a_shipped_study(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     names: dict[str, Any] = {}
@@ -104,49 +116,35 @@ def test_the_notebook_example_works_on_a_study_that_ships(monkeypatch: pytest.Mo
     names["explorer"].close()
 
 
-def test_the_list_of_figures_is_that_of_the_table() -> None:
-    script = ROOT / "docs" / "make_figure_list.py"
-    written = subprocess.run(
-        [sys.executable, "-c", f"import runpy; print(runpy.run_path({str(script)!r})['page'](), end='')"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    assert (ROOT / "docs" / "figures.md").read_text() == written, f"Run python {script.relative_to(ROOT)}."
+def test_the_list_of_figures_matches_the_table() -> None:
+    written = figure_list.page()
+    assert (ROOT / "docs" / "figures.md").read_text() == written, "Run python -m docs.scripts.figure_list."
 
 
-def test_every_panel_tells_its_definition_in_a_few_sentences() -> None:
+def test_every_panel_has_a_definition_of_few_sentences() -> None:
     for title, definition in PANELS.values():
         assert title
         assert 1 <= len(definition) <= 3
         assert all(40 < len(paragraph) < 420 for paragraph in definition)
 
 
-def test_the_table_of_divergences_says_what_the_engine_says() -> None:
-    lines = (ROOT / "docs" / "divergences.md").read_text().splitlines()
-    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines if line.startswith("| `")]
-    described = [row for row in rows if len(row) == 8]
-    assert [[*row[:4], *row[5:]] for row in described] == [
-        [
-            f"`{key}`",
-            row.title,
-            row.formula,
-            row.unit,
-            row.caps,
-            "possible" if row.can_be_negative else "none",
-            row.reference,
-        ]
-        for key, row in engine.DIVERGENCES.items()
-    ]
-    measured = [row for row in rows if len(row) != 8]
-    assert [row[0] for row in measured] == [f"`{key}`" for key in engine.DIVERGENCES]
+def test_tables_between_marks_are_those_of_the_engine() -> None:
+    for name, text in tables.pages().items():
+        assert (ROOT / "docs" / name).read_text() == text, "Run python -m docs.scripts.tables."
+
+
+def test_measured_divergences_are_divergences_that_there_are() -> None:
+    measured = (ROOT / "docs" / "divergences.md").read_text().split("| CPU seconds |")[1]
+    keys = re.findall(r"^\| `(\w+)`", measured, re.MULTILINE)
+    assert keys
+    assert set(keys) <= set(engine.DIVERGENCES)
 
 
 def lab_blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", (ROOT / "docs" / "lab.md").read_text(), re.DOTALL)
 
 
-def test_the_service_starts_the_app_with_options_that_there_are() -> None:
+def test_the_service_starts_the_app_with_known_options() -> None:
     (unit,) = lab_blocks("ini")
     parsed = configparser.ConfigParser(interpolation=None)
     parsed.optionxform = str  # type: ignore[assignment, method-assign]
@@ -166,8 +164,8 @@ def test_the_service_starts_the_app_with_options_that_there_are() -> None:
     assert service["EnvironmentFile"].endswith("inpca.env")
 
 
-@pytest.mark.parametrize("document", ["lab.md", "security.md", "format.md", "load.md"])
-def test_every_link_and_test_that_a_document_names_exists(document: str) -> None:
+@pytest.mark.parametrize("document", ["lab.md", "security.md", "format.md", "load.md", "guide.md", "architecture.md"])
+def test_every_link_and_test_named_by_documents_exists(document: str) -> None:
     text = (ROOT / "docs" / document).read_text()
     targets = [target for target in re.findall(r"\]\(([^)]+)\)", text) if not target.startswith("http")]
     assert [target for target in targets if not (ROOT / "docs" / target).exists()] == []

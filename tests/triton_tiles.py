@@ -1,7 +1,8 @@
-"""Tiles of the Triton kernel on a device, or under Triton's interpreter, which is chosen before Triton is imported.
+"""Tiles of the Triton kernel, on a device or interpreted.
 
-``python -m tests.triton_tiles FILE cuda`` and ``TRITON_INTERPRET=1 python -m tests.triton_tiles FILE cpu`` write the
-arrays that tests/engine/test_triton.py judges.
+The interpreter is chosen before Triton is imported. ``python -m tests.triton_tiles FILE cuda`` and
+``TRITON_INTERPRET=1 python -m tests.triton_tiles FILE cpu`` write the arrays that
+tests/engine/distances/test_triton.py judges.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ FAMILIES = {
 
 
 def mixed():
-    """(131, 6, 3): every model sits in the middle but for the last two, which are sure of different classes."""
+    """(131, 6, 3): models near ignorance, except the last two, which are certain of different classes."""
     models = families.normalised(0.5 * np.random.default_rng(1).standard_normal((131, 6, 3)))
     for model, label in ((129, 0), (130, 1)):
         models[model] = families.normalised(np.where(np.arange(3) == label, 0.0, -40.0) * np.ones((6, 1)))
@@ -37,7 +38,7 @@ def mixed():
 
 
 def capped():
-    """(20, 30, 3): logits so wide that many overlaps lie under the floor."""
+    """(20, 30, 3): logits of a range in which many overlaps are under the floor."""
     return families.normalised(150.0 * np.random.default_rng(0).standard_normal((20, 30, 3)))
 
 
@@ -47,7 +48,7 @@ def roots(models):
 
 
 def tile(kernel, rows, columns=None):
-    """Return the values and the capped counts of a tile; panels are packed from two blocks."""
+    """Values and capped counts of a tile; panels are packed from two blocks."""
     packed = [
         None if block is None else kernel.pack([roots(block[:3]), roots(block[3:])], len(block))
         for block in (rows, columns)
@@ -56,10 +57,10 @@ def tile(kernel, rows, columns=None):
 
 
 def main(path: str, device: str) -> None:
-    """Write values and counts of every family, and of tiles that met an injected lack of memory."""
+    """Write values and counts of every family, and of tiles after an injected out-of-memory error."""
     import torch
 
-    from engine.kernels.triton_tile import TritonKernel
+    from engine.distances.kernels.triton_tile import TritonKernel
 
     np.seterr(over="raise", invalid="raise")
     found = {}

@@ -1,19 +1,14 @@
-"""Pure functions from engine values to plotly figures: no Dash, no torch, no state.
+"""Plotly figures from engine values, by pure functions: no Dash, no torch.
 
-How to add a panel about components: write ``<name>_figure(components) -> Figure`` in its own module, list it in
-``PANEL_FIGURES``, give it words in ``text.PANELS`` and a name in ``ids.Panels``; the scene's payload carries it to the
-browser. A panel that takes more than the embedding has a route of its own in ``routes.panels``, as the Shepard diagram.
+A panel about components is a function of them that returns a figure, a row in ``PANEL_FIGURES`` and words in
+``text.PANELS`` (docs/extending.md). A panel that needs more than the embedding has its own route in ``routes.panels``,
+like the Shepard diagram.
 """
 
 from collections.abc import Callable
 
-from dashboard.figures.explained import (
-    explained_distance_figure,
-    explained_stress_figure,
-    explained_variance_figure,
-)
+from dashboard.figures.explained import explained_distance_figure, explained_stress_figure, explained_variance_figure
 from dashboard.figures.frame import Components, Figure
-from dashboard.figures.shepard import shepard_figure
 from dashboard.figures.spectrum import spectrum_figure
 
 PANEL_FIGURES: dict[str, Callable[[Components], Figure]] = {
@@ -22,12 +17,4 @@ PANEL_FIGURES: dict[str, Callable[[Components], Figure]] = {
     "explained-variance": explained_variance_figure,
     "explained-distance": explained_distance_figure,
 }
-
-__all__ = [
-    "PANEL_FIGURES",
-    "explained_distance_figure",
-    "explained_stress_figure",
-    "explained_variance_figure",
-    "shepard_figure",
-    "spectrum_figure",
-]
+"""The panels about components, in their order on the page; a key is the id of the panel's place there."""

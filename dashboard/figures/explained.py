@@ -1,4 +1,4 @@
-"""Explained stress, variance and distance against the number of components: three numbers, a panel each."""
+"""Panels of explained stress, variance and distance against number of components."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from dashboard import theme
-from dashboard.figures.frame import MARK_COLOR, Components, Figure, panel_layout
+from dashboard.figures.frame import MARK_COLOR, Components, Figure, finite, panel_layout, scatter
 from engine.values import FloatArray
 
 ABSOLUTE_COLOR = "#CCBB44"
 DRAWN = 3
-"""How many components a picture shows at once: marked on every curve, and named in the panel's title."""
+"""Number of components a picture shows at once; marked on every curve and quoted in the panel's title."""
 
 
 def explained_stress_figure(components: Components) -> Figure:
@@ -22,7 +22,7 @@ def explained_stress_figure(components: Components) -> Figure:
 
 
 def explained_variance_figure(components: Components) -> Figure:
-    """Signed and, where the whole spectrum is known, absolute variance ratio against k."""
+    """Signed variance ratio against k, and absolute if the whole spectrum is known."""
     curves = [_curve(components.explained_variance, "signed", theme.SPACE_LIKE, "solid", "circle")]
     if np.isfinite(components.explained_variance_absolute).all():
         curves.append(_curve(components.explained_variance_absolute, "absolute", ABSOLUTE_COLOR, "dash", "square"))
@@ -41,33 +41,35 @@ def _figure(components: Components, curves: list[dict[str, Any]]) -> Figure:
     y_axis = {"range": [lowest, highest + 0.04 * (highest - lowest)], "tickformat": ".2~f", "nticks": 6}
     layout = panel_layout(components, "components k", "bottom", y_axis)
     marks = _mark_drawn() if components.n_components > DRAWN else {}
-    return {"data": curves, "layout": {**layout, **marks, "showlegend": len(curves) > 1, "hovermode": "closest"}}
+    return {
+        "data": curves,
+        "layout": {**layout, **marks, "showlegend": len(curves) > 1, "hovermode": "closest"},
+        "merit": _first_drawn(curves[0]["y"]),
+    }
+
+
+def _first_drawn(values: list[float | None]) -> str:
+    """The value at as many components as a picture shows, or at as many as there are; empty where there is none."""
+    k = min(DRAWN, len(values))
+    value = values[k - 1] if k else None
+    return "" if value is None else f"top {k}: {value:.3f}"
 
 
 def _mark_drawn() -> dict[str, Any]:
     at = {"yref": "paper", "y0": 0, "y1": 1, "x0": DRAWN, "x1": DRAWN}
     line = {"color": MARK_COLOR, "width": 1, "dash": "dot"}
-    label = {
-        "text": f"k = {DRAWN}",
-        "font": {"size": 9, "color": MARK_COLOR},
-        "x": DRAWN,
-        "y": 0,
-        "yref": "paper",
-        "xanchor": "left",
-        "yanchor": "bottom",
-        "showarrow": False,
-    }
+    place = {"x": DRAWN, "y": 0, "yref": "paper", "xanchor": "left", "yanchor": "bottom", "showarrow": False}
+    label = {"text": f"k = {DRAWN}", "font": {"size": 9, "color": MARK_COLOR}, **place}
     return {"shapes": [{"type": "line", **at, "layer": "below", "line": line}], "annotations": [label]}
 
 
 def _curve(values: FloatArray, name: str, color: str, dash: str, symbol: str) -> dict[str, Any]:
-    return {
-        "type": "scatter",
-        "x": list(range(1, len(values) + 1)),
-        "y": [float(value) if math.isfinite(value) else None for value in values],
-        "mode": "lines+markers",
-        "name": name,
-        "line": {"color": color, "dash": dash, "width": 1.5},
-        "marker": {"color": color, "symbol": symbol, "size": 4},
-        "hovertemplate": f"k = %{{x}}<br>{name} %{{y:.4f}}<extra></extra>",
-    }
+    return scatter(
+        list(range(1, len(values) + 1)),
+        finite(values),
+        "lines+markers",
+        name=name,
+        line={"color": color, "dash": dash, "width": 1.5},
+        marker={"color": color, "symbol": symbol, "size": 4},
+        hovertemplate=f"k = %{{x}}<br>{name} %{{y:.4f}}<extra></extra>",
+    )

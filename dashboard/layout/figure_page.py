@@ -1,4 +1,4 @@
-"""The figures view: every other figure of the selection, one at a time, with what it says and rests on."""
+"""Figures view: one analysis figure of the selection with findings and basis."""
 
 from __future__ import annotations
 
@@ -6,96 +6,61 @@ from itertools import groupby
 
 from dash import html
 
-from dashboard.ids import Figures
-from dashboard.layout.parts import link_button
+from dashboard.layout.parts import button, div, element, progress, span
 from engine.analyses import ANALYSES, Analysis
 
 
 def figure_page() -> html.Div:
-    """The list of figures, and the page of the one that is open; assets/88-figures.js fills it."""
-    return html.Div(
-        [_list(), _open_figure()],
-        id=Figures.PAGE,
-        className="figure-page",
-        hidden=True,
-    )
+    """List of figures and page of the open figure; assets/figures/view.mjs fills both."""
+    return div("figure-page", _list(), _open_figure(), id="figure-page", hidden=True)
 
 
 def _list() -> html.Nav:
-    groups = groupby(ANALYSES.values(), key=lambda analysis: analysis.group)
-    return html.Nav(
-        [
-            html.Div([html.H3(group), *[_entry(analysis) for analysis in members]], className="figure-group")
-            for group, members in groups
-        ],
-        id=Figures.LIST,
-        className="figure-list",
-        **{"aria-label": "Figures"},
-    )
+    groups = [
+        div("figure-group", html.H3(group), *map(_entry, members))
+        for group, members in groupby(ANALYSES.values(), key=lambda analysis: analysis.group)
+    ]
+    return element(html.Nav, "figure-list", *groups, id="figure-list", aria_label="Figures")
 
 
 def _entry(analysis: Analysis) -> html.Button:
-    return html.Button(
-        analysis.title,
-        type="button",
-        className="figure-entry",
-        title=analysis.shows,
-        **{"data-figure": analysis.key, "aria-pressed": "false"},
-    )
+    return button("figure-entry", analysis.title, title=analysis.shows, data_figure=analysis.key, aria_pressed="false")
 
 
 def _open_figure() -> html.Div:
-    return html.Div(
-        [
-            *[_head(analysis) for analysis in ANALYSES.values()],
-            html.Div(id=Figures.OPTIONS, className="figure-options"),
-            html.Div(
-                [
-                    html.Span("", id=Figures.STAGE),
-                    html.Progress(id=Figures.BAR, max="1", **{"aria-label": "Progress of the figure"}),
-                    link_button("cancel", Figures.CANCEL),
-                ],
-                id=Figures.PROGRESS,
-                className="figure-job",
-                hidden=True,
-            ),
-            html.Div(id=Figures.TROUBLE, className="figure-trouble", role="alert", hidden=True),
-            html.Dl(id=Figures.NUMBERS, className="figure-numbers"),
-            html.Div(id=Figures.HOST, className="figure-host"),
-            html.Div("", id=Figures.READOUT, className="figure-readout", role="status"),
-            *[_computed(analysis) for analysis in ANALYSES.values()],
-            html.Ul(id=Figures.NOTES, className="figure-notes"),
-            html.Div(
-                [
-                    html.Span("", id=Figures.BASIS, className="figure-basis"),
-                    html.Span(id=Figures.TAKE_AWAY, className="figure-take-away"),
-                ],
-                className="figure-foot",
-            ),
-        ],
-        className="open-figure",
+    foot = div(
+        "figure-foot", span("figure-basis", "", id="figure-basis"), span("figure-take-away", id="figure-take-away")
+    )
+    return div(
+        "open-figure",
+        *map(_head, ANALYSES.values()),
+        div("figure-options", id="figure-options"),
+        progress(
+            "figure-job",
+            "figure-progress",
+            "Progress of the figure",
+            stage="figure-stage",
+            bar="figure-bar",
+            cancel="figure-cancel",
+        ),
+        div("figure-trouble", id="figure-trouble", role="alert", hidden=True),
+        element(html.Dl, "figure-numbers", id="figure-numbers"),
+        div("figure-host", id="figure-host"),
+        div("figure-readout", "", id="figure-readout", role="status"),
+        *map(_computed, ANALYSES.values()),
+        element(html.Ul, "figure-notes", id="figure-notes"),
+        foot,
         tabIndex="0",
         role="region",
-        **{"aria-label": "Figure"},
+        aria_label="Figure",
     )
 
 
 def _head(analysis: Analysis) -> html.Div:
-    return html.Div(
-        [
-            html.H2(analysis.title),
-            html.P(analysis.shows, className="figure-shows"),
-        ],
-        className="figure-head",
-        hidden=True,
-        **{"data-head": analysis.key},
-    )
+    shows = html.P(analysis.shows, className="figure-shows")
+    return div("figure-head", html.H2(analysis.title), shows, hidden=True, data_head=analysis.key)
 
 
 def _computed(analysis: Analysis) -> html.P:
-    return html.P(
-        [html.Strong("How it is computed. "), analysis.computed],
-        className="figure-computed",
-        hidden=True,
-        **{"data-head": analysis.key},
-    )
+    how = html.Strong("How it is computed. ")
+    return element(html.P, "figure-computed", how, analysis.computed, hidden=True, data_head=analysis.key)

@@ -1,4 +1,4 @@
-"""The left rail: what narrows the study, and what is left out of it."""
+"""Left rail: search, filters, and the runs left out of the study or stalled."""
 
 from __future__ import annotations
 
@@ -6,41 +6,36 @@ import dash_mantine_components as dmc
 from dash import html
 
 from dashboard import text
-from dashboard.ids import Filters
-from dashboard.layout.parts import link_button
+from dashboard.layout.parts import attributes, button, div, element, span
 
 
 def filter_rail() -> html.Aside:
-    """The left rail, empty until a study is open."""
-    return html.Aside(
-        [
-            html.Div(
-                [
-                    html.Div(
-                        [
-                            html.H2("Filters"),
-                            html.Span(className="spacer"),
-                            link_button("fold all", Filters.FOLD, hidden=True),
-                            link_button("clear", Filters.CLEAR),
-                        ],
-                        className="rail-title",
-                    ),
-                    dmc.TextInput(
-                        id=Filters.SEARCH,
-                        size="xs",
-                        value="",
-                        spellCheck=False,
-                        placeholder=text.SEARCH_EXAMPLE,
-                        **{"aria-label": text.SEARCH_LABEL},
-                    ),
-                    html.Div(id=Filters.ACTIVE, className="active-filters", role="group", **{"aria-label": "Active"}),
-                ],
-                className="rail-head",
-            ),
-            html.Div(id=Filters.PANEL, className="filters"),
-            html.Div(id=Filters.PROBLEMS, className="problems"),
-            html.Div(id=Filters.STALLED, className="problems"),
-        ],
-        className="rail left",
-        **{"aria-label": "Filters"},
+    """Left rail; the browser fills in the filters and the runs once a study is open."""
+    head = div(
+        "rail-head",
+        div(
+            "rail-title",
+            html.H2("Filters"),
+            span("spacer"),
+            button("link-button", "fold all", "fold-filters", hidden=True),
+            button("link-button", "clear", "clear-filters"),
+        ),
+        dmc.TextInput(
+            id="search",
+            size="xs",
+            value="",
+            spellCheck=False,
+            placeholder=text.SEARCH_EXAMPLE,
+            **attributes(aria_label=text.SEARCH_LABEL),
+        ),
+        div("active-filters", id="active-filters", role="group", aria_label="Active"),
+    )
+    return element(
+        html.Aside,
+        "rail left",
+        head,
+        div("filters", id="filters"),
+        div("problems", id="problems"),
+        div("problems", id="stalled-runs"),
+        aria_label="Filters",
     )

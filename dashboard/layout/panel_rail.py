@@ -1,157 +1,106 @@
-"""The right rail: diagnostics in tabs, one section per panel."""
+"""Right rail: diagnostics in tabs, one section per panel."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from dash import html
+from dash.development.base_component import Component
 
 from dashboard import text
-from dashboard.ids import DistancePanels, PanelRail, Panels
+from dashboard.figures import PANEL_FIGURES
+from dashboard.layout.parts import button, div, element, plain_select, section, span
 
-TABS = {
-    "components": ("Components", PanelRail.COMPONENTS_TAB, PanelRail.COMPONENTS),
-    "distances": ("Distances", PanelRail.DISTANCES_TAB, PanelRail.DISTANCES),
-}
-"""Key, as in the address bar: label, and ids of the tab and of its panels."""
-FIRST = "components"
-"""Open unless a link says otherwise."""
+EXTENSIONS = "panels-extensions"
+"""Id of the tab panel of extensions, which the page has from the first of them on."""
 
 
 def panel_rail() -> html.Aside:
-    """The right rail."""
-    return html.Aside(
-        [
-            html.Div(
-                [_tab(key) for key in TABS],
-                id=PanelRail.TABS,
-                className="tabs",
-                role="tablist",
-                **{"aria-label": "Diagnostics"},
-            ),
-            _tab_panel("components", [_panel(panel, _BELOW.get(panel, [])) for panel in Panels]),
-            _tab_panel("distances", [_shepard(), _run_distances()]),
-        ],
-        className="rail right",
-        **{"aria-label": "Diagnostics"},
+    """Right rail, with the first tab open; a panel about components has its key in ``PANEL_FIGURES`` for an id."""
+    tabs = [
+        _tab("components", "Components", *[_components(panel) for panel in PANEL_FIGURES], is_open=True),
+        _tab("distances", "Distances", _shepard(), _run_distances()),
+    ]
+    bar = div("tabs", *[each for each, _ in tabs], id="panel-tabs", role="tablist", aria_label="Diagnostics")
+    return element(
+        html.Aside, "rail right", bar, *[panel for _, panel in tabs], id="panel-rail", aria_label="Diagnostics"
     )
 
 
-def _tab(key: str) -> html.Button:
-    label, tab, panels = TABS[key]
-    return html.Button(
-        label,
-        id=tab,
-        type="button",
-        className="tab",
-        role="tab",
-        tabIndex="0" if key == FIRST else "-1",
-        **{"data-tab": key, "aria-selected": str(key == FIRST).lower(), "aria-controls": panels},
-    )
+def add_panel(layout: Component, title: str, *content: Component | str) -> html.Section:
+    """Panel of an extension, added to the tab *Extensions* of the right rail."""
+    if EXTENSIONS not in layout:
+        tab, tab_panel = _tab("extensions", "Extensions")
+        tab_panel.children = []
+        layout["panel-tabs"].children.append(tab)
+        layout["panel-rail"].children.append(tab_panel)
+    panel = section("panel extension-panel", div("panel-title", html.H2(title)), *content)
+    layout[EXTENSIONS].children.append(panel)
+    return panel
 
 
-def _tab_panel(key: str, panels: list[html.Section]) -> html.Div:
-    _, tab, tab_panel = TABS[key]
-    return html.Div(
-        panels,
-        id=tab_panel,
-        className="tab-panel",
-        role="tabpanel",
-        hidden=key != FIRST,
-        **{"aria-labelledby": tab},
-    )
-
-
-def _panel(panel: str, below: list[html.Div]) -> html.Section:
-    title, _ = text.PANELS[panel]
-    figure = html.Div(id=panel, className="panel-figure", role="figure", **{"aria-label": title})
-    return _section(panel, [figure, *below])
-
-
-def _what_d_is(definition: tuple[str, ...]) -> list[html.Div]:
-    """A place for the divergence's own words (assets/79-divergence.js), where a definition speaks of distances D."""
-    return [html.Div(**{"data-divergence-words": ""})] if any(" D" in paragraph for paragraph in definition) else []
-
-
-def _section(panel: str, content: list[html.Div]) -> html.Section:
-    title, definition = text.PANELS[panel]
-    return html.Section(
-        [
-            html.Div(
-                [
-                    html.H2(title),
-                    html.Button(
-                        "?",
-                        type="button",
-                        className="what-is",
-                        **{
-                            "aria-label": f"What is shown: {title}",
-                            "aria-expanded": "false",
-                        },
-                    ),
-                    html.Span("", className="figure-of-merit", **{"data-merit": panel}),
-                ],
-                className="panel-title",
-            ),
-            html.Div(
-                [*[html.P(paragraph) for paragraph in definition], *_what_d_is(definition)],
-                className="definition",
-                hidden=True,
-            ),
+def _tab(key: str, label: str, *content: Component, is_open: bool = False) -> tuple[html.Button, html.Div]:
+    """Button and panel of a tab."""
+    names = {"data_tab": key, "aria_selected": str(is_open).lower(), "aria_controls": f"panels-{key}"}
+    return (
+        button("tab", label, f"tab-{key}", role="tab", tabIndex="0" if is_open else "-1", **names),
+        div(
+            "tab-panel",
             *content,
-        ],
-        className=f"panel {panel}-panel",
+            id=f"panels-{key}",
+            role="tabpanel",
+            hidden=not is_open,
+            aria_labelledby=f"tab-{key}",
+        ),
     )
 
 
-_BELOW = {
-    Panels.SPECTRUM: [html.Div("", id=PanelRail.SPECTRUM_HINT, className="panel-hint")],
-}
+def _components(panel: str) -> html.Section:
+    hint = [div("panel-hint", "", id="spectrum-hint")] if panel == "spectrum" else []
+    return _section(panel, _figure(panel), *hint)
 
 
 def _shepard() -> html.Section:
-    panel = DistancePanels.SHEPARD
-    choice = _select(
-        PanelRail.SHEPARD_COMPONENTS,
-        "of",
-        "Components of the Shepard diagram",
-        [("axes", "the drawn axes"), ("3", "the first 3"), ("10", "the first 10"), ("all", "all that were fetched")],
+    choices = {"axes": "the drawn axes", "3": "the first 3", "10": "the first 10", "all": "all that were fetched"}
+    pairs = element(html.Ol, "worst-pairs", id="worst-pairs")
+    return _section(
+        "shepard",
+        _choice("shepard-components", "of", "Components of the Shepard diagram", choices),
+        _figure("shepard", "panel-figure tall"),
+        div("panel-hint", "", data_hint="shepard"),
+        html.Div([html.H3("Worst pairs of checkpoints"), pairs], id="worst", hidden=True),
     )
-    worst = html.Div(
-        [
-            html.H3("Worst pairs of checkpoints"),
-            html.Ol(id=PanelRail.WORST_PAIRS, className="worst-pairs"),
-        ],
-        id=PanelRail.WORST,
-        hidden=True,
-    )
-    title, _ = text.PANELS[panel]
-    figure = html.Div(id=panel, className="panel-figure tall", role="figure", **{"aria-label": title})
-    return _section(panel, [choice, figure, _hint(panel), worst])
 
 
 def _run_distances() -> html.Section:
-    panel = DistancePanels.RUN_DISTANCES
-    order = _select(
-        PanelRail.RUN_ORDER,
-        "ordered",
-        "Order of the runs",
-        [("color", "by colour"), ("table", "as in the table")],
+    return _section(
+        "run-distances",
+        _choice("run-order", "ordered", "Order of the runs", {"color": "by colour", "table": "as in the table"}),
+        # role="application": arrow keys move through the cells, and a screen reader reads each one.
+        _figure("run-distances", "heat-map", role="application", tabIndex="0"),
+        div("panel-hint", "", data_hint="run-distances"),
     )
-    title, _ = text.PANELS[panel]
-    # A table of numbers in all but name: walked through with the arrow keys, each cell read out as it is reached.
-    figure = html.Div(id=panel, className="heat-map", role="application", tabIndex="0", **{"aria-label": title})
-    return _section(panel, [order, figure, _hint(panel)])
 
 
-def _hint(panel: str) -> html.Div:
-    return html.Div("", className="panel-hint", **{"data-hint": panel})
-
-
-def _select(component_id: str, prefix: str, label: str, options: list[tuple[str, str]]) -> html.Div:
-    entries = [html.Option(words, value=value) for value, words in options]
-    return html.Div(
-        [
-            html.Span(prefix, className="input-prefix", **{"aria-hidden": "true"}),
-            html.Select(entries, id=component_id, className="plain-select", **{"aria-label": label}),
-        ],
-        className="panel-choice",
+def _section(panel: str, *content: html.Div) -> html.Section:
+    title, definition = text.PANELS[panel]
+    words: list[html.P | html.Div] = [html.P(paragraph) for paragraph in definition]
+    if any(" D" in paragraph for paragraph in definition):
+        # The place for the definition of D; assets/study/divergence.mjs fills it.
+        words.append(div(data_divergence_words=""))
+    heading = div(
+        "panel-title",
+        html.H2(title),
+        button("what-is", "?", aria_label=f"What is shown: {title}", aria_expanded="false"),
+        span("figure-of-merit", "", data_merit=panel),
     )
+    return section(f"panel {panel}-panel", heading, div("definition", *words, hidden=True), *content)
+
+
+def _figure(panel: str, css_class: str = "panel-figure", role: str = "figure", **properties: Any) -> html.Div:
+    return div(css_class, id=panel, role=role, aria_label=text.PANELS[panel][0], **properties)
+
+
+def _choice(component_id: str, prefix: str, label: str, options: dict[str, str]) -> html.Div:
+    entries = plain_select("plain-select", component_id, options, label)
+    return div("panel-choice", span("input-prefix", prefix, aria_hidden="true"), entries)

@@ -1,4 +1,4 @@
-"""The centre: the toolbar over the picture, the picture with what lies over it, and the time bar."""
+"""Centre of the page: toolbar, picture with overlays, time bar."""
 
 from __future__ import annotations
 
@@ -6,158 +6,104 @@ import dash_mantine_components as dmc
 from dash import html
 
 from dashboard import text
-from dashboard.ids import Picture
 from dashboard.layout.figure_page import figure_page
-from dashboard.layout.live import live_mark
-from dashboard.layout.parts import link_button
-from dashboard.layout.saved_views import caption, tour_card
-from dashboard.layout.time import time_bar
-from dashboard.layout.views import comparison_bar, graphics_notice, pair_grid, second_pane, trouble_notice, view_switch
-
-AXIS_NAMES = ("x", "y", "z")
+from dashboard.layout.foot import live_mark
+from dashboard.layout.menus import caption, tour_card
+from dashboard.layout.parts import button, div, element, plain_select, progress, section, select, span
+from dashboard.layout.views import comparison_bar, second_pane, view_switch
+from dashboard.view_state import REFERENCE_MODES
 
 
 def stage() -> html.Section:
-    """The toolbar, the picture with its overlays, and time under it."""
-    return html.Section(
-        [
-            html.Div(
-                [
-                    dmc.Select(
-                        id=Picture.COLOR_BY,
-                        withScrollArea=False,
-                        size="xs",
-                        className="colour-select",
-                        allowDeselect=False,
-                        searchable=True,
-                        leftSection=html.Span(className="colour-wheel", title="Colour by"),
-                        leftSectionWidth=26,
-                        rightSectionWidth=20,
-                        comboboxProps={"width": 240},
-                        **{"aria-label": "Colour by"},
-                    ),
-                    html.Div([_axis_select(index) for index in range(3)], className="axis-selects"),
-                    dmc.Select(
-                        id=Picture.REFERENCES,
-                        withScrollArea=False,
-                        size="xs",
-                        w=88,
-                        allowDeselect=False,
-                        value="project",
-                        data=[{"value": value, "label": label} for value, label in text.REFERENCES.items()],
-                        leftSection=html.Span("P*", className="input-prefix", title=text.REFERENCES_LABEL),
-                        leftSectionWidth=24,
-                        rightSectionWidth=18,
-                        comboboxProps={"width": 110},
-                        **{"aria-label": text.REFERENCES_LABEL},
-                    ),
-                    view_switch(),
-                    html.Button(
-                        "1:1",
-                        id=Picture.SCALE,
-                        type="button",
-                        className="tool-button",
-                        title=text.EQUAL_SCALE,
-                        **{"aria-label": "Equal scale on all axes", "aria-pressed": "true"},
-                    ),
-                    _camera_menu(),
-                ],
-                className="toolbar",
-                role="toolbar",
-                **{"aria-label": "Picture"},
-            ),
-            graphics_notice(),
-            trouble_notice(),
-            comparison_bar(),
-            html.Div(
-                [
-                    html.Div(id=Picture.SCENE, className="scene", role="figure", tabIndex="0"),
-                    pair_grid(),
-                    second_pane(),
-                    figure_page(),
-                    _overlays(),
-                    html.Div(id=Picture.DETAIL, className="detail", hidden=True),
-                    html.Div(id=Picture.NOTICE, className="notice", hidden=True, role="alert"),
-                    caption(),
-                    live_mark(),
-                ],
-                className="canvas",
-            ),
-            time_bar(),
-        ],
-        className="stage",
-        **{"aria-label": "Embedding"},
+    """Toolbar, picture with overlays, time bar."""
+    canvas = div(
+        "canvas",
+        div("scene", id="picture", role="figure", tabIndex="0"),
+        # The place for the canvas of assets/pairs/pairs.mjs.
+        div("pairs", id="pairs", hidden=True),
+        second_pane(),
+        figure_page(),
+        _overlays(),
+        div("detail", id="detail", hidden=True),
+        div("notice", id="notice", hidden=True, role="alert"),
+        caption(),
+        live_mark(),
+    )
+    return section(
+        "stage",
+        _toolbar(),
+        # A problem with the browser's 3D graphics; one of a server that still answers, such as a full disk.
+        div(id="graphics-notice", hidden=True, role="status"),
+        div(id="trouble-notice", hidden=True, role="status"),
+        comparison_bar(),
+        canvas,
+        _time_bar(),
+        aria_label="Embedding",
     )
 
 
-def _overlays() -> html.Div:
-    """What lies over the picture, in one column so that nothing ever covers another: what colours mean at the top; at
-    the foot the offer of a tour, a note about the link, progress, and what is special about the picture."""
-    return html.Div(
-        [
-            html.Div(
-                [
-                    html.Div(id=Picture.LEGEND, className="legend", role="group", **{"aria-label": "Legend"}),
-                    html.Div(
-                        id=Picture.PINS,
-                        className="legend pins",
-                        role="group",
-                        hidden=True,
-                        **{"aria-label": "Pinned runs"},
-                    ),
-                ],
-                className="corner",
-            ),
-            html.Div(
-                [
-                    tour_card(),
-                    html.Div(id=Picture.LINK_NOTE, className="link-note", hidden=True, role="status"),
-                    html.Div(
-                        [
-                            html.Span("", id=Picture.PROGRESS_STAGE),
-                            html.Progress(id=Picture.PROGRESS_BAR, max="1", **{"aria-label": "Progress"}),
-                            link_button("cancel", Picture.CANCEL),
-                        ],
-                        id=Picture.PROGRESS,
-                        className="job",
-                        hidden=True,
-                    ),
-                    html.Div(text.STRETCHED, id=Picture.SCALE_BADGE, className="scale-badge", hidden=True),
-                    html.Button(id=Picture.LEVEL_OF_DETAIL, type="button", className="chip", hidden=True),
-                ],
-                className="foot",
-            ),
-        ],
-        className="overlays",
+def _toolbar() -> html.Div:
+    return div(
+        "toolbar",
+        select(
+            "color-by",
+            "Colour by",
+            className="colour-select",
+            searchable=True,
+            leftSection=span("colour-wheel", title="Colour by"),
+            leftSectionWidth=26,
+            rightSectionWidth=20,
+            comboboxProps={"width": 240},
+        ),
+        div("axis-selects", *[_axis_select(index, letter) for index, letter in enumerate("xyz", start=1)]),
+        select(
+            "references",
+            text.REFERENCES_LABEL,
+            w=88,
+            value="project",
+            data=[{"value": value, "label": value} for value in REFERENCE_MODES],
+            leftSection=span("input-prefix", "P*", title=text.REFERENCES_LABEL),
+            leftSectionWidth=24,
+            rightSectionWidth=18,
+            comboboxProps={"width": 110},
+        ),
+        view_switch(),
+        button(
+            "tool-button",
+            "1:1",
+            "scale",
+            title=text.EQUAL_SCALE,
+            aria_label="Equal scale on all axes",
+            aria_pressed="true",
+        ),
+        _camera_menu(),
+        role="toolbar",
+        aria_label="Picture",
     )
 
 
-def _axis_select(index: int) -> dmc.Select:
-    letter = AXIS_NAMES[index]
-    return dmc.Select(
-        id=(Picture.AXIS_X, Picture.AXIS_Y, Picture.AXIS_Z)[index],
-        withScrollArea=False,
-        size="xs",
+def _axis_select(component: int, letter: str) -> dmc.Select:
+    return select(
+        f"axis-{letter}",
+        f"Component on the {letter} axis",
         w=42,
-        allowDeselect=False,
-        data=[str(component) for component in range(1, 4)],
-        value=str(index + 1),
-        leftSection=html.Span(letter, className="input-prefix"),
+        data=["1", "2", "3"],
+        value=str(component),
+        leftSection=span("input-prefix", letter),
         leftSectionWidth=18,
         rightSectionWidth=0,
         comboboxProps={"width": 74, "position": "bottom-start"},
-        **{"aria-label": f"Component on the {letter} axis"},
     )
 
 
 def _camera_menu() -> dmc.Menu:
-    """Views to look from; assets/84-camera.js acts by the items' ids."""
+    """Menu of camera presets; assets/stage/camera.mjs finds the action by an item's id."""
     return dmc.Menu(
         [
-            # The target's wrapper says what opens, so it must be the button; assets/81-keys.js gives it its keys.
+            # The wrapper carries aria-haspopup, so it must be the button; keys.mjs gives it the keys of one.
             dmc.MenuTarget(
-                html.Span([html.Span("camera", className="when-wide"), " ▾"]),
-                boxWrapperProps={
+                html.Span([span("when-wide", "camera"), " ▾"]),
+                boxWrapperProps={  # type: ignore[arg-type]  # its type leaves out what every element of a page may have
                     "role": "button",
                     "tabIndex": 0,
                     "className": "link-button",
@@ -167,16 +113,51 @@ def _camera_menu() -> dmc.Menu:
             ),
             dmc.MenuDropdown(
                 [
-                    dmc.MenuItem("Fit the picture", id=Picture.RESET_CAMERA),
-                    dmc.MenuItem("Isometric", id=Picture.LOOK_ISOMETRIC),
-                    dmc.MenuItem("Along x", id=Picture.LOOK_X),
-                    dmc.MenuItem("Along y", id=Picture.LOOK_Y),
-                    dmc.MenuItem("Along z", id=Picture.LOOK_Z),
+                    dmc.MenuItem("Fit the picture", id="reset-camera"),
+                    dmc.MenuItem("Isometric", id="view-isometric"),
+                    *[dmc.MenuItem(f"Along {letter}", id=f"view-{letter}") for letter in "xyz"],
                     dmc.MenuDivider(),
-                    dmc.MenuItem("Turn slowly", id=Picture.TURN),
+                    dmc.MenuItem("Turn slowly", id="turn"),
                 ]
             ),
         ],
         position="bottom-end",
         shadow="md",
+    )
+
+
+def _overlays() -> html.Div:
+    """Overlays of the picture in one column, so that none covers another: legend and pins at the top; tour card, link
+    note, progress and badges at the foot."""
+    corner = div(
+        "corner",
+        div("legend", id="legend", role="group", aria_label="Legend"),
+        div("legend pins", id="pins", role="group", hidden=True, aria_label="Pinned runs"),
+    )
+    foot = div(
+        "foot",
+        tour_card(),
+        div("link-note", id="link-note", hidden=True, role="status"),
+        progress("job", "progress", "Progress", stage="progress-stage", bar="progress-bar", cancel="cancel-button"),
+        div("scale-badge", text.STRETCHED, id="scale-badge", hidden=True),
+        element(html.Button, "chip", id="level-of-detail", type="button", hidden=True),
+    )
+    return div("overlays", corner, foot)
+
+
+def _time_bar() -> html.Div:
+    """Play, slider, clock, speed and loop; the browser inserts the slider, since dash has no plain range input."""
+    clocks = [html.Option(clock, value=clock, title=title) for clock, title in text.CLOCKS.items()]
+    speeds = {f"{speed:g}": f"{speed:g}×" for speed in text.SPEEDS}
+    return div(
+        "time-bar",
+        button("icon-button", "▶", "time-play", aria_label="Play"),
+        div(id="time-slider"),
+        html.Output(id="time-value"),
+        element(html.Select, "", *clocks, id="time-clock", aria_label="Clock"),
+        plain_select("", "time-speed", speeds, "Speed", title="Speed"),
+        button("icon-button", "⟳", "time-loop", title="Again and again", aria_label="Loop", aria_pressed="false"),
+        id="time-bar",
+        role="group",
+        aria_label="Time",
     )

@@ -1,44 +1,49 @@
-"""Figures beside the embedding: ask for one, watch it, stop it, fetch it and its tables."""
+"""Routes of analyses: request, status, cancellation, figures and tables."""
 
 from __future__ import annotations
 
-import json
+import logging
 import re
+from dataclasses import asdict
 from typing import Any
 
 import flask
+from flask.typing import ResponseReturnValue
 
-from dashboard.export.table import table_csv
 from dashboard.figures.analyses import ANALYSIS_FIGURES
-from dashboard.routes.border import AddRoute, Question, immutable
-from dashboard.routes.scenes import PATIENCE_SECONDS, status_document
-from engine.analyses import ANALYSES, Basis
+from dashboard.payloads.tables import table_csv
+from dashboard.routes.scenes import PATIENCE_SECONDS
+from dashboard.server.requests import AddRoute, Question, immutable_json
+from engine.analyses import ANALYSES, Basis, Finding
 from engine.analyses.options import Level, Number, Option
-from engine.divergence_table import DIVERGENCES
-from engine.errors import InvalidSpecError
-from engine.explorer import Explorer
+from engine.distances.table import DIVERGENCES
+from engine.errors import InvalidSpecError, SceneNotReadyError
+from engine.explorer.explorer import Explorer
+from engine.explorer.findings import AnalysisSpec
 from engine.values import EmbeddingSpec
+
+logger = logging.getLogger(__name__)
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def add_analysis_routes(route: AddRoute, explorer: Explorer) -> None:
     """Add the routes of analyses."""
-    desk = explorer.analyses
+    findings = explorer.analyses
 
     @route("api/analyses", "POST")
-    def request_analysis() -> Any:
+    def request_analysis() -> ResponseReturnValue:
         question = Question(flask.request.get_json())
         study = question.study(explorer)
-        spec = desk.parse(question.text("kind"), question.spec(study), question.document("options"), study)
-        status = desk.request(spec, client=question.text("client"), study=study)
+        spec = findings.parse(question.text("kind"), question.spec(study), question.document("options"), study)
+        status = findings.request(spec, client=question.text("client"), study=study)
         if not status.is_over:
-            status = desk.wait(status.key, PATIENCE_SECONDS)
+            status = findings.wait(status.key, PATIENCE_SECONDS)
         analysis, chosen = ANALYSES[spec.kind], dict(spec.options)
         return {
-            **status_document(status),
+            **asdict(status),
             "options": chosen,
-            "alternatives": desk.alternatives(spec, study),
+            "alternatives": findings.alternatives(spec, study),
             "described": [
                 {**_described(option, analysis.options), "applies": analysis.applies(option.key, chosen)}
                 for option in analysis.options
@@ -46,30 +51,28 @@ def add_analysis_routes(route: AddRoute, explorer: Explorer) -> None:
         }
 
     @route("api/analyses/<key>/status", "GET")
-    def analysis_status(key: str) -> Any:
-        return status_document(desk.wait(key, PATIENCE_SECONDS))
+    def analysis_status(key: str) -> ResponseReturnValue:
+        return asdict(findings.wait(key, PATIENCE_SECONDS))
 
     @route("api/analyses/<key>/cancel", "POST")
-    def cancel_analysis(key: str) -> Any:
-        return status_document(desk.cancel(key, client=Question(flask.request.get_json()).text("client")))
+    def cancel_analysis(key: str) -> ResponseReturnValue:
+        return asdict(findings.cancel(key, client=Question(flask.request.get_json()).text("client")))
 
     @route("api/analyses/<key>", "GET")
-    def fetch_analysis(key: str) -> Any:
-        spec, finding = desk.finding(key)
-        document = {
-            "figures": ANALYSIS_FIGURES[spec.kind](finding),
-            "tables": [{"name": name, "n_rows": len(table)} for name, table in finding.tables.items()],
-            "numbers": [[name, _readable(value)] for name, value in finding.numbers.items()],
-            "notes": finding.notes,
-            "basis": _basis_in_words(finding.basis, spec.selection),
-            "seconds": finding.basis.seconds,
-        }
-        body = json.dumps(document, allow_nan=False, separators=(",", ":")).encode()
-        return immutable(body, "application/json")
+    def fetch_analysis(key: str) -> ResponseReturnValue:
+        spec, finding = findings.finding(key)
+        try:
+            return immutable_json(_document(spec, finding))
+        except Exception:
+            logger.exception("The figure %s of the study %s could not be drawn.", spec.kind, spec.selection.study_id)
+            if findings.compute_again(key):
+                raise SceneNotReadyError("This figure could not be drawn: the next try computes it again.") from None
+            reason = "This figure could not be drawn. The reason is in the log of the server, where it was started."
+            return {"error": reason, "kind": "FigureNotDrawn"}, 500
 
     @route("api/analyses/<key>/<table>.csv", "GET")
-    def fetch_analysis_table(key: str, table: str) -> Any:
-        spec, finding = desk.finding(key)
+    def fetch_analysis_table(key: str, table: str) -> ResponseReturnValue:
+        spec, finding = findings.finding(key)
         if table not in finding.tables:
             raise InvalidSpecError(f"This figure has no table {table[:40]!r}: it has {', '.join(finding.tables)}.")
         response = flask.Response(table_csv(finding.tables[table]), mimetype="text/csv")
@@ -80,8 +83,23 @@ def add_analysis_routes(route: AddRoute, explorer: Explorer) -> None:
         return response
 
 
+def _document(spec: AnalysisSpec, finding: Finding) -> dict[str, Any]:
+    """Figures of a finding, and what stands beside them on the page."""
+    return {
+        "figures": ANALYSIS_FIGURES[spec.kind](finding),
+        "tables": [{"name": name, "n_rows": len(table)} for name, table in finding.tables.items()],
+        "numbers": [[name, _readable(value)] for name, value in finding.numbers.items()],
+        "notes": finding.notes,
+        "basis": _basis_in_words(finding.basis, spec.selection),
+        "seconds": finding.basis.seconds,
+    }
+
+
 def _described(option: Option, options: tuple[Option, ...]) -> dict[str, Any]:
-    """What the page makes a control from, besides what there is to choose from."""
+    """Description of an option's control, without its choices, which depend on the other options.
+
+    ``governs`` lists the options whose choices are the levels of this one's value.
+    """
     document: dict[str, Any] = {"key": option.key, "title": option.title, "kind": type(option).__name__.lower()}
     document["governs"] = [other.key for other in options if isinstance(other, Level) and other.of == option.key]
     if isinstance(option, Number):

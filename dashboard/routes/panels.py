@@ -1,20 +1,20 @@
-"""What panels ask about a scene once somebody looks at them; every answer is immutable under its address."""
+"""Routes of panels fetched once visible; answers are immutable by address."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-import flask
 import numpy as np
+from flask.typing import ResponseReturnValue
 
-from dashboard.figures import PANEL_FIGURES, shepard_figure
-from dashboard.routes.border import AddRoute, immutable
-from dashboard.scene_payload import encode_arrays
-from engine.divergence_table import DIVERGENCES
+from dashboard.figures import PANEL_FIGURES
+from dashboard.figures.shepard import shepard_figure
+from dashboard.payloads.scene import encode_arrays
+from dashboard.server.requests import AddRoute, immutable, immutable_json
+from engine.distances.table import DIVERGENCES
+from engine.embedding.shepard import Pairs
 from engine.errors import InvalidSpecError
-from engine.explorer import Explorer
-from engine.shepard import Pairs
+from engine.explorer.explorer import Explorer
 
 LONGEST_LIST = 400
 
@@ -23,25 +23,21 @@ def add_panel_routes(route: AddRoute, explorer: Explorer) -> None:
     """Add the routes of panels."""
 
     @route("api/scenes/<key>/components", "GET")
-    def fetch_components(key: str) -> Any:
+    def fetch_components(key: str) -> ResponseReturnValue:
         spectrum = explorer.spectrum(key)
-        return _json({"panels": {name: make(spectrum) for name, make in PANEL_FIGURES.items()}})
+        return immutable_json({"panels": {name: make(spectrum) for name, make in PANEL_FIGURES.items()}})
 
     @route("api/scenes/<key>/shepard/<components>", "GET")
-    def fetch_shepard(key: str, components: str) -> Any:
+    def fetch_shepard(key: str, components: str) -> ResponseReturnValue:
         found = explorer.shepard(key, _parse_components(components))
         scene, diagram = explorer.scene(key), found.diagram
         runs = scene.models["run_id"].to_numpy()
-        return _json(
+        return immutable_json(
             {
                 "figure": shepard_figure(diagram, runs, DIVERGENCES[scene.spec.divergence].unit),
                 "components": found.components,
-                "sample": _pairs(diagram.sample),
-                "worst": {
-                    **_pairs(diagram.worst),
-                    "distances": diagram.worst.distances.tolist(),
-                    "embedded": diagram.worst.embedded.tolist(),
-                },
+                "sample": _listed(diagram.sample, "rows", "columns"),
+                "worst": _listed(diagram.worst, "rows", "columns", "distances", "embedded"),
                 "n_pairs": diagram.n_pairs,
                 "n_negative": diagram.n_negative,
                 "n_runs": found.n_runs,
@@ -50,9 +46,9 @@ def add_panel_routes(route: AddRoute, explorer: Explorer) -> None:
         )
 
     @route("api/scenes/<key>/run-distances.bin", "GET")
-    def fetch_run_distances(key: str) -> Any:
+    def fetch_run_distances(key: str) -> ResponseReturnValue:
         means = explorer.run_distances(key).means
-        # One side of the diagonal, row by row: entry i (i + 1) / 2 + j is that of runs i and j <= i of the scene.
+        # Lower triangle with diagonal, row by row: entry i (i + 1) / 2 + j belongs to runs i and j <= i of the scene.
         body = encode_arrays({"n_runs": len(means)}, {"means": means[np.tril_indices(len(means))].astype("<f4")})
         return immutable(body, "application/octet-stream")
 
@@ -63,9 +59,5 @@ def _parse_components(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(","))
 
 
-def _pairs(pairs: Pairs) -> dict[str, Any]:
-    return {"rows": pairs.rows.tolist(), "columns": pairs.columns.tolist()}
-
-
-def _json(body: dict[str, Any]) -> flask.Response:
-    return immutable(json.dumps(body, allow_nan=False, separators=(",", ":")).encode(), "application/json")
+def _listed(pairs: Pairs, *names: str) -> dict[str, Any]:
+    return {name: getattr(pairs, name).tolist() for name in names}

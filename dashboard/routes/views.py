@@ -1,6 +1,7 @@
-"""Saved views and the study's own tour: list them, change them; and keep a long selection under a short name.
+"""Routes of saved views, of a study's tour, and of named selections.
 
-Every answer to a change is the whole list, so that a page never guesses what another one did meanwhile.
+A tour is a list of views that comes with a study. A change of the views is answered with the whole list, which includes
+changes by other pages; a selection that is kept, with the name under which a link can ask for it.
 """
 
 from __future__ import annotations
@@ -9,22 +10,24 @@ from dataclasses import asdict
 from typing import Any
 
 import flask
+from flask.typing import ResponseReturnValue
 
-from dashboard.routes.border import AddRoute, Question
+from dashboard.saved import Saved
+from dashboard.saved.views import MAXIMUM_VIEWS, View
+from dashboard.server.requests import AddRoute, Question
 from dashboard.view_state import MAXIMUM_QUERY_LENGTH, saved_query
 from engine.errors import InvalidSpecError, KeepsakeError
-from engine.explorer import Explorer
-from engine.views import MAXIMUM_VIEWS, View
+from engine.explorer.explorer import Explorer
 
 
-def add_view_routes(route: AddRoute, explorer: Explorer) -> None:
-    """Add the routes of saved views and kept selections."""
+def add_view_routes(route: AddRoute, explorer: Explorer, saved: Saved) -> None:
+    """Add the routes of saved views and named selections."""
 
     @route("api/studies/<study_id>/views", "GET")
-    def list_views(study_id: str) -> Any:
+    def list_views(study_id: str) -> ResponseReturnValue:
         study = explorer.study(study_id)
         answer: dict[str, Any] = {"problems": []}
-        for name, read in (("views", explorer.views.saved), ("tour", explorer.views.tour)):
+        for name, read in (("views", saved.views.saved), ("tour", saved.views.tour)):
             try:
                 answer[name] = _entries(read(study))
             except KeepsakeError as error:
@@ -33,30 +36,30 @@ def add_view_routes(route: AddRoute, explorer: Explorer) -> None:
         return answer
 
     @route("api/studies/<study_id>/views", "POST")
-    def add_view(study_id: str) -> Any:
+    def add_view(study_id: str) -> ResponseReturnValue:
         question = Question(flask.request.get_json())
         position = None if question.is_missing("position") else question.integer("position", 0, MAXIMUM_VIEWS)
-        return _changed(explorer.views.add(explorer.study(study_id), *_fields(question), position))
+        return _all_views(saved.views.add(explorer.study(study_id), *_fields(question), position))
 
     @route("api/studies/<study_id>/views/<view_id>", "POST")
-    def change_view(study_id: str, view_id: str) -> Any:
+    def change_view(study_id: str, view_id: str) -> ResponseReturnValue:
         question = Question(flask.request.get_json())
-        return _changed(explorer.views.change(explorer.study(study_id), view_id, *_fields(question)))
+        return _all_views(saved.views.change(explorer.study(study_id), view_id, *_fields(question)))
 
     @route("api/studies/<study_id>/views/<view_id>/move", "POST")
-    def move_view(study_id: str, view_id: str) -> Any:
+    def move_view(study_id: str, view_id: str) -> ResponseReturnValue:
         steps = Question(flask.request.get_json()).integer("steps", -MAXIMUM_VIEWS, MAXIMUM_VIEWS)
-        return _changed(explorer.views.move(explorer.study(study_id), view_id, steps))
+        return _all_views(saved.views.move(explorer.study(study_id), view_id, steps))
 
     @route("api/studies/<study_id>/views/<view_id>/delete", "POST")
-    def delete_view(study_id: str, view_id: str) -> Any:
-        return _changed(explorer.views.remove(explorer.study(study_id), view_id))
+    def delete_view(study_id: str, view_id: str) -> ResponseReturnValue:
+        return _all_views(saved.views.remove(explorer.study(study_id), view_id))
 
     @route("api/studies/<study_id>/selections", "POST")
-    def keep_selection(study_id: str) -> Any:
+    def keep_selection(study_id: str) -> ResponseReturnValue:
         question = Question(flask.request.get_json())
         study = question.study(explorer, study_id)
-        return {"name": explorer.selections.keep(study, question.run_ids(study))}
+        return {"name": saved.selections.keep(study, question.run_ids(study))}
 
 
 def _fields(question: Question) -> tuple[str, str, str]:
@@ -71,5 +74,5 @@ def _entries(views: tuple[View, ...]) -> list[dict[str, Any]]:
     return [asdict(view) for view in views]
 
 
-def _changed(views: tuple[View, ...]) -> dict[str, Any]:
+def _all_views(views: tuple[View, ...]) -> dict[str, Any]:
     return {"views": _entries(views)}

@@ -1,5 +1,5 @@
-"""Train the networks of the studies that ship, and record their trajectories: ``python -m data.sweeps digits``.
+"""Training sweeps of the studies that ship: ``python -m data.sweeps digits``.
 
-In reading order: ``datasets`` (what is learned), ``architectures`` (what learns it), ``design`` (which
-runs), ``schedule`` (which checkpoints), ``training`` (one run), ``sweep`` (all of them, resumable).
+In reading order: ``datasets``, ``architectures``, ``design`` (settings of all runs), ``schedule`` (steps of the
+checkpoints), ``training`` (one run), ``sweep`` (all runs, resumable).
 """

@@ -1,4 +1,4 @@
-"""Command line: ``python -m data.sweeps digits`` records, or completes, a study that ships."""
+"""Command line of the sweeps: ``python -m data.sweeps digits`` records a study."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STUDIES = Path(__file__).resolve().parents[1] / "studies"
 
 
 def main() -> None:
-    """Parse the arguments, train what is missing, say how it is getting on."""
+    """Parse the arguments, train the missing runs, and print progress."""
     parser = argparse.ArgumentParser(prog="python -m data.sweeps", description=__doc__)
     parser.add_argument("study", choices=sorted(DATASETS))
     parser.add_argument("--output", type=Path, help="folder of the study (default: data/studies/<study>)")

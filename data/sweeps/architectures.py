@@ -1,4 +1,4 @@
-"""Five families of networks in two sizes, the same code for scans (two dimensions) and signals (one)."""
+"""Five network families in two sizes, for images and signals."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SIZES = ("small", "large")
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """The layers that know how many dimensions a position has.
+    """Layers that depend on the number of spatial dimensions.
 
     Attributes:
         position_shape: (8, 8) for scans, (40,) for signals.
@@ -30,7 +30,7 @@ class Layers:
 
     @property
     def kernel_size(self) -> int:
-        """Sides of 5 and 3 cover 5 values and 9 values: comparable neighbourhoods."""
+        """Kernel sides of 5 and 3 cover 5 values and 9 values: comparable neighbourhoods."""
         return 5 if self.is_signal else 3
 
     @property
@@ -52,7 +52,7 @@ class Layers:
 
 
 class Residual(nn.Module):
-    """Add what the branch computes to its (possibly reshaped) input."""
+    """Sum of a branch and its (possibly reshaped) input."""
 
     def __init__(self, branch: nn.Module, shortcut: nn.Module | None = None) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class Residual(nn.Module):
 
 
 class Patches(nn.Module):
-    """Cut into patches, map each to a token, add a learned position."""
+    """Patch embedding: cut into patches, map each to a token, add a learned position."""
 
     def __init__(self, layers: Layers, width: int) -> None:
         super().__init__()
@@ -79,14 +79,14 @@ class Patches(nn.Module):
 
 
 class MeanToken(nn.Module):
-    """Average over tokens: (sample, token, width) to (sample, width)."""
+    """Mean over tokens: (sample, token, width) to (sample, width)."""
 
     def forward(self, tokens: Tensor) -> Tensor:
         return tokens.mean(dim=1)
 
 
 def fully_connected(layers: Layers, size: str) -> nn.Module:
-    """Two hidden layers of 32 or 256 units: no notion of neighbourhood."""
+    """Return a perceptron with two hidden layers of 32 or 256 units."""
     width = {"small": 32, "large": 256}[size]
     n_inputs = math.prod(layers.position_shape)
     return nn.Sequential(
@@ -100,7 +100,7 @@ def fully_connected(layers: Layers, size: str) -> nn.Module:
 
 
 def cnn(layers: Layers, size: str) -> nn.Module:
-    """Three strided convolutions with batch normalisation, and a linear read-out of every position.
+    """Return three strided convolutions with batch normalisation, and a linear read-out of every position.
 
     Source: the convolutional baseline of Greydanus and Kobak, arXiv:2011.14439, normalised.
     """
@@ -116,7 +116,7 @@ def cnn(layers: Layers, size: str) -> nn.Module:
 
 
 def residual(layers: Layers, size: str) -> nn.Module:
-    """One or two basic blocks in each of two stages, batch normalisation, mean over positions.
+    """Return one or two basic blocks in each of two stages, with batch normalisation and a mean over positions.
 
     Source: K. He et al., Deep Residual Learning for Image Recognition, CVPR 2016.
     """
@@ -143,7 +143,7 @@ def residual(layers: Layers, size: str) -> nn.Module:
 
 
 def convmixer(layers: Layers, size: str) -> nn.Module:
-    """Patches, then depthwise mixing of positions and pointwise mixing of channels in turn.
+    """Return a ConvMixer: patches, then alternating depthwise and pointwise convolutions.
 
     Source: A. Trockman and J. Z. Kolter, Patches Are All You Need?, TMLR 2023.
     """
@@ -163,7 +163,7 @@ def convmixer(layers: Layers, size: str) -> nn.Module:
 
 
 def vit(layers: Layers, size: str) -> nn.Module:
-    """Patches, pre-normalised self-attention blocks, mean over tokens, no dropout.
+    """Return a vision transformer: patches, pre-normalised self-attention blocks, mean over tokens, no dropout.
 
     Source: A. Dosovitskiy et al., An Image is Worth 16x16 Words, ICLR 2021.
     """
@@ -185,7 +185,7 @@ ARCHITECTURES: dict[str, Callable[[Layers, str], nn.Module]] = {
 
 
 def build_network(architecture: str, size: str, position_shape: tuple[int, ...]) -> nn.Module:
-    """Make a freshly initialised network that maps (sample, channel, *position) to logits (sample, class).
+    """Build a newly initialised network that maps (sample, channel, *position) to logits (sample, class).
 
     Args:
         architecture: key of ``ARCHITECTURES``.
@@ -199,5 +199,5 @@ def build_network(architecture: str, size: str, position_shape: tuple[int, ...])
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Count trainable numbers."""
+    """Return the number of trainable parameters."""
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)

@@ -1,4 +1,4 @@
-"""The two data sets, with the fixed and un-augmented probe sets on which every checkpoint is recorded."""
+"""Data sets of the sweeps, with fixed un-augmented probe sets."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from numpy.typing import NDArray
 N_CLASSES = 10
 PROBES_PER_CLASS = 40
 FIRST_TEST_SCAN = 1287
-"""In file order the digits' labels repeat the text of a preprinted form, one filled-in form after the other (13 people
-wrote them). Scan 1287 begins a form, so that no form lies in both splits."""
+"""In file order the digits' labels repeat the text of a preprinted form, one completed form after the other (13 people
+wrote them). Scan 1287 begins a form, so no form lies in both splits."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
-    """A classification task and its probe sets.
+    """Classification task with its probe sets.
 
     Attributes:
         name: study id, and key of ``DATASETS``.
-        title: what the study is called on screen.
-        class_names: (class,) names for people.
-        inputs: (sample, channel, *position) float32, what the networks are trained on.
-        labels: (sample,) int64.
+        title: display title of the study.
+        class_names: (class,) display names.
+        inputs: (sample, channel, *position) float32 training inputs.
+        labels: (sample,) int64 training labels.
         probe_inputs: ``"train"`` and ``"test"``: (sample, channel, *position) float32. The train probes are among
             ``inputs``; the test probes are not.
         probe_labels: ``"train"`` and ``"test"``: (sample,) int64.
@@ -49,14 +49,14 @@ def stratified_subset(labels: NDArray[np.int64], per_class: int, seed: int) -> N
 
     Args:
         labels: (sample,) int64.
-        per_class: how many of each class.
-        seed: of the draw.
+        per_class: number of samples of each class.
+        seed: seed of the draw.
 
     Returns:
-        (drawn,) indices in rising order.
+        (drawn,) indices in increasing order.
 
     Raises:
-        ValueError: a class has fewer samples than asked for.
+        ValueError: a class has fewer samples than requested.
     """
     generator = np.random.default_rng(seed)
     drawn = []
@@ -71,10 +71,10 @@ def stratified_subset(labels: NDArray[np.int64], per_class: int, seed: int) -> N
 
 
 def digits() -> Dataset:
-    """Scanned handwritten digits, 8x8 grey values, tested on forms that were not trained on.
+    """Load scanned handwritten digits, 8x8 grey values; no form is in both splits.
 
     Returns:
-        1,287 training scans, standardised by their own mean and spread.
+        1,287 training scans, standardised by their own mean and standard deviation.
 
     Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI (1998), as copied by scikit-learn.
     """
@@ -91,10 +91,10 @@ def digits() -> Dataset:
 
 
 def mnist1d() -> Dataset:
-    """Generated signals of 40 values, ten templates shifted, scaled, sheared and blurred by correlated noise.
+    """Generate signals of 40 values: ten templates shifted, scaled, sheared and blurred by correlated noise.
 
     Returns:
-        4,000 training signals of the generator's default settings.
+        4,000 training signals with the generator's default settings.
 
     Source: S. Greydanus and D. Kobak, Scaling Down Deep Learning with MNIST-1D, ICML 2024, arXiv:2011.14439.
     """

@@ -1,4 +1,4 @@
-"""Which runs: every network with every optimiser, the two-level factors in a balanced fraction, everything twice."""
+"""Experimental design: networks crossed with optimisers, two-level factors in a fraction."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ FRACTION = {
     "ViT": ("011", "001", "101"),
 }
 """Levels of learning rate, batch size and weight decay (0 low, 1 high) for the three optimisers, in small networks;
-large networks take the opposite level. Found by a random search under these conditions, which the tests repeat:
-each network meets both levels of each factor, no two factors agree or disagree throughout a network; over the study
-every level meets every architecture and every optimiser equally often, and pairs of two-level factors (size
-included) agree in 14 or 16 of 30 configurations, the nearest to 15 that the parity of the design allows."""
+large networks have the opposite level. Found by a random search under these conditions, which the tests repeat: each
+network has both levels of each factor, and no two factors agree or disagree throughout a network; over the study every
+level occurs equally often with every architecture and every optimiser, and pairs of two-level factors (size included)
+agree in 14 or 16 of 30 configurations, the nearest to 15 that the parity of the design allows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """What low and high mean in one study.
+    """Low and high values of the two-level factors in one study.
 
     Attributes:
-        learning_rates: per optimiser (low, high); not scaled with the batch size. Nesterov's are a tenth of
-            plain SGD's, because momentum 0.9 makes each gradient count ten times in the long run.
+        learning_rates: per optimiser (low, high); not scaled with the batch size. Those of Nesterov momentum are a
+            tenth of plain SGD's, because momentum 0.9 makes each gradient count ten times in the long run.
         batch_sizes: (low, high), samples.
         weight_decays: (low, high), added to the gradient for all three optimisers.
         n_epochs: length of every run.
@@ -59,7 +59,7 @@ LEVELS = {
 
 @dataclass(frozen=True, slots=True)
 class RunDesign:
-    """The settings of one run."""
+    """Settings of one run."""
 
     architecture: str
     size: str
@@ -79,10 +79,10 @@ class RunDesign:
 
 
 def design_runs(levels: Levels) -> tuple[RunDesign, ...]:
-    """List the 5 x 2 x 3 configurations of a study, each with both seeds.
+    """Return the 5 x 2 x 3 configurations of a study, each with both seeds.
 
     Args:
-        levels: what low and high mean.
+        levels: low and high values of the factors.
 
     Returns:
         60 settings, the first seed of every configuration before the second.
@@ -107,6 +107,6 @@ def design_runs(levels: Levels) -> tuple[RunDesign, ...]:
 
 
 def _fraction(architecture: str, size: str, optimizer: str) -> tuple[int, ...]:
-    """Levels (0 or 1) of learning rate, batch size and weight decay."""
+    """Return the levels (0 or 1) of learning rate, batch size and weight decay."""
     column, opposite = OPTIMIZERS.index(optimizer), SIZES.index(size)
     return tuple(int(pattern[column]) ^ opposite for pattern in FRACTION[architecture])

@@ -1,4 +1,4 @@
-"""Which checkpoints: dense where predictions change fast, the ends included."""
+"""Checkpoint schedule of the sweeps, dense in early epochs."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ N_CHECKPOINTS = 27
 
 
 def checkpoint_steps(steps_per_epoch: int, n_epochs: int) -> tuple[int, ...]:
-    """Place the checkpoints of a run by epoch, so that runs of every batch size share a clock.
+    """Return the checkpoint steps of a run, placed by epoch so that runs of every batch size share a clock.
 
     The initial state, the first step, then ``EARLY_EPOCHS``, then evenly in log(epoch) to the end. The pattern of
-    Mao et al. (PNAS 2024): several in each of the first epochs, then ever sparser.
+    Mao et al. (PNAS 2024): several in each of the first epochs, then increasingly sparse.
 
     Args:
         steps_per_epoch: updates in one pass over the training set.
         n_epochs: length of the run.
 
     Returns:
-        Rising steps, 0 first and the last update last. At most ``N_CHECKPOINTS``; fewer in runs so short that
-        places coincide.
+        Increasing steps; the first is 0 and the last is the last update. At most ``N_CHECKPOINTS``; fewer in runs so
+        short that steps coincide.
     """
     last_early = EARLY_EPOCHS[-1]
     n_late = N_CHECKPOINTS - 2 - len(EARLY_EPOCHS)

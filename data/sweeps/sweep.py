@@ -1,4 +1,4 @@
-"""All runs of a study in two processes: finished runs are skipped, broken-off ones are completed."""
+"""Sweep over all runs of a study in worker processes, resumable."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from engine import Recorder, StudyNotFoundError, open_study, predict
 
 @dataclass(frozen=True, slots=True)
 class SweepProgress:
-    """How far a sweep has come, reported after every run.
+    """Progress of a sweep, reported after every run.
 
     Attributes:
         run_id: the run just finished.
         n_done: finished runs, those of earlier sweeps included.
         n_runs: all runs of the sweep.
         elapsed: seconds since the sweep began.
-        remaining: predicted seconds to go, at the pace so far.
+        remaining: predicted seconds left, at the pace so far.
     """
 
     run_id: str
@@ -40,13 +40,13 @@ class SweepProgress:
 def record_run(design: RunDesign, dataset: Dataset, study_path: Path) -> None:
     """Train one network and record its trajectory.
 
-    A run that was broken off is trained again from its seed, and recorded from where its record ends: training is
-    deterministic, so that the committed checkpoints are those that training passes through again.
+    An interrupted run is trained again from its seed, and recorded from where its record ends: training is
+    deterministic, so it passes through the committed checkpoints again.
 
     Args:
         design: settings of the run.
-        dataset: what to learn, and the probe sets.
-        study_path: folder of the study; made where there is none.
+        dataset: training data and probe sets.
+        study_path: folder of the study; created if missing.
 
     Raises:
         RunMismatchError: the study holds a finished run of this name, or one with other settings.
@@ -81,7 +81,7 @@ def record_run(design: RunDesign, dataset: Dataset, study_path: Path) -> None:
 
 
 def pending_runs(designs: Sequence[RunDesign], study_path: Path) -> list[RunDesign]:
-    """The runs that a study does not hold as finished."""
+    """Return the runs that the study does not hold as finished."""
     try:
         statuses = open_study(study_path).runs["status"]
     except StudyNotFoundError:
@@ -97,20 +97,20 @@ def run_sweep(
     n_workers: int,
     report: Callable[[SweepProgress], None],
 ) -> None:
-    """Record every run that is not finished yet, one thread per process.
+    """Record every unfinished run, with one thread per process.
 
     Args:
         dataset_name: key of ``DATASETS``.
         designs: the runs of the study.
         study_path: folder of the study.
-        n_workers: processes; the recorded predictions do not depend on it.
+        n_workers: number of processes; the recorded predictions do not depend on it.
         report: called after every run.
 
     Raises:
-        EngineError: a run could not be recorded; runs not yet begun are dropped, those under way are completed.
+        EngineError: a run could not be recorded; pending runs are dropped, running ones are completed.
     """
     pending = pending_runs(designs, study_path)
-    # Slow and quick networks mixed: the pace so far then predicts the time that remains.
+    # Slow and fast networks are mixed, so that the pace so far predicts the remaining time.
     random.Random(0).shuffle(pending)
     started = time.monotonic()
     with ProcessPoolExecutor(n_workers, get_context("spawn"), initializer=_use_one_thread) as pool:

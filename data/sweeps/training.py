@@ -1,4 +1,4 @@
-"""One run: a network, an optimiser, a cosine schedule, and a pause at every checkpoint."""
+"""Training of one run, paused at every checkpoint."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from data.sweeps.schedule import checkpoint_steps
 
 
 def build_optimizer(design: RunDesign, network: nn.Module) -> torch.optim.Optimizer:
-    """Make plain SGD, SGD with Nesterov momentum 0.9, or Adam, all with weight decay added to the gradient."""
+    """Return plain SGD, SGD with Nesterov momentum 0.9, or Adam, all with weight decay added to the gradient."""
     settings = {"lr": design.learning_rate, "weight_decay": design.weight_decay}
     if design.optimizer == "adam":
         return torch.optim.Adam(network.parameters(), **settings)
@@ -30,18 +30,18 @@ def seeded_network(design: RunDesign, dataset: Dataset) -> nn.Module:
 
 
 def train(design: RunDesign, dataset: Dataset, network: nn.Module) -> Iterator[tuple[int, float]]:
-    """Train in place and pause wherever a checkpoint is due.
+    """Train in place and yield at every checkpoint.
 
-    The learning rate falls to zero along half a cosine, step by step. The order of the samples depends on the seed
-    and the batch size only. The last, short batch of an epoch is left out.
+    The learning rate decays to zero along half a cosine, step by step. The order of the samples depends only on the
+    seed and the batch size. The last, incomplete batch of an epoch is omitted.
 
     Args:
         design: settings of the run.
-        dataset: what to learn.
-        network: freshly initialised; changed in place between pauses.
+        dataset: training data.
+        network: newly initialised; changed in place between yields.
 
     Yields:
-        (step, epoch): updates made so far, and the same in passes over the training set.
+        (step, epoch): number of updates so far, and the same in passes over the training set.
     """
     inputs, labels = torch.from_numpy(dataset.inputs), torch.from_numpy(dataset.labels)
     steps_per_epoch = len(labels) // design.batch_size

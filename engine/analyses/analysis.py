@@ -1,4 +1,4 @@
-"""One row of the table of analyses."""
+"""Row of the table ``ANALYSES``: texts, options and function of an analysis."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ Options = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """One figure, or a few that belong together.
+    """An analysis: one figure, or a few related ones.
 
     Attributes:
-        key: how addresses and files name it.
-        title: how people name it.
-        group: what it is about, for lists.
-        shows: a sentence for people: what can be seen.
-        computed: a sentence or two for people: how it is computed, with the definition.
-        options: what can be chosen, in order.
+        key: identifier in addresses and files.
+        title: display name.
+        group: heading in lists.
+        shows: display sentence: what the figure shows.
+        computed: one or two display sentences: how it is computed, with the definition.
+        options: its options, in order.
         run: (material, options by key) -> finding.
-        version: raise it when its numbers change.
-        needs: options that mean something only where another, which stands before them, has one of these values; else
-            they have their defaults.
+        version: part of the cache key of its findings; raise it when its numbers change.
+        needs: option key -> (key of an earlier option, values): the option applies only if the earlier one has one of
+            the values; otherwise it has its default.
     """
 
     key: str
@@ -42,10 +42,10 @@ class Analysis:
     needs: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
 
     def parse(self, raw: Mapping[str, Any], offer: Offer) -> tuple[tuple[str, Value], ...]:
-        """Return all options with their values, defaults where ``raw`` is silent.
+        """Return all options with their values, with defaults for those missing in ``raw``.
 
         Raises:
-            InvalidSpecError: an unknown option, or a value it cannot have.
+            InvalidSpecError: an unknown option, or an invalid value.
         """
         if unknown := set(raw) - {option.key for option in self.options}:
             names = ", ".join(option.key for option in self.options) or "none"
@@ -57,6 +57,6 @@ class Analysis:
         return tuple(chosen.items())
 
     def applies(self, key: str, chosen: Mapping[str, Value]) -> bool:
-        """Whether an option means something beside what else is chosen."""
+        """Return whether an option applies, given the other chosen values."""
         other, values = self.needs.get(key, ("", ()))
         return not other or chosen[other] in values

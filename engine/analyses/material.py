@@ -1,9 +1,7 @@
-"""What analyses are made from: the selected runs of a study, their predictions, distances and progress."""
+"""Input of analyses: runs of a selection with predictions, distances and progress."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,28 +11,25 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from engine.analyses.options import Offer
-from engine.array_bytes import decode_arrays, encode_arrays
-from engine.cache import BlobCache
-from engine.configurations import configuration_codes, seed_columns
-from engine.errors import CacheError
+from engine.cache.blobs import BlobCache, content_key
 from engine.jobs import Job
-from engine.memory import check_budget, memory_budget
-from engine.run_progress import RunProgress
-from engine.run_table import is_differing
+from engine.machine import check_budget, memory_budget
+from engine.store.hyperparameters import configuration_codes, is_differing, seed_columns
+from engine.trajectories.geodesics import on_geodesic
+from engine.trajectories.progress import RunProgress, kept_array
 from engine.values import Distances, FloatArray
 
 if TYPE_CHECKING:
-    from engine.distances import DistanceStore
-    from engine.store import Study
+    from engine.distances.distance_store import DistanceStore
+    from engine.distances.selection import Selection
+    from engine.store.study import Study
 
 MATERIAL_VERSION = 1
-"""Part of every name under which material is remembered: raise it when numbers made from it can change."""
-
-_MAGIC = b"ARRAY1\n\0"
+"""Part of every key of remembered material: raise it when numbers made from it can change."""
 
 
 def offer_of(study: Study, run_ids: Sequence[str]) -> Offer:
-    """What options can be chosen from, for some runs of a study."""
+    """Return the values that options can take for some runs of a study."""
     runs = study.runs.loc[list(run_ids)]
     differing = [name for name in study.hyperparameters if is_differing(runs[name].tolist())]
     seeds = seed_columns(differing)
@@ -42,22 +37,25 @@ def offer_of(study: Study, run_ids: Sequence[str]) -> Offer:
 
 
 class Material:
-    """What one analysis is made from.
+    """Input of one analysis.
 
     Args:
-        study, split, run_ids, divergence: the selection, as a study can answer it.
-        distances: where pairs are measured once.
-        run_progress: how far along the geodesic runs are.
-        blobs: keeps what several analyses share.
-        job: told how far the computation is, and asked whether to go on.
-        memory: bytes that may be taken; None takes half of what is free.
+        selection: the runs.
+        divergence: key of ``DIVERGENCES``.
+        distances: store that measures each pair once.
+        run_progress: progress of runs along the geodesic.
+        blobs: cache of material shared by several analyses.
+        job: receives progress and signals cancellation.
+        memory: most bytes to use; None takes half of what is free.
+
+    Attributes:
+        counts: (run,) number of checkpoints of each run.
+        is_cancelled, check: as ``cancelled`` and ``check`` of :class:`.Job`.
     """
 
     def __init__(
         self,
-        study: Study,
-        split: str,
-        run_ids: tuple[str, ...],
+        selection: Selection,
         divergence: str,
         *,
         distances: DistanceStore,
@@ -66,9 +64,12 @@ class Material:
         job: Job,
         memory: int | None = None,
     ) -> None:
+        study, split = selection.study, selection.split
         self.study = study
         self.split = split
-        self.run_ids = run_ids
+        self.run_ids = selection.run_ids
+        self.selection = selection
+        self.counts = selection.counts
         self.divergence = divergence
         self.labels: NDArray[np.int64] = study.splits[split].labels
         self.class_names = study.class_names
@@ -78,13 +79,8 @@ class Material:
         self._run_progress = run_progress
         self._blobs = blobs
         self._job = job
+        self.is_cancelled, self.check = job.cancelled, job.check
         self._memory = memory
-        self._content = [study.content_ids(run_id, split) for run_id in run_ids]
-
-    @cached_property
-    def counts(self) -> NDArray[np.int64]:
-        """(run,) checkpoints of each run."""
-        return np.array([len(content) for content in self._content], dtype=np.int64)
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:
@@ -109,27 +105,27 @@ class Material:
 
     @cached_property
     def configurations(self) -> NDArray[np.int64]:
-        """(run,) equal for runs that are repetitions of one another; counted from zero."""
+        """(run,) configuration index, equal for repetitions; counted from zero."""
         return configuration_codes(self.runs, self.study.hyperparameters)
 
     @property
     def n_seeds(self) -> int:
-        """The most repetitions that one configuration has."""
+        """Largest number of repetitions of a configuration."""
         return int(np.bincount(self.configurations).max())
 
     def log_probabilities(self, run_id: str, checkpoints: Sequence[int] | None = None) -> FloatArray:
-        """(checkpoint, sample, class) float32 log-probabilities of a run.
+        """Return (checkpoint, sample, class) float32 log-probabilities of a run.
 
         Raises:
-            RunFormatError: the run turned out damaged.
+            RunFormatError: the run is damaged.
         """
         return self.study.log_probabilities(self.split, run_id, checkpoints)
 
     def predictions(self) -> NDArray[np.float32]:
-        """(model, sample, class) float32 log-probabilities of all runs.
+        """Return (model, sample, class) float32 log-probabilities of all runs.
 
         Raises:
-            MemoryBudgetError: they do not fit; go through :meth:`log_probabilities` run by run instead.
+            MemoryBudgetError: they do not fit; use :meth:`log_probabilities` run by run instead.
         """
         n_models = int(self.counts.sum())
         needed = 4 * n_models * self.n_samples * self.n_classes
@@ -137,69 +133,44 @@ class Material:
         return np.concatenate([np.asarray(self.log_probabilities(run_id), np.float32) for run_id in self.run_ids])
 
     def progress(self, definition: str = "angle") -> NDArray[np.float64]:
-        """(model,) progress along the geodesic; see :func:`engine.progress`."""
-        parts = []
-        for run_id in self.run_ids:
-            self.check()
-            parts.append(self._run_progress.of(self.study, self.split, run_id, definition))
-        return np.concatenate(parts)
+        """Return (model,) progress along the geodesic; see :func:`engine.progress`."""
+        return self._run_progress.of(self.selection, definition, lambda _: self.check())
 
     def distances(self) -> Distances:
-        """(model, model) float32 distances between all checkpoints; computed where they are not yet."""
-        return self.distance_store.matrix(
-            self.study, self.split, self.run_ids, divergence=self.divergence, cancelled=self._job.cancelled
-        )
+        """Return (model, model) float32 distances between all checkpoints; missing ones are computed."""
+        return self.distance_store.matrix(self.selection, divergence=self.divergence, cancelled=self.is_cancelled)
 
     def references(self, divergence: str | None = None) -> NDArray[np.float32]:
-        """(point, model) distances of the geodesic's 51 points, P0 first and P* last, to all checkpoints.
+        """Return (point, model) distances of the geodesic's 51 points, P0 first and P* last, to all checkpoints.
 
         Args:
-            divergence: another than the selection's, where what is asked is about one.
+            divergence: key of ``DIVERGENCES``; None means the selection's.
         """
-        rectangle, _ = self.distance_store.references(
-            self.study,
-            self.split,
-            self.run_ids,
+        distances = self.distance_store.references(
+            self.selection,
+            on_geodesic(self.study, self.split),
             divergence=divergence or self.divergence,
-            cancelled=self._job.cancelled,
+            cancelled=self.is_cancelled,
         )
-        return np.asarray(rectangle.values, np.float32)
+        return np.asarray(distances.values, np.float32)
 
     def report(self, fraction: float) -> None:
-        """Say how much is done, from 0 to 1, and stop here if nobody wants the result any more.
+        """Report the completed fraction, from 0 to 1, and raise if the job was cancelled.
 
         Raises:
-            JobCancelled: nobody does.
+            JobCancelled: no client wants the result any more.
         """
         self._job.report("analysis", fraction)
-        self._job.check()
-
-    def is_cancelled(self) -> bool:
-        """Whether nobody wants the result any more; for what stops by itself."""
-        return self._job.cancelled()
-
-    def check(self) -> None:
-        """Stop here if nobody wants the result any more. Raises JobCancelled."""
-        self._job.check()
+        self.check()
 
     def remember(self, name: str, question: Any, make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
-        """Return what ``make`` returned when it was first asked for about these runs; kept over restarts.
+        """Return the result of ``make`` for these runs, computed once and cached over restarts.
 
         Args:
-            name: what it is; raise ``MATERIAL_VERSION``, or choose another name, when its numbers change.
-            question: JSON that it depends on besides the selection, such as a clock and a number of points.
-            make: called where it is not kept.
+            name: name of the result; raise ``MATERIAL_VERSION``, or choose another name, when its numbers change.
+            question: JSON value that it depends on besides the selection, such as a clock and a number of points.
+            make: called if the result is not cached.
         """
-        canonical = json.dumps(
-            [self.split, self.divergence, self._content, self.study.splits[self.split].order_hash, question],
-            separators=(",", ":"),
-        )
-        key = f"{name}-v{MATERIAL_VERSION}-{hashlib.sha256(canonical.encode()).hexdigest()}"
-        if (blob := self._blobs.get(key)) is not None:
-            try:
-                return decode_arrays(_MAGIC, blob)[1]["values"]
-            except (CacheError, ValueError, KeyError, TypeError):
-                pass
-        values = make()
-        self._blobs.put(key, encode_arrays(_MAGIC, {}, {"values": values}))
-        return values
+        selection = self.selection
+        question = [self.split, self.divergence, selection.contents, selection.order_hash, question]
+        return kept_array(self._blobs, content_key(f"{name}-v{MATERIAL_VERSION}", question), make)

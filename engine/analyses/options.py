@@ -1,6 +1,6 @@
-"""What can be chosen about an analysis: each option parses what it is given, and says what it offers.
+"""Options of analyses: parsing and available values.
 
-An option's value is text, a number or a tuple of texts, so that it can travel in an address and name a cache entry.
+The value of an option is text, a number or a tuple of texts, so that it can be part of an address and a cache key.
 """
 
 from __future__ import annotations
@@ -12,23 +12,22 @@ from typing import Any
 
 import pandas as pd
 
-from engine.configurations import seed_columns
 from engine.errors import InvalidSpecError
-from engine.hyperparameters import level_text
+from engine.store.hyperparameters import level_text, seed_columns
 
 Value = str | float | int | tuple[str, ...]
 
 IGNORANCE, TRUTH = "P0", "P*"
-"""The models that are no checkpoint."""
+"""Names of the models that are not checkpoints."""
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What options are parsed against.
+    """Runs and columns that options are parsed against.
 
     Attributes:
         runs: the selected runs, indexed by run_id: hyperparameters and ``n_checkpoints``.
-        differing: hyperparameters that differ among them, seeds last.
+        differing: hyperparameters that differ among the runs, seeds last.
     """
 
     runs: pd.DataFrame
@@ -36,50 +35,60 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """One of a few things.
+class Option:
+    """An option of an analysis.
 
     Attributes:
-        key, title: how it is named in addresses, and for people.
-        values: (value, words) of each.
-        default: one of the values.
+        key, title: identifier in addresses, display name.
     """
 
     key: str
     title: str
+
+    def parse(self, value: Any, offer: Offer, chosen: Mapping[str, Value]) -> Value:
+        """Return the value, or the default for None or an empty one; InvalidSpecError for any that is not offered."""
+        raise NotImplementedError
+
+    def alternatives(self, offer: Offer, chosen: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:
+        """Return all (value, display text) pairs; none for a value that is typed."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Option):
+    """Option with one of several fixed values.
+
+    Attributes:
+        values: (value, display text) pairs.
+        default: one of the values.
+    """
+
     values: tuple[tuple[str, str], ...]
     default: str
 
     def parse(self, value: Any, offer: Offer, chosen: Mapping[str, Value]) -> Value:
-        """Return the value, or the default for None; InvalidSpecError for anything else."""
-        known = [name for name, _ in self.values]
-        return _one_of(self.key, self.default if value is None else value, known)
+        return _one_of(self.key, self.default if value is None else value, [name for name, _ in self.values])
 
     def alternatives(self, offer: Offer, chosen: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:
-        """(value, words) of all there are."""
         return self.values
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
-    """A number within bounds.
+class Number(Option):
+    """Option with a number within bounds.
 
     Attributes:
-        key, title: how it is named in addresses, and for people.
-        low, high: both allowed.
-        default: within them.
+        low, high: inclusive bounds.
+        default: default value.
         is_whole: whether it is an integer.
     """
 
-    key: str
-    title: str
     low: float
     high: float
     default: float
     is_whole: bool = False
 
     def parse(self, value: Any, offer: Offer, chosen: Mapping[str, Value]) -> Value:
-        """Return the value, or the default for None; InvalidSpecError for anything else."""
         value = self.default if value is None else value
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
         if not is_number or not self.low <= value <= self.high or (self.is_whole and value != int(value)):
@@ -87,48 +96,13 @@ class Number:
             raise InvalidSpecError(f"{self.key} must be {kind} from {self.low:g} to {self.high:g}, received {value!r}.")
         return int(value) if self.is_whole else float(value)
 
-    def alternatives(self, offer: Offer, chosen: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:
-        """Nothing: it is typed."""
-        return ()
-
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """A hyperparameter that differs among the selected runs; by default the first that is no seed.
-
-    Attributes:
-        key, title: how it is named in addresses, and for people.
-        default: preferred where it differs.
-    """
-
-    key: str
-    title: str
-    default: str = "architecture"
+class Columns(Option):
+    """Option with several hyperparameters that differ among the selected runs, in the study's order; by default all
+    but seeds."""
 
     def parse(self, value: Any, offer: Offer, chosen: Mapping[str, Value]) -> Value:
-        """Return the name of a column, empty where none differs; InvalidSpecError for one that does not."""
-        if not value:
-            return self.default if self.default in offer.differing else next(iter(offer.differing), "")
-        return _one_of(self.key, value, offer.differing)
-
-    def alternatives(self, offer: Offer, chosen: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:
-        """(value, words) of all there are."""
-        return _in_words(offer.differing)
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """Several hyperparameters that differ among the selected runs; by default all that are no seeds.
-
-    Attributes:
-        key, title: how they are named in addresses, and for people.
-    """
-
-    key: str
-    title: str
-
-    def parse(self, value: Any, offer: Offer, chosen: Mapping[str, Value]) -> Value:
-        """Return the names in the study's order; InvalidSpecError for a column that does not differ."""
         if not value:
             seeds = set(seed_columns(offer.differing))
             return tuple(name for name in offer.differing if name not in seeds)
@@ -138,52 +112,58 @@ class Columns:
         return tuple(name for name in offer.differing if name in wanted)
 
     def alternatives(self, offer: Offer, chosen: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:
-        """(value, words) of all there are."""
-        return _in_words(offer.differing)
+        return tuple((name, name.replace("_", " ")) for name in offer.differing)
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
-    """One value of a hyperparameter, as text.
+class Column(Columns):
+    """Option with a hyperparameter that differs among the selected runs, empty if none does; by default the first that
+    is not a seed.
 
     Attributes:
-        key, title: how it is named in addresses, and for people.
-        of: key of the :class:`Column` it is a value of, which stands before it.
+        default: preferred hyperparameter, if it differs.
     """
 
-    key: str
-    title: str
+    default: str = "architecture"
+
+    def parse(self, value: Any, offer: Offer, chosen: Mapping[str, Value]) -> Value:
+        if not value:
+            return self.default if self.default in offer.differing else next(iter(offer.differing), "")
+        return _one_of(self.key, value, offer.differing)
+
+
+@dataclass(frozen=True, slots=True)
+class Level(Option):
+    """Option with one value of a hyperparameter, as text; by default the most frequent one.
+
+    Attributes:
+        of: key of the preceding :class:`Column` option that names the hyperparameter.
+    """
+
     of: str
 
     def parse(self, value: Any, offer: Offer, chosen: Mapping[str, Value]) -> Value:
-        """Return the level, by default the most frequent one; InvalidSpecError where no selected run has it."""
-        column = str(chosen[self.of])
-        if not column:
+        if not (column := str(chosen[self.of])):
             return ""
         levels = levels_of(offer.runs[column])
         return _one_of(self.key, value or levels.value_counts(sort=True).index[0], sorted(set(levels)))
 
     def alternatives(self, offer: Offer, chosen: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:
-        """(value, words) of all there are."""
         column = str(chosen[self.of])
         return tuple((level, level) for level in sorted(set(levels_of(offer.runs[column])))) if column else ()
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
-    """Ignorance ``"P0"``, truth ``"P*"``, or a checkpoint of a selected run as ``"run_id:checkpoint"``.
+class Model(Option):
+    """Option with a model: ``"P0"``, ``"P*"``, or a checkpoint of a selected run as ``"run_id:checkpoint"``.
 
     Attributes:
-        key, title: how it is named in addresses, and for people.
-        default: one of the former.
+        default: ``"P0"`` or ``"P*"``.
     """
 
-    key: str
-    title: str
     default: str
 
     def parse(self, value: Any, offer: Offer, chosen: Mapping[str, Value]) -> Value:
-        """Return the name of the model; InvalidSpecError where there is no such one."""
         name = value or self.default
         if name in (IGNORANCE, TRUTH):
             return str(name)
@@ -198,22 +178,15 @@ class Model:
         )
 
     def alternatives(self, offer: Offer, chosen: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:
-        """(value, words) of those that are no checkpoint, and of the one that is chosen; there are too many others."""
+        # All checkpoints would be too many: only the chosen one.
         named = (IGNORANCE, "ignorance P0"), (TRUTH, "truth P*")
         value = str(chosen[self.key])
         return named if value in (IGNORANCE, TRUTH) else (*named, (value, value))
 
 
-Option = Choice | Number | Column | Columns | Level | Model
-
-
 def levels_of(column: pd.Series) -> pd.Series:
-    """The values of a hyperparameter as text, the same text wherever it is shown or asked for."""
+    """Return the values of a hyperparameter as text, as displayed and requested everywhere."""
     return column.map(level_text)
-
-
-def _in_words(columns: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    return tuple((name, name.replace("_", " ")) for name in columns)
 
 
 def _one_of(key: str, value: Any, known: Any) -> str:

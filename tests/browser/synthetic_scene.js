@@ -1,9 +1,9 @@
 /*
- * A synthetic study of any size, for measuring and for tests: handed to the page's own functions in place of a server.
+ * Synthetic study of any size for benchmarks and tests, passed to the page's own functions without a server.
  *
- * One expression, a function of {runs, checkpoints}, for Playwright's evaluate. It opens the study like any other; whoever
- * asks for an embedding gets the whole scene at once. The paths are smooth with some noise, as trajectories are: three architectures walk from ignorance to
- * truth on bends of their own.
+ * One expression, a function of {runs, checkpoints}, for Playwright's evaluate. It opens the study like any other; every
+ * request for an embedding is answered at once with the whole scene. Trajectories are smooth curves with noise from
+ * ignorance to truth, with a different bend for each of three architectures.
  */
 ({ runs, checkpoints }) => {
   const ARCHITECTURES = ["CNN", "ViT", "fully connected"];

@@ -1,4 +1,4 @@
-"""Choosing a divergence: the menu, the address, the words, and two divergences side by side."""
+"""The choice of a divergence: menu, address, words and comparison."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from engine import DIVERGENCES
 from tests.browser.conftest import Visit
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.full]
 
 EMBEDDED = "key => inpca.state.scene?.divergence === key && inpca.wantedName() === inpca.state.embeddedName"
 
@@ -19,7 +19,7 @@ def choose(tab: Visit, key: str) -> None:
     tab.page.wait_for_function(EMBEDDED, arg=key, timeout=60_000)
 
 
-def test_the_menu_embeds_the_selection_anew_and_says_what_is_shown(tab: Visit) -> None:
+def test_the_menu_embeds_anew_and_names_the_divergence(tab: Visit) -> None:
     tab.open()
     tab.wait_for_scene()
     before = tab.page.evaluate("inpca.state.scene.run_ids")
@@ -39,7 +39,7 @@ def test_the_menu_embeds_the_selection_anew_and_says_what_is_shown(tab: Visit) -
     assert tab.page.evaluate("Math.min(...inpca.state.scene.diagnostics.signature)") == 1
 
 
-def test_a_link_opens_its_divergence_and_a_changed_one_is_in_the_address(tab: Visit) -> None:
+def test_the_divergence_travels_in_the_address_both_ways(tab: Visit) -> None:
     tab.open("?v=1&div=euclidean&tab=distances")
     tab.wait_for_scene()
     assert tab.page.evaluate("[inpca.state.scene.divergence, document.getElementById('divergence').value]") == [
@@ -55,7 +55,7 @@ def test_a_link_opens_its_divergence_and_a_changed_one_is_in_the_address(tab: Vi
     tab.page.wait_for_function("() => !location.search.includes('div=')")
 
 
-def test_two_divergences_of_one_selection_stand_side_by_side_with_a_scale_each(tab: Visit) -> None:
+def test_two_divergences_side_by_side_have_own_scales(tab: Visit) -> None:
     tab.open("?v=1&div=jensen_shannon&m=compare")
     tab.wait_for_scene()
     second = "document.getElementById('second-head').textContent"
@@ -66,7 +66,7 @@ def test_two_divergences_of_one_selection_stand_side_by_side_with_a_scale_each(t
     assert tab.page.inner_text("#one-frame") == "one camera, a scale each"
     assert tab.page.evaluate("inpca.state.alongside") is None
     tab.page.wait_for_function("() => location.search.includes('cmp=div%3Asymmetrised_kl')")
-    # What the left one comes to show is not compared with itself.
+    # With the right picture's divergence on the left, the right one changes to another.
     choose(tab, "symmetrised_kl")
     tab.page.wait_for_function(f"() => {second}.startsWith('Bhattacharyya')", timeout=60_000)
     tab.page.click("#second-split")
@@ -90,9 +90,9 @@ def test_a_recipe_opens_its_divergence(tab: Visit) -> None:
     assert message == "The recipe's divergence must be one that this program knows."
 
 
-def test_the_menu_shows_the_whole_word_and_the_bar_fits(tab: Visit) -> None:
+def test_the_menu_shows_whole_words_without_overflow(tab: Visit) -> None:
     tab.open().wait_for_scene()
-    # The most there can be beside it: a picture that is not of this selection, and what another one costs.
+    # The widest neighbours: the badge of a stale picture and the predicted seconds of a new one.
     tab.page.evaluate("document.getElementById('stale-badge').hidden = false")
     tab.page.evaluate("document.getElementById('embed-button').textContent = 'Re-embed, about 120 s'")
     widths = tab.page.evaluate(

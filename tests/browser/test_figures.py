@@ -1,4 +1,4 @@
-"""The figures view in a real browser: asked for when it is looked at, in the picture's colours, linked, and kept."""
+"""The figures view: requests when visible, links, caching."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from engine import ANALYSES
-from tests.browser.conftest import Visit
+from tests.browser.conftest import Visit, put_back
 from tests.small_study import N_RUNS
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.full]
 
 
 def wait_for_figure(tab: Visit, other_than: str | None = None) -> str:
@@ -18,7 +18,7 @@ def wait_for_figure(tab: Visit, other_than: str | None = None) -> str:
         arg=other_than,
         timeout=60_000,
     )
-    tab.page.wait_for_timeout(200)
+    tab.settle()
     return tab.page.get_attribute("#figure-page", "data-shown") or ""
 
 
@@ -26,6 +26,14 @@ def open_figures(tab: Visit, query: str = "") -> str:
     tab.open(f"?v=1&m=figures{query}")
     tab.wait_for_scene()
     return wait_for_figure(tab)
+
+
+@pytest.fixture
+def opened(standing: Visit) -> Visit:
+    """Return the shared tab on the first of the figures."""
+    put_back(standing, "?v=1&m=figures")
+    wait_for_figure(standing)
+    return standing
 
 
 def colors_of_runs(tab: Visit) -> dict[str, str]:
@@ -36,7 +44,7 @@ def colors_of_runs(tab: Visit) -> dict[str, str]:
     )
 
 
-def test_nothing_is_asked_before_it_is_looked_at_and_then_once(tab: Visit) -> None:
+def test_figures_are_requested_once_when_first_looked_at(tab: Visit) -> None:
     tab.open()
     tab.wait_for_scene()
     assert not [request for request in tab.traffic.requests if "api/analyses" in request.url]
@@ -44,32 +52,31 @@ def test_nothing_is_asked_before_it_is_looked_at_and_then_once(tab: Visit) -> No
     wait_for_figure(tab)
     tab.page.click("#view-3d")
     tab.page.click("#view-figures")
-    tab.page.wait_for_timeout(400)
+    tab.settle()
     assert len([request for request in tab.traffic.posts() if request.url.endswith("api/analyses")]) == 1
     assert "m=figures" in tab.page.url
 
 
-def test_runs_have_the_colours_of_the_legend_and_hidden_ones_go(tab: Visit) -> None:
+def test_runs_have_legend_colours_and_hidden_ones_go(tab: Visit) -> None:
     open_figures(tab)
     before = colors_of_runs(tab)
     assert len(before) == N_RUNS
     assert len(set(before.values())) == 3
     tab.page.locator("#legend button", has_text="ViT").first.click()
-    tab.page.wait_for_timeout(300)
+    tab.settle()
     after = colors_of_runs(tab)
     assert len(after) == N_RUNS * 2 // 3
     assert not [run_id for run_id in after if run_id.startswith("vit")]
     assert all(before[run_id] == color for run_id, color in after.items())
 
 
-def test_pointing_and_pinning_go_both_ways(tab: Visit) -> None:
-    open_figures(tab)
-    run_id = tab.page.evaluate("inpca.state.scene.run_ids[4]")
-    tab.page.evaluate("runId => inpca.hover({ runId, source: 'table' })", run_id)
-    tab.page.wait_for_function(
+def test_pointing_and_pinning_go_both_ways(opened: Visit) -> None:
+    run_id = opened.page.evaluate("inpca.state.scene.run_ids[4]")
+    opened.page.evaluate("runId => inpca.hover({ runId, source: 'table' })", run_id)
+    opened.page.wait_for_function(
         "() => document.querySelectorAll('.figure-marks path, .figure-marks circle').length >= 2"
     )
-    point = tab.page.evaluate(
+    point = opened.page.evaluate(
         """() => { const element = document.querySelector('.figure-chart');
             const trace = element.data.find(({ meta }) => meta?.role === 'runs');
             const { xaxis, yaxis, _size } = element._fullLayout;
@@ -78,23 +85,24 @@ def test_pointing_and_pinning_go_both_ways(tab: Visit) -> None:
             return { run: trace.meta.runIds[at], x: box.x + _size.l + xaxis.d2p(trace.x[at]),
                 y: box.y + _size.t + yaxis.d2p(trace.y[at]) }; }"""
     )
-    tab.page.mouse.move(point["x"] - 3, point["y"] + 3)
-    tab.page.mouse.move(point["x"], point["y"], steps=3)
-    tab.page.wait_for_function(
+    opened.page.mouse.move(point["x"] - 3, point["y"] + 3)
+    opened.page.mouse.move(point["x"], point["y"], steps=3)
+    opened.page.wait_for_function(
         "() => inpca.state.hovered !== null && document.getElementById('figure-readout').textContent"
     )
-    hovered = tab.page.evaluate("inpca.state.hovered")
-    assert hovered in tab.page.inner_text("#figure-readout")
-    tab.page.mouse.click(point["x"], point["y"])
-    tab.page.wait_for_function("() => inpca.state.picked.size === 1")
+    hovered = opened.page.evaluate("inpca.state.hovered")
+    assert hovered in opened.page.inner_text("#figure-readout")
+    opened.page.mouse.click(point["x"], point["y"])
+    opened.page.wait_for_function("() => inpca.state.picked.size === 1")
+    opened.page.evaluate("inpca.pick([])")
 
 
-def test_a_choice_is_in_the_address_and_a_link_opens_it(tab: Visit) -> None:
+def test_choices_travel_in_the_address_both_ways(tab: Visit) -> None:
     first = open_figures(tab)
     tab.page.select_option("[data-option=definition]", "mean")
     second = wait_for_figure(tab, first)
     assert second != first
-    tab.page.wait_for_timeout(500)
+    tab.settle()
     query = tab.page.url.split("?")[1]
     tab.open(f"?{query}")
     tab.wait_for_scene()
@@ -110,18 +118,17 @@ def test_a_figure_follows_the_selection(tab: Visit) -> None:
     assert "10 runs" in tab.page.inner_text("#figure-basis")
 
 
-def test_a_figure_can_be_taken_away(tab: Visit) -> None:
-    open_figures(tab)
-    with tab.page.expect_download() as taken:
-        tab.page.locator("#figure-take-away a").first.click()
+def test_a_figure_can_be_taken_away(opened: Visit) -> None:
+    with opened.page.expect_download() as taken:
+        opened.page.locator("#figure-take-away a").first.click()
     text = taken.value.path().read_text()
     assert text.startswith("run_id,checkpoint,epoch,step,progress")
-    with tab.page.expect_download() as picture:
-        tab.page.get_by_role("button", name="Save Progress while training as SVG").click()
+    with opened.page.expect_download() as picture:
+        opened.page.get_by_role("button", name="Save Progress while training as SVG").click()
     assert "<svg" in picture.value.path().read_text()[:200]
 
 
-def test_a_link_with_an_option_that_does_not_apply_says_so_and_can_go_on(tab: Visit) -> None:
+def test_a_link_with_an_inapplicable_option_says_so(tab: Visit) -> None:
     tab.open("?v=1&m=figures&fig=progress&fo=" + "%7B%22definition%22%3A%22by%20heart%22%7D")
     tab.wait_for_scene()
     tab.page.wait_for_function("() => !document.getElementById('figure-trouble').hidden")
@@ -132,35 +139,36 @@ def test_a_link_with_an_option_that_does_not_apply_says_so_and_can_go_on(tab: Vi
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_figures_view_is_for_everyone(tab: Visit, theme: str) -> None:
-    open_figures(tab, f"&th={theme}")
-    results = Axe().run(tab.page)
+def test_the_figures_view_is_for_everyone(opened: Visit, theme: str) -> None:
+    opened.page.evaluate("theme => inpca.chooseTheme(theme)", theme)
+    opened.page.wait_for_function("theme => inpca.state.theme === theme", arg=theme)
+    opened.settle()
+    results = Axe().run(opened.page)
     serious = [entry for entry in results.response["violations"] if entry["impact"] in ("serious", "critical")]
     assert not serious, [(entry["id"], [node["html"][:120] for node in entry["nodes"][:3]]) for entry in serious]
 
 
-def test_every_figure_of_the_list_can_be_reached(tab: Visit) -> None:
-    open_figures(tab)
-    entries = tab.page.locator(".figure-entry").all()
+def test_every_figure_of_the_list_can_be_reached(opened: Visit) -> None:
+    entries = opened.page.locator(".figure-entry").all()
     assert len(entries) == len(ANALYSES)
     for entry in entries:
-        # Playwright raises where something lies over it.
+        # Playwright raises if another element covers it.
         entry.click(trial=True)
 
 
-def test_the_list_has_all_the_room_that_the_legend_leaves(tab: Visit) -> None:
-    open_figures(tab)
+def test_the_list_fills_the_room_beside_the_legend(opened: Visit) -> None:
     bottom = "selector => document.querySelector(selector).getBoundingClientRect().bottom"
     top = "document.querySelector('.corner').getBoundingClientRect().top"
-    assert tab.page.evaluate(bottom, "#figure-list") == pytest.approx(tab.page.evaluate(top), abs=1.5)
-    before = tab.page.evaluate(top)
-    tab.page.evaluate("inpca.togglePin(inpca.state.scene.run_ids[0])")
-    tab.page.wait_for_timeout(300)
-    assert tab.page.evaluate(top) < before, "pins take room from the list"
-    assert tab.page.evaluate(bottom, "#figure-list") == pytest.approx(tab.page.evaluate(top), abs=1.5)
+    assert opened.page.evaluate(bottom, "#figure-list") == pytest.approx(opened.page.evaluate(top), abs=1.5)
+    before = opened.page.evaluate(top)
+    opened.page.evaluate("inpca.togglePin(inpca.state.scene.run_ids[0])")
+    opened.settle()
+    assert opened.page.evaluate(top) < before, "pins take room from the list"
+    assert opened.page.evaluate(bottom, "#figure-list") == pytest.approx(opened.page.evaluate(top), abs=1.5)
+    opened.page.evaluate("inpca.pick([])")
 
 
-def test_bars_of_a_value_have_the_colour_of_the_value(tab: Visit) -> None:
+def test_bars_have_the_colour_of_their_value(tab: Visit) -> None:
     open_figures(tab, "&fig=outliers&fo=" + "%7B%22threshold%22%3A0.1%7D")
     bars = tab.page.evaluate(
         """() => document.querySelector('.figure-chart').data.filter(({ type }) => type === 'bar')

@@ -1,4 +1,4 @@
-"""Filters show what they would bring, are named where they act, and can be dropped one by one."""
+"""Filters: predicted counts, names, removal."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from engine import Recorder
-from tests.browser.conftest import Served, Visit, serve, visit
+from tests.browser.conftest import Served, Visit, Visiting, serve
 from tests.small_study import ARCHITECTURES, LEARNING_RATES, N_RUNS, SEEDS
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.full]
 
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Twenty runs that differ in 25 hyperparameters, two of which have 20 values, and in their error."""
+    """Yield a study of twenty runs that differ in 25 hyperparameters, two with 20 values, and in their error."""
     folder = tmp_path_factory.mktemp("many")
     labels = {"train": np.arange(6) % 2}
     rng = np.random.default_rng(0)
@@ -31,7 +31,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def pills(tab: Visit, name: str) -> dict[str, int]:
-    """Level -> the count its pill shows."""
+    """Return level -> count on its pill."""
     return tab.page.evaluate(
         """name => {
             const labels = [...document.querySelectorAll(`[data-filter="${name}"] .pill`)];
@@ -43,7 +43,7 @@ def pills(tab: Visit, name: str) -> dict[str, int]:
 
 
 def bars(tab: Visit, name: str) -> list[tuple[str, float, bool]]:
-    """Of each bar its words, the share of it that is solid, and whether the filter's own range leaves it out."""
+    """Return (words, solid share, whether outside the filter's own range) of each bar."""
     return tab.page.evaluate(
         """name => [...document.querySelectorAll(`[data-filter="${name}"] .bar`)].map(bar => [
             bar.title,
@@ -62,7 +62,7 @@ def wait_for_passing(tab: Visit, n_runs: int) -> None:
     tab.page.wait_for_function("n => inpca.count(inpca.state.mask) === n", arg=n_runs)
 
 
-def test_counts_and_bars_follow_all_filters_but_their_own(tab: Visit) -> None:
+def test_counts_and_bars_follow_all_other_filters(tab: Visit) -> None:
     tab.open().wait_for_scene()
     per_architecture, per_rate = N_RUNS // len(ARCHITECTURES), N_RUNS // len(LEARNING_RATES)
     assert pills(tab, "architecture") == dict.fromkeys(ARCHITECTURES, per_architecture)
@@ -100,9 +100,8 @@ SEARCHES = {
 }
 
 
-def test_words_of_the_search_must_all_occur(tab: Visit) -> None:
-    tab.open().wait_for_scene()
-    found = tab.page.evaluate(
+def test_words_of_the_search_must_all_occur(opened: Visit) -> None:
+    found = opened.page.evaluate(
         """texts => texts.map(text => {
             const constraints = inpca.searchConstraint(inpca.state.study, text);
             return inpca.count(inpca.passingRuns(inpca.state.study, constraints, new Set()));
@@ -112,16 +111,16 @@ def test_words_of_the_search_must_all_occur(tab: Visit) -> None:
     assert dict(zip(SEARCHES, found, strict=True)) == SEARCHES
 
 
-def test_searching_narrows_the_table_the_picture_and_the_address(tab: Visit) -> None:
+def test_searching_narrows_table_picture_and_address(tab: Visit) -> None:
     key = tab.open().wait_for_scene()
     tab.page.fill("#search", "vit seed:1")
     tab.wait_for_scene(other_than=key)
     assert tab.counts() == f"5 shown / 5 embedded / {N_RUNS} runs"
+    tab.settle()
     assert tab.page.locator("#run-table .ag-center-cols-container .ag-row").count() == 5
     assert pills(tab, "architecture") == {"CNN": 0, "ViT": 5, "fully connected": 0}
-    tab.page.wait_for_timeout(500)
+    tab.page.wait_for_function("() => location.search.includes('q=vit%20seed%3A1')")
     address = tab.page.url
-    assert "q=vit%20seed%3A1" in address
     tab.page.goto("about:blank")
     tab.page.goto(address)
     tab.wait_for_scene()
@@ -133,7 +132,7 @@ def test_searching_narrows_the_table_the_picture_and_the_address(tab: Visit) -> 
     expect(tab.page.locator("#search")).to_have_value("")
 
 
-def test_what_is_active_is_named_and_dropped_one_by_one_by_keyboard(tab: Visit) -> None:
+def test_active_filters_are_named_and_dropped_by_keyboard(tab: Visit) -> None:
     tab.open("?f=architecture:CNN,ViT;seed:1&r=learning_rate:0.001..0.003&q=cnn").wait_for_scene()
     chips = tab.page.locator("#active-filters button")
     wait_for_passing(tab, 2)
@@ -156,7 +155,7 @@ def test_what_is_active_is_named_and_dropped_one_by_one_by_keyboard(tab: Visit) 
     assert tab.page.is_disabled("#clear-filters")
 
 
-def test_a_filter_can_be_reset_alone_and_all_at_once(tab: Visit) -> None:
+def test_filters_reset_alone_and_all_at_once(tab: Visit) -> None:
     tab.open("?f=architecture:CNN;seed:1&q=0.1").wait_for_scene()
     wait_for_passing(tab, 1)
     resets = tab.page.locator("[data-reset]:visible")
@@ -183,7 +182,7 @@ def test_the_search_text_can_be_what_blocks(tab: Visit) -> None:
 def test_without_automatic_a_filter_sends_nothing(tab: Visit) -> None:
     tab.open().wait_for_scene()
     tab.page.evaluate("dash_clientside.set_props('automatic', {checked: false})")
-    tab.page.wait_for_timeout(300)
+    tab.settle()
     tab.traffic.requests.clear()
     tab.pill("CNN")
     wait_for_passing(tab, 10)
@@ -193,53 +192,52 @@ def test_without_automatic_a_filter_sends_nothing(tab: Visit) -> None:
     wait_for_passing(tab, 3)
     tab.page.click("#clear-filters")
     wait_for_passing(tab, N_RUNS)
-    tab.page.wait_for_timeout(600)
+    tab.settle()
     assert [request.url for request in tab.traffic.requests] == []
 
 
-def test_many_filters_are_folded_and_stay_as_they_were_left(browser: Browser, many: Served) -> None:
-    for tab in visit(browser, many.url):
-        tab.open().wait_for_scene()
-        bodies = tab.page.locator(".filter-body")
-        assert bodies.count() == 26
-        assert tab.page.locator(".filter-body:visible").count() == 10
-        late = tab.page.locator('[data-filter="option_20"] .filter-name')
-        late.click()
-        assert late.get_attribute("aria-expanded") == "true"
-        tab.page.locator('[data-filter="option_00"] .filter-name').click()
-        tab.page.reload()
-        tab.wait_for_scene()
-        assert tab.page.is_visible('[data-filter="option_20"] .filter-body')
-        assert tab.page.is_hidden('[data-filter="option_00"] .filter-body')
-        tab.page.click("#fold-filters")
-        assert tab.page.locator(".filter-body:visible").count() == 26
-        host = tab.page.locator('[data-filter="host"]')
-        assert host.locator(".pill:visible").count() == 14
-        host.locator("[data-more]").click()
-        assert host.locator(".pill:visible").count() == 20
-        assert tab.traffic.errors == []
+def test_many_filters_fold_and_stay_as_left(visiting: Visiting, many: Served) -> None:
+    tab = visiting(many.url)
+    tab.open().wait_for_scene()
+    bodies = tab.page.locator(".filter-body")
+    assert bodies.count() == 26
+    assert tab.page.locator(".filter-body:visible").count() == 10
+    late = tab.page.locator('[data-filter="option_20"] .filter-name')
+    late.click()
+    assert late.get_attribute("aria-expanded") == "true"
+    tab.page.locator('[data-filter="option_00"] .filter-name').click()
+    tab.page.reload()
+    tab.wait_for_scene()
+    assert tab.page.is_visible('[data-filter="option_20"] .filter-body')
+    assert tab.page.is_hidden('[data-filter="option_00"] .filter-body')
+    tab.page.click("#fold-filters")
+    assert tab.page.locator(".filter-body:visible").count() == 26
+    host = tab.page.locator('[data-filter="host"]')
+    assert host.locator(".pill:visible").count() == 14
+    host.locator("[data-more]").click()
+    assert host.locator(".pill:visible").count() == 20
 
 
-def test_bars_of_many_values_stay_in_the_rail_under_their_stops(browser: Browser, many: Served) -> None:
-    for tab in visit(browser, many.url):
-        tab.open().wait_for_scene()
-        fold = tab.page.locator('[data-filter="width"] .filter-name')
-        if fold.get_attribute("aria-expanded") == "false":
-            fold.click()
-        places = tab.page.evaluate(
-            """() => {
-                const group = document.querySelector('[data-filter="width"]');
-                const box = element => element.getBoundingClientRect();
-                const {left, right} = box(group.querySelector('.range'));
-                const bars = [...group.querySelectorAll('.bar')].map(box);
-                return {left, right, bars: bars.map(bar => [bar.left, bar.right])};
-            }"""
-        )
-        bars = np.array(places["bars"])
-        assert len(bars) == 20
-        assert bars.min() >= places["left"]
-        assert bars.max() <= places["right"]
-        assert (bars[1:, 0] > bars[:-1, 1]).all(), "each stands alone"
-        # A handle is 14 pixels wide, and its middle goes from 7 before the one end to 7 before the other.
-        stops = np.linspace(places["left"] + 7, places["right"] - 7, 20)
-        assert bars.mean(axis=1) == pytest.approx(stops, abs=0.5)
+def test_bars_of_many_values_stay_in_the_rail(visiting: Visiting, many: Served) -> None:
+    tab = visiting(many.url)
+    tab.open().wait_for_scene()
+    fold = tab.page.locator('[data-filter="width"] .filter-name')
+    if fold.get_attribute("aria-expanded") == "false":
+        fold.click()
+    places = tab.page.evaluate(
+        """() => {
+            const group = document.querySelector('[data-filter="width"]');
+            const box = element => element.getBoundingClientRect();
+            const {left, right} = box(group.querySelector('.range'));
+            const bars = [...group.querySelectorAll('.bar')].map(box);
+            return {left, right, bars: bars.map(bar => [bar.left, bar.right])};
+        }"""
+    )
+    bars = np.array(places["bars"])
+    assert len(bars) == 20
+    assert bars.min() >= places["left"]
+    assert bars.max() <= places["right"]
+    assert (bars[1:, 0] > bars[:-1, 1]).all(), "each stands alone"
+    # A handle is 14 pixels wide: its centre stays 7 pixels from either end.
+    stops = np.linspace(places["left"] + 7, places["right"] - 7, 20)
+    assert bars.mean(axis=1) == pytest.approx(stops, abs=0.5)

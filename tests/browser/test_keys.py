@@ -1,4 +1,4 @@
-"""Everything by keyboard, nothing by accident."""
+"""Keyboard operation, without accidental actions."""
 
 from __future__ import annotations
 
@@ -7,34 +7,31 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Visit
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.full]
 
 
-def test_the_camera_moves_by_keyboard_and_the_address_follows(tab: Visit) -> None:
+def test_keys_move_the_camera_and_the_address_follows(tab: Visit) -> None:
     tab.open().wait_for_scene()
     tab.page.focus("#picture")
     before = tab.camera()
     for key in ("ArrowLeft", "Shift+ArrowUp", "+"):
         start = tab.camera()
         tab.page.keyboard.press(key)
-        tab.page.wait_for_timeout(150)
+        tab.wait_for_stillness()
         assert tab.camera() != pytest.approx(start, abs=1e-3), f"{key} did nothing"
-    tab.page.wait_for_timeout(500)
-    assert "cam=" in tab.page.url
+    tab.page.wait_for_function("() => location.search.includes('cam=')")
     tab.page.keyboard.press("3")
-    # From above, but for the trace of a tilt that keeps the picture upright.
+    # From above, with a slight tilt that keeps the picture upright.
     tab.page.wait_for_function(
         "() => (({eye, center}) => Math.hypot(eye.x - center.x, eye.y - center.y) < 0.05)(inpca.picture.camera())"
     )
     tab.page.keyboard.press("0")
-    tab.page.wait_for_timeout(1500)
+    tab.wait_for_stillness()
     assert tab.camera() == pytest.approx(before, abs=1e-2)
 
 
-def test_camera_moves_do_what_they_are_called(tab: Visit) -> None:
-    tab.open()
-    tab.page.wait_for_function("() => window.inpca?.cameraMoves")
-    moved = tab.page.evaluate(
+def test_camera_moves_do_what_they_are_called(opened: Visit) -> None:
+    moved = opened.page.evaluate(
         """() => {
             const camera = {eye: {x: 2, y: 1, z: 1}, center: {x: 0, y: 1, z: 0.5}, up: {x: 0, y: 0, z: 1}};
             const {orbit, pan, zoom, lookAlong} = inpca.cameraMoves;
@@ -95,32 +92,29 @@ def test_space_on_a_button_presses_the_button(tab: Visit) -> None:
     assert tab.page.evaluate("window.played") is True
 
 
-def test_the_help_sheet_is_a_dialog_that_lists_what_works(tab: Visit) -> None:
-    tab.open().wait_for_scene()
-    tab.page.focus("#theme-toggle")
-    tab.page.keyboard.press("?")
-    sheet = tab.page.get_by_role("dialog", name="Keys and gestures")
+def test_the_help_sheet_is_a_dialog_listing_keys(opened: Visit) -> None:
+    opened.page.focus("#theme-toggle")
+    opened.page.keyboard.press("?")
+    sheet = opened.page.get_by_role("dialog", name="Keys and gestures")
     expect(sheet).to_be_visible()
-    live = tab.page.evaluate("inpca.keys.filter(k => inpca.actions[k.action]).map(k => k.label)")
+    live = opened.page.evaluate("inpca.keys.filter(k => inpca.actions[k.action]).map(k => k.label)")
     assert set(sheet.locator("#help-keys dd").all_inner_texts()) == set(live)
     assert "embed this selection" in live
     for _ in range(8):
-        tab.page.keyboard.press("Tab")
-        # Between the last and the first stop the browser's own bar has its turn, where the page sees its body.
-        assert tab.page.evaluate(
+        opened.page.keyboard.press("Tab")
+        # Between the last and the first stop the focus is in the browser's toolbar, and activeElement is the body.
+        assert opened.page.evaluate(
             "document.activeElement.closest('dialog') !== null || document.activeElement === document.body"
         )
-    tab.page.keyboard.press("d")
-    assert tab.page.evaluate("inpca.state.theme") == "light"
-    tab.page.keyboard.press("Escape")
+    opened.page.keyboard.press("d")
+    assert opened.page.evaluate("inpca.state.theme") == "light"
+    opened.page.keyboard.press("Escape")
     expect(sheet).to_be_hidden()
-    assert tab.page.evaluate("document.activeElement.id") == "theme-toggle"
+    assert opened.page.evaluate("document.activeElement.id") == "theme-toggle"
 
 
-def test_no_two_keys_are_the_same(tab: Visit) -> None:
-    tab.open()
-    tab.page.wait_for_function("() => window.inpca?.keys")
-    keys = tab.page.evaluate("inpca.keys.flatMap(k => [k.key, ...(k.also || [])])")
+def test_no_two_keys_are_the_same(opened: Visit) -> None:
+    keys = opened.page.evaluate("inpca.keys.flatMap(k => [k.key, ...(k.also || [])])")
     assert len(keys) == len(set(keys))
 
 
@@ -136,12 +130,12 @@ def test_single_keys_can_be_switched_off_for_good(tab: Visit) -> None:
     camera = tab.camera()
     for key in ("d", "?", "/", "1", "+"):
         tab.page.keyboard.press(key)
-    tab.page.wait_for_timeout(200)
+    tab.settle()
     assert tab.page.evaluate("[inpca.state.theme, document.activeElement.id]") == ["light", "picture"]
     assert tab.page.locator("dialog[open]").count() == 0
     assert tab.camera() == camera
     tab.page.keyboard.press("ArrowLeft")
-    tab.page.wait_for_timeout(200)
+    tab.wait_for_stillness()
     assert tab.camera() != camera
     tab.page.click("#help-button")
     expect(tab.page.locator("#single-keys")).not_to_be_checked()
@@ -149,7 +143,7 @@ def test_single_keys_can_be_switched_off_for_good(tab: Visit) -> None:
 
 def test_the_first_stop_skips_to_the_picture(tab: Visit) -> None:
     tab.open().wait_for_scene()
-    tab.page.wait_for_timeout(400)
+    tab.settle()
     address = tab.page.url
     tab.page.keyboard.press("Tab")
     assert tab.page.evaluate("document.activeElement.id") == "skip-link"

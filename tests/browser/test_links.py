@@ -1,4 +1,4 @@
-"""One run, everywhere: hovering, pinning, context and level of detail."""
+"""Linked views of one run: hovering, pinning, context, level of detail."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ import re
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser
 
-from tests.browser.conftest import Served, Visit, visit
+from tests.browser.conftest import Served, Visit, Visiting
 from tests.browser.synthetic import show_synthetic
 from tests.small_study import N_RUNS
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.full]
 
 COUNT_DRAWINGS = """() => {
     const react = Plotly.react;
@@ -36,7 +35,7 @@ GROUPS = """() => document.getElementById('picture').data
 
 
 def place_of(tab: Visit, run: int, checkpoint: int) -> tuple[float, float]:
-    """Where in the window a checkpoint of a run is drawn."""
+    """Return the place of a run's checkpoint in the window, in pixels."""
     x, y = tab.page.evaluate(
         """([run, checkpoint]) => {
             const {left, top} = document.getElementById('picture').getBoundingClientRect();
@@ -55,7 +54,8 @@ def hover_run(tab: Visit, run: int, checkpoint: int = 7) -> None:
 
 def click_run(tab: Visit, run: int, checkpoint: int = 7) -> None:
     tab.page.mouse.click(*place_of(tab, run, checkpoint))
-    tab.page.wait_for_timeout(200)
+    # The growing list of pins moves the picture.
+    tab.wait_for_stillness()
 
 
 def picked(tab: Visit) -> list[str]:
@@ -88,7 +88,7 @@ def test_a_checkpoint_is_drawn_where_its_projection_says(tab: Visit) -> None:
         assert drawn[:3] == pytest.approx([int(wanted[at : at + 2], 16) for at in (1, 3, 5)], abs=12)
 
 
-def test_hovering_a_run_shows_it_everywhere_and_redraws_nothing(tab: Visit) -> None:
+def test_hovering_shows_a_run_everywhere_without_redrawing(tab: Visit) -> None:
     tab.open().wait_for_scene()
     tab.page.evaluate(COUNT_DRAWINGS)
     tab.traffic.requests.clear()
@@ -136,9 +136,10 @@ def test_pins_and_the_table_s_selection_are_one(tab: Visit) -> None:
     tab.page.wait_for_function("() => inpca.state.pins.length === 3")
     assert tab.page.locator(".ag-pinned-left-cols-container .ag-row").first.get_attribute("class").count("pin-") == 1  # type: ignore[union-attr]
     before, letters = picked(tab), tab.page.locator("#pins .pin").evaluate_all("all => all.map(pin => pin.className)")
-    tab.page.wait_for_timeout(500)
+    tab.settle()
     tab.page.reload()
     tab.wait_for_scene()
+    tab.settle()
     assert picked(tab) == selected_rows(tab) == before
     assert tab.page.locator("#pins .pin").evaluate_all("all => all.map(pin => pin.className)") == letters
     tab.page.locator("#pins .pin-remove").first.click()
@@ -158,7 +159,7 @@ def test_a_second_click_unpins(tab: Visit) -> None:
     assert picked(tab) == []
 
 
-def test_a_large_selection_has_no_swatches_and_says_so(tab: Visit) -> None:
+def test_a_large_selection_says_it_has_no_swatches(tab: Visit) -> None:
     tab.open().wait_for_scene()
     tab.page.evaluate("inpca.state.scene.run_ids.slice(0, 13).forEach(inpca.togglePin)")
     assert len(picked(tab)) == 12
@@ -181,7 +182,7 @@ def test_a_chip_scrolls_the_table_to_its_run(tab: Visit) -> None:
 
 
 @pytest.mark.parametrize("view", ["3d", "pairs", "compare"])
-def test_a_long_name_of_a_pin_keeps_its_end_in_every_view(tab: Visit, view: str) -> None:
+def test_long_names_of_pins_keep_their_end(tab: Visit, view: str) -> None:
     tab.open(f"?m={view}").wait_for_scene()
     name = f"{'network-' * 8}seed17"
     draw = "pin => inpca.drawPins(document.getElementById('pins'), [pin], 1, () => true, {})"
@@ -195,19 +196,19 @@ def test_a_long_name_of_a_pin_keeps_its_end_in_every_view(tab: Visit, view: str)
     assert room > 20, "and some of its beginning"
 
 
-def test_what_is_hidden_is_faint_or_gone_and_takes_no_hover(tab: Visit) -> None:
+def test_hidden_runs_are_faint_or_gone_without_hover(tab: Visit) -> None:
     tab.open().wait_for_scene()
     assert tab.page.is_hidden(".legend-foot")
     tab.page.locator(".legend-entry").first.click()
     tab.page.wait_for_function("() => document.getElementById('counts').textContent.startsWith('20 shown')")
-    tab.page.wait_for_timeout(200)
+    tab.settle()
     groups = tab.page.evaluate(GROUPS)
     assert groups[0][0] == "context"
     assert groups[0][1] < min(width for role, width in groups if role == "shown")
     first = tab.page.evaluate("inpca.state.scene.run_ids.findIndex((_, run) => !inpca.state.isShown(run))")
     for checkpoint in (3, 5, 7):
         tab.page.mouse.move(*place_of(tab, first, checkpoint))
-        tab.page.wait_for_timeout(120)
+        tab.next_frames()
         assert tab.page.evaluate(
             """() => {
                 const {hovered, scene, isShown} = inpca.state;
@@ -215,13 +216,13 @@ def test_what_is_hidden_is_faint_or_gone_and_takes_no_hover(tab: Visit) -> None:
             }"""
         )
     tab.page.locator(".legend-foot .segment", has_text="hidden").click()
-    tab.page.wait_for_timeout(500)
+    tab.settle()
     assert {role for role, _ in tab.page.evaluate(GROUPS)} == {"shown"}
     assert re.search(r"[?&]ctx=hidden", tab.page.url)
 
 
 def simplified(points: np.ndarray, tolerance: float) -> list[int]:
-    """Douglas and Peucker's simplification from its definition: split where the path is farthest from its chord."""
+    """Return the Douglas-Peucker simplification by definition: split where the path is farthest from its chord."""
 
     def split(first: int, last: int) -> list[int]:
         if last - first < 2:
@@ -241,7 +242,7 @@ def simplified(points: np.ndarray, tolerance: float) -> list[int]:
 def test_a_long_study_is_simplified_and_says_so(tab: Visit) -> None:
     tab.open().wait_for_scene()
     assert tab.page.is_hidden("#level-of-detail")
-    show_synthetic(tab.page, runs=400, checkpoints=66)
+    show_synthetic(tab, runs=400, checkpoints=66)
     words = tab.page.inner_text("#level-of-detail")
     assert re.fullmatch(r"[\d,]+ of 26,400 vertices drawn, simplified to [\d.]+ % of the picture", words)
     count = """() => document.getElementById('picture').data
@@ -265,7 +266,7 @@ def test_a_long_study_is_simplified_and_says_so(tab: Visit) -> None:
         assert vertices == simplified(np.array(path), tolerance)
         assert 2 < len(vertices) < 66
     tab.page.evaluate("inpca.togglePin('run-0007')")
-    tab.page.wait_for_timeout(300)
+    tab.settle()
     pinned = "document.getElementById('picture').data.find(trace => trace.uid.startsWith('picked-')).x.length"
     assert tab.page.evaluate(pinned) == 66
     tab.page.click("#level-of-detail")
@@ -276,19 +277,19 @@ def test_a_long_study_is_simplified_and_says_so(tab: Visit) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pins_context_and_the_chip_are_accessible(browser: Browser, served: Served, scheme: str) -> None:
-    for tab in visit(browser, served.url, color_scheme=scheme):
-        tab.open().wait_for_scene()
-        show_synthetic(tab.page, runs=400, checkpoints=66)
-        tab.page.evaluate("[0, 1, 2].forEach(run => inpca.togglePin(inpca.state.scene.run_ids[run]))")
-        tab.page.locator(".legend-entry").first.click()
-        tab.page.wait_for_timeout(300)
-        assert tab.page.locator("#pins .pin.away").count() == 1
-        found = Axe().run(tab.page).response["violations"]
-        assert [entry["id"] for entry in found if entry["impact"] in ("serious", "critical")] == []
+def test_pins_context_and_the_chip_are_accessible(visiting: Visiting, served: Served, scheme: str) -> None:
+    tab = visiting(served.url, color_scheme=scheme)
+    tab.open().wait_for_scene()
+    show_synthetic(tab, runs=400, checkpoints=66)
+    tab.page.evaluate("[0, 1, 2].forEach(run => inpca.togglePin(inpca.state.scene.run_ids[run]))")
+    tab.page.locator(".legend-entry").first.click()
+    tab.settle()
+    assert tab.page.locator("#pins .pin.away").count() == 1
+    found = Axe().run(tab.page).response["violations"]
+    assert [entry["id"] for entry in found if entry["impact"] in ("serious", "critical")] == []
 
 
-def test_the_pinned_can_be_shown_alone_until_they_are_let_go(tab: Visit) -> None:
+def test_pinned_runs_can_be_shown_alone(tab: Visit) -> None:
     tab.open().wait_for_scene()
     tab.page.evaluate("[0, 1].forEach(run => inpca.togglePin(inpca.state.scene.run_ids[run]))")
     tab.page.locator("#picture").focus()

@@ -1,4 +1,4 @@
-"""Nobody loses their place: alignment, tween, camera, scale and time; numbers against a slow float64 road."""
+"""Alignment, tween, camera, scale and time, against float64 references."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy.linalg import orthogonal_procrustes
 from tests.browser.conftest import Visit
 from tests.small_study import N_CHECKPOINTS, N_RUNS
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.full]
 
 DRAWN = "JSON.stringify(document.getElementById('picture').data.map(t => [[...t.x], [...t.y], [...t.z]]))"
 TRACES = "inpca.pictureTraces(inpca.pictureOf(inpca.state.scene, inpca.state.colouring, inpca.state.isShown))"
@@ -52,14 +52,14 @@ ALIGN = """(scenes) => {
 
 
 def embedding(rng: np.random.Generator, n: int, eigenvalues: list[float]) -> np.ndarray:
-    """Centred coordinates whose columns are orthogonal, with the absolute eigenvalues as sums of squares."""
+    """Return centred coordinates with orthogonal columns, whose sums of squares are the absolute eigenvalues."""
     values = rng.normal(size=(n, len(eigenvalues)))
     basis, _ = np.linalg.qr(values - values.mean(axis=0))
     return (basis * np.sqrt(np.abs(eigenvalues))).astype(np.float32).astype(float)
 
 
 def align(tab: Visit, before: np.ndarray, after: np.ndarray, eigenvalues: list[float]) -> dict[str, Any]:
-    """What the browser makes of `after` once `before` is on screen; run 0 is in both, the rest of `after` is new."""
+    """Return the browser's alignment of `after` to `before`; run 0 is in both, the rest of `after` is new."""
     shares = [value / sum(eigenvalues) for value in eigenvalues]
     scenes = [
         {"coordinates": before.tolist(), "shares": shares, "counts": [len(before)]},
@@ -72,8 +72,7 @@ def centred(values: np.ndarray) -> np.ndarray:
     return values - values.mean(axis=0)
 
 
-def test_alignment_turns_only_what_is_free_to_turn(tab: Visit) -> None:
-    tab.open().wait_for_scene()
+def test_alignment_turns_only_what_is_free_to_turn(opened: Visit) -> None:
     rng = np.random.default_rng(0)
     eigenvalues = [9.0, 4.0, -3.98, 3.97, 3.95, -1.0]
     after = embedding(rng, 60, eigenvalues)
@@ -82,7 +81,7 @@ def test_alignment_turns_only_what_is_free_to_turn(tab: Visit) -> None:
     turn[np.ix_([1, 3], [1, 3])] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
     turn[:, [0, 4]] *= -1
     before = after[:40] @ turn + rng.normal(scale=0.01, size=(40, 6)) + 5.0
-    result = align(tab, before, after, eigenvalues)
+    result = align(opened, before, after, eigenvalues)
     assert result["rotated"] == [[2, 4, 5]]
     assert (result["shared"], result["moved"]) == (40, [])
     expected = after.copy()
@@ -98,26 +97,24 @@ def test_alignment_turns_only_what_is_free_to_turn(tab: Visit) -> None:
     assert result["isUntouched"]
 
 
-def test_components_that_change_places_are_named_and_not_put_back(tab: Visit) -> None:
-    tab.open().wait_for_scene()
+def test_components_that_change_places_are_named_not_reordered(opened: Visit) -> None:
     eigenvalues = [9.0, 4.0, 3.0, -1.0]
     after = embedding(np.random.default_rng(1), 50, eigenvalues)
     before = after[:, [0, 2, 1, 3]] * [1, 1, -1, -1]
-    result = align(tab, before[:30], after, eigenvalues)
+    result = align(opened, before[:30], after, eigenvalues)
     np.testing.assert_allclose(result["coordinates"], after * [1, -1, 1, -1], atol=1e-6)
     assert result["rotated"] == []
     assert result["moved"] == [[2, 3], [3, 2]]
     assert result["words"] == "component 2 was 3, 3 was 2"
 
 
-def test_heads_are_where_a_moment_is_first_passed(tab: Visit) -> None:
-    tab.open().wait_for_scene()
+def test_heads_are_where_a_moment_is_first_passed(opened: Visit) -> None:
     rng = np.random.default_rng(2)
     clocks = rng.uniform(size=(20, 9)).astype(np.float32).astype(float)
     clocks[3, 4] = np.nan
     clocks[4] = np.sort(clocks[4])
     moments = [-0.5, 0.0, 0.3, 0.62, float(clocks[0, 5]), 0.999, 2.0]
-    heads = tab.page.evaluate(
+    heads = opened.page.evaluate(
         """([clocks, moments]) => moments.map((at) => clocks.map((row, run) => inpca.headOf({
             scene: {
                 spans: clocks.map((_, index) => ({first: 9 * index, count: 9})),
@@ -141,9 +138,9 @@ def move_slider(tab: Visit, share: float) -> None:
     tab.page.locator("#time-slider input").fill(str(share))
 
 
-def test_the_slider_cuts_trajectories_and_the_address_keeps_the_moment(tab: Visit) -> None:
+def test_the_slider_cuts_trajectories_and_sets_the_address(tab: Visit) -> None:
     tab.open().wait_for_scene()
-    tab.page.wait_for_timeout(600)
+    tab.settle()
     whole, counts, legend = tab.page.evaluate(DRAWN), tab.counts(), tab.page.inner_text("#legend")
     tab.traffic.requests.clear()
     tab.page.select_option("#time-clock", "epoch")
@@ -179,7 +176,7 @@ def test_the_slider_cuts_trajectories_and_the_address_keeps_the_moment(tab: Visi
     assert "t=3" not in tab.page.evaluate("inpca.query()")
 
 
-def test_playing_ends_with_whole_runs_and_loops_only_when_asked(tab: Visit) -> None:
+def test_playing_ends_whole_and_loops_only_on_request(tab: Visit) -> None:
     tab.open().wait_for_scene()
     tab.page.evaluate(
         "() => { window.moments = []; inpca.on('draw', ({moment}) => moments.push(moment?.at ?? Infinity)); }"
@@ -203,7 +200,7 @@ def test_playing_ends_with_whole_runs_and_loops_only_when_asked(tab: Visit) -> N
     assert tab.page.get_attribute("#time-play", "aria-label") == "Play"
 
 
-def test_a_new_embedding_is_reached_in_steps_and_exactly(tab: Visit) -> None:
+def test_a_new_embedding_is_reached_stepwise_and_exactly(tab: Visit) -> None:
     key = tab.open().wait_for_scene()
     tab.page.evaluate(COUNT_DRAWINGS)
     tab.page.evaluate("Object.assign(inpca.motion, {pictureMs: 1500, slowMs: 1e9})")
@@ -214,10 +211,10 @@ def test_a_new_embedding_is_reached_in_steps_and_exactly(tab: Visit) -> None:
     assert len(frames) > 2
     travelled = np.abs(frames - frames[-1]).max(axis=1)
     assert np.all(np.diff(travelled) <= 1e-6), "every frame is nearer to the new picture than the one before"
-    # A selection that comes while the picture moves: it ends where the last one wants it.
+    # A selection during the motion: the picture ends at the coordinates of the last one.
     tab.page.evaluate("inpca.motion.pictureMs = 20000")
     tab.pill("ViT")
-    key = tab.wait_for_scene(other_than=key)
+    key = tab.wait_for_key(other_than=key)
     assert tab.page.evaluate(f"{DRAWN} !== {WANTED}")
     tab.page.evaluate("inpca.motion.pictureMs = 300")
     tab.pill("CNN")
@@ -226,7 +223,7 @@ def test_a_new_embedding_is_reached_in_steps_and_exactly(tab: Visit) -> None:
     assert set(tab.page.evaluate("inpca.state.scene.run_ids.map(id => id.split('-')[0])")) == {"vit"}
 
 
-def test_nothing_moves_by_itself_where_the_system_asks_for_stillness(tab: Visit) -> None:
+def test_nothing_moves_by_itself_under_reduced_motion(tab: Visit) -> None:
     tab.page.emulate_media(reduced_motion="reduce")
     key = tab.open().wait_for_scene()
     tab.page.evaluate(COUNT_DRAWINGS)
@@ -260,7 +257,7 @@ def test_turning_moves_only_the_camera_until_any_input(tab: Visit) -> None:
     assert offsets[0][2] == pytest.approx(offsets[1][2], abs=1e-6)
     assert not np.allclose(offsets[0], offsets[1], atol=1e-3)
     tab.page.evaluate("inpca.draw()")
-    tab.page.wait_for_timeout(300)
+    tab.settle()
     assert tab.camera() == pytest.approx(after, abs=1e-6)
 
 
@@ -318,28 +315,26 @@ PIN = "n => inpca.pick(inpca.state.scene.run_ids.filter((_, run) => run % 2 === 
 
 
 @pytest.mark.parametrize("size", [(1280, 800), (1440, 900), (1920, 1080)])
-def test_the_fitted_view_is_clear_of_legend_and_pins_until_a_camera_is_chosen(
-    tab: Visit, size: tuple[int, int]
-) -> None:
+def test_the_fitted_view_clears_legend_and_pins(tab: Visit, size: tuple[int, int]) -> None:
     tab.page.set_viewport_size({"width": size[0], "height": size[1]})
     tab.open("?c=run:architecture").wait_for_scene()
     eyes = []
     for n_pins in (0, 3, 12):
         tab.page.evaluate(PIN, n_pins)
-        tab.page.wait_for_timeout(1200)
+        tab.settle()
         assert tab.page.locator("#pins .pin").count() == n_pins
         assert tab.page.evaluate(COVERED) == 0, n_pins
         eyes.append(tab.camera())
     assert eyes[2] != eyes[0], "a dozen pins want room"
     tab.page.evaluate(PIN, 3)
-    tab.page.wait_for_timeout(1200)
+    tab.settle()
     assert tab.camera() == pytest.approx(eyes[2], abs=1e-6), "room that was given stays given"
     tab.page.evaluate(PIN, 0)
     tab.page.evaluate("inpca.actions['reset-camera']()")
-    tab.page.wait_for_timeout(1200)
+    tab.settle()
     assert tab.camera() == pytest.approx(eyes[0], abs=1e-6)
     tab.rotate(60)
     chosen = tab.camera()
     tab.page.evaluate(PIN, 12)
-    tab.page.wait_for_timeout(1200)
-    assert tab.camera() == pytest.approx(chosen, abs=1e-6), "a camera that somebody chose is left alone"
+    tab.settle()
+    assert tab.camera() == pytest.approx(chosen, abs=1e-6), "a camera that was chosen is left alone"

@@ -1,15 +1,14 @@
-"""The right rail in a real browser: tabs, spectrum, Shepard diagram, heat map."""
+"""Panels of the right rail: tabs, spectrum, Shepard diagram, heat map."""
 
 from __future__ import annotations
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser
 
-from tests.browser.conftest import Served, Visit, visit
+from tests.browser.conftest import Served, Visit, Visiting
 from tests.small_study import N_CHECKPOINTS, N_RUNS
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.full]
 
 LETTERS = "document.getElementById('spectrum').data.at(-1)"
 N_PAIRS = N_RUNS * N_CHECKPOINTS * (N_RUNS * N_CHECKPOINTS - 1) // 2
@@ -22,7 +21,7 @@ def open_distances(tab: Visit) -> None:
 
 
 def bar(tab: Visit, component: int) -> tuple[float, float]:
-    """Where the bar of a component lies on the page, just above the axis."""
+    """Return a place on the bar of a component, just above the axis, in pixels of the page."""
     return tuple(
         tab.page.evaluate(
             """k => {
@@ -43,19 +42,18 @@ def wait_for_shepard(tab: Visit, title: str) -> None:
 
 def further(tab: Visit) -> None:
     tab.page.wait_for_function("() => inpca.state.scene?.closer.panels")
-    tab.page.wait_for_timeout(200)
+    tab.settle()
 
 
-def test_fifty_components_follow_the_picture(tab: Visit) -> None:
-    tab.open().wait_for_scene()
-    further(tab)
-    assert tab.page.evaluate("document.getElementById('explained-distance').data[0].x.length") == 50
-    assert tab.page.evaluate("inpca.state.scene.n_components") == 20
-    assert tab.page.inner_text('[data-merit="spectrum"]').split(" imaginary")[0].endswith("of 50")
-    assert "1 to 20" in tab.page.inner_text("#spectrum-hint")
+def test_fifty_components_follow_the_picture(opened: Visit) -> None:
+    further(opened)
+    assert opened.page.evaluate("document.getElementById('explained-distance').data[0].x.length") == 50
+    assert opened.page.evaluate("inpca.state.scene.n_components") == 20
+    assert opened.page.inner_text('[data-merit="spectrum"]').split(" imaginary")[0].endswith("of 50")
+    assert "1 to 20" in opened.page.inner_text("#spectrum-hint")
 
 
-def test_an_embedding_seen_again_is_not_asked_about_again(tab: Visit) -> None:
+def test_panels_of_a_known_embedding_need_no_request(tab: Visit) -> None:
     asked: list[str] = []
     tab.page.on("request", lambda request: request.url.endswith("/components") and asked.append(request.url))
     whole = tab.open().wait_for_scene()
@@ -66,26 +64,25 @@ def test_an_embedding_seen_again_is_not_asked_about_again(tab: Visit) -> None:
     tab.pill("cnn")
     assert tab.wait_for_scene(other_than=part) == whole
     further(tab)
-    tab.page.wait_for_timeout(500)
     assert len(asked) == len(set(asked)) == 2
 
 
-def test_a_click_on_a_bar_puts_it_on_the_next_axis_and_marks_it(tab: Visit) -> None:
+def test_clicking_a_bar_moves_the_next_axis_there(tab: Visit) -> None:
     tab.open().wait_for_scene()
     further(tab)
     assert tab.page.evaluate(f"{LETTERS}.x") == [1, 2, 3]
     for component, expected in ((7, "7,2,3"), (9, "7,9,3"), (7, "3,9,7")):
         tab.page.mouse.click(*bar(tab, component))
         tab.page.wait_for_function("expected => inpca.state.axes.join() === expected", arg=expected)
-        tab.page.wait_for_timeout(200)
+        tab.settle()
     assert tab.page.evaluate(f"{LETTERS}.x") == [3, 9, 7], "the third takes z, and x what z showed"
     assert tab.page.evaluate(f"{LETTERS}.text") == ["<b>x</b>", "<b>y</b>", "<b>z</b>"]
     tab.page.mouse.click(*bar(tab, 31))
-    tab.page.wait_for_timeout(300)
+    tab.settle()
     assert tab.page.evaluate("inpca.state.axes") == [3, 9, 7], "component 31 has no coordinates"
 
 
-def test_tabs_are_walked_with_the_arrow_keys_and_kept_in_the_address(tab: Visit) -> None:
+def test_arrow_keys_walk_the_tabs_kept_in_address(tab: Visit) -> None:
     tab.open().wait_for_scene()
     tab.page.focus("#tab-components")
     tab.page.keyboard.press("ArrowRight")
@@ -99,17 +96,18 @@ def test_tabs_are_walked_with_the_arrow_keys_and_kept_in_the_address(tab: Visit)
     assert tab.page.is_visible("#shepard")
     tab.page.focus("#tab-distances")
     tab.page.keyboard.press("ArrowRight")
+    tab.settle()
     assert tab.page.is_visible("#spectrum .main-svg >> nth=0"), "charts are drawn when they come into sight"
 
 
-def test_distances_are_asked_for_only_where_somebody_looks(tab: Visit) -> None:
+def test_distances_are_asked_for_only_when_looked_at(tab: Visit) -> None:
     tab.open().wait_for_scene()
     further(tab)
     asked = [request.url.rsplit("/", 1)[1] for request in tab.traffic.requests if "api/scenes/" in request.url]
     assert "components" in asked
     assert not [name for name in asked if "run-distances" in name or name == "1,2,3"]
-    # As if there were more checkpoints than are read unasked.
-    tab.page.evaluate("inpca.isHeavy = () => true")
+    # As with more checkpoints than are read without a click.
+    tab.page.evaluate("inpca.heavy.models = 0")
     tab.page.click("#tab-distances")
     tab.page.wait_for_selector(".worst-pair")
     assert tab.page.locator(".heat-cells").count() == 0
@@ -117,22 +115,21 @@ def test_distances_are_asked_for_only_where_somebody_looks(tab: Visit) -> None:
     tab.page.wait_for_selector(".heat-cells canvas")
 
 
-def test_a_definition_opens_from_the_keyboard_and_the_chart_makes_room(tab: Visit) -> None:
-    tab.open().wait_for_scene()
-    button = tab.page.locator(".explained-stress-panel .what-is")
+def test_a_definition_opens_by_keyboard_beside_the_chart(opened: Visit) -> None:
+    button = opened.page.locator(".explained-stress-panel .what-is")
     button.focus()
-    tab.page.keyboard.press("Enter")
+    opened.page.keyboard.press("Enter")
     assert button.get_attribute("aria-expanded") == "true"
-    assert "whole ‖W‖" in tab.page.inner_text(".explained-stress-panel .definition")
-    tab.page.wait_for_timeout(300)
+    assert "whole ‖W‖" in opened.page.inner_text(".explained-stress-panel .definition")
+    opened.settle()
     charts = "[...document.querySelectorAll('#panels-components .panel-figure')]"
-    for room, drawn in tab.page.evaluate(f"{charts}.map(chart => [chart.clientHeight, chart._fullLayout.height])"):
+    for room, drawn in opened.page.evaluate(f"{charts}.map(chart => [chart.clientHeight, chart._fullLayout.height])"):
         assert room == drawn
-    tab.page.keyboard.press("Enter")
-    assert tab.page.is_hidden(".explained-stress-panel .definition")
+    opened.page.keyboard.press("Enter")
+    assert opened.page.is_hidden(".explained-stress-panel .definition")
 
 
-def test_the_shepard_diagram_follows_the_axes_and_names_the_worst_pairs(tab: Visit) -> None:
+def test_the_shepard_diagram_follows_axes_and_names_pairs(tab: Visit) -> None:
     open_distances(tab)
     assert f"All {N_PAIRS:,} pairs compared" in tab.page.inner_text('[data-hint="shepard"]')
     merit = tab.page.inner_text('[data-merit="shepard"]')
@@ -149,18 +146,18 @@ def test_the_shepard_diagram_follows_the_axes_and_names_the_worst_pairs(tab: Vis
     tab.page.wait_for_function("() => document.querySelector('.shepard-marks circle')")
 
 
-def test_a_run_under_the_pointer_is_marked_in_both_panels(tab: Visit) -> None:
+def test_pointing_at_a_run_marks_both_panels(tab: Visit) -> None:
     open_distances(tab)
     tab.page.locator("#run-table .ag-center-cols-container .ag-row .ag-cell").first.hover()
     run = tab.page.evaluate("inpca.state.hovered")
     tab.page.wait_for_function("() => document.querySelector('.shepard-marks circle')")
     assert tab.page.locator(".heat-band.row.hovered").count() == 1
     position = tab.page.evaluate("parseFloat(document.querySelector('.heat-band.row').style.top)") * N_RUNS / 100
-    # The first ten runs in order are those of the first colour.
+    # In this order the first ten runs have the first colour.
     assert tab.page.evaluate("inpca.state.scene.run_ids")[round(position)] == run
 
 
-def test_the_heat_map_is_walked_with_the_arrow_keys_and_picks_both_runs(tab: Visit) -> None:
+def test_arrow_keys_walk_the_heat_map_picking_runs(tab: Visit) -> None:
     open_distances(tab)
     tab.page.focus("#run-distances")
     for key in ("ArrowDown", "ArrowDown", "ArrowRight"):
@@ -174,20 +171,20 @@ def test_the_heat_map_is_walked_with_the_arrow_keys_and_picks_both_runs(tab: Vis
     assert set(tab.page.evaluate("[...inpca.state.picked]")) == {first, second}
 
 
-def test_runs_that_are_filtered_out_leave_the_heat_map(tab: Visit) -> None:
+def test_filtered_runs_leave_the_heat_map(tab: Visit) -> None:
     open_distances(tab)
     tab.page.locator(".legend-entry").first.click()
     tab.page.wait_for_function("() => document.querySelector('[data-merit=run-distances]').textContent === '20 runs'")
     assert tab.page.evaluate("document.querySelector('.heat-cells canvas').width") == 20
 
 
-def test_everything_in_a_tab_can_be_reached_in_every_window(tab: Visit) -> None:
+def test_every_tab_is_wholly_reachable_in_every_window(tab: Visit) -> None:
     open_distances(tab)
     for name in ("distances", "components"):
         tab.page.click(f"#tab-{name}")
         for width, height in ((1280, 800), (1920, 1080), (768, 1024)):
             tab.page.set_viewport_size({"width": width, "height": height})
-            tab.page.wait_for_timeout(200)
+            tab.settle()
             assert tab.page.evaluate("document.documentElement.scrollWidth") <= width
             last = tab.page.locator(f"#panels-{name} .panel").last
             last.scroll_into_view_if_needed()
@@ -199,14 +196,14 @@ def test_everything_in_a_tab_can_be_reached_in_every_window(tab: Visit) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_assistive_technology_finds_nothing_serious(browser: Browser, served: Served, scheme: str) -> None:
-    for tab in visit(browser, served.url, color_scheme=scheme):
-        open_distances(tab)
-        for button in tab.page.locator("#panels-distances .what-is").all():
-            button.click()
-        found = Axe().run(tab.page, ".rail.right").response["violations"]
-        assert [
-            (entry["id"], [node["html"][:160] for node in entry["nodes"]][:3])
-            for entry in found
-            if entry["impact"] in ("serious", "critical")
-        ] == []
+def test_assistive_technology_finds_nothing_serious(visiting: Visiting, served: Served, scheme: str) -> None:
+    tab = visiting(served.url, color_scheme=scheme)
+    open_distances(tab)
+    for button in tab.page.locator("#panels-distances .what-is").all():
+        button.click()
+    found = Axe().run(tab.page, ".rail.right").response["violations"]
+    assert [
+        (entry["id"], [node["html"][:160] for node in entry["nodes"]][:3])
+        for entry in found
+        if entry["impact"] in ("serious", "critical")
+    ] == []

@@ -1,4 +1,4 @@
-"""What makes the page answer at once, held without a clock: work that must not be done twice, or at all."""
+"""Work the page avoids: compiled shaders, repeated requests, Dash updates."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from tests.browser.conftest import Visit
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.full]
 
 COUNT_COMPILATIONS = """() => {
     const { gl } = document.getElementById('picture')._fullLayout.scene._scene.glplot;
@@ -31,12 +31,12 @@ def test_a_change_compiles_no_shader_again(tab: Visit) -> None:
     tab.page.evaluate("inpca.choose('seed', ['0'])")
     tab.wait_for_scene(other_than=key)
     tab.page.evaluate("inpca.paint(inpca.state.colorBy, [2, 3, 4])")
-    tab.page.wait_for_timeout(500)
+    tab.settle()
     assert tab.page.evaluate("asked.compileShader") == 0
     assert tab.drawn_colors() > 10
 
 
-def test_a_selection_seen_before_needs_no_request_for_its_picture(tab: Visit) -> None:
+def test_a_selection_seen_before_needs_no_request(tab: Visit) -> None:
     first = tab.open().wait_for_scene()
     tab.pill("CNN")
     tab.wait_for_scene(other_than=first)
@@ -52,7 +52,7 @@ def test_a_selection_seen_before_needs_no_request_for_its_picture(tab: Visit) ->
 def test_a_filter_changes_no_component_of_dash(tab: Visit) -> None:
     tab.open().wait_for_scene()
     tab.page.evaluate("dash_clientside.set_props('automatic', {checked: false})")
-    tab.page.wait_for_timeout(300)
+    tab.settle()
     tab.page.evaluate(
         """() => {
             window.told = [];
@@ -69,7 +69,7 @@ def test_a_filter_changes_no_component_of_dash(tab: Visit) -> None:
     assert tab.page.evaluate("told") == []
 
 
-def test_a_range_has_handles_for_the_keyboard_and_comes_to_where_it_is_clicked(tab: Visit) -> None:
+def test_a_range_has_keyboard_handles_and_follows_clicks(tab: Visit) -> None:
     tab.open().wait_for_scene()
     lowest = tab.page.get_by_role("slider", name="learning rate, lowest")
     lowest.focus()
@@ -85,9 +85,8 @@ def test_a_range_has_handles_for_the_keyboard_and_comes_to_where_it_is_clicked(t
     assert tab.page.evaluate("inpca.state.choices.get('learning_rate')") == [0, 3]
 
 
-def test_the_toolbar_is_one_row(tab: Visit) -> None:
-    tab.open().wait_for_scene()
-    tops = tab.page.evaluate(
+def test_the_toolbar_is_one_row(opened: Visit) -> None:
+    tops = opened.page.evaluate(
         """[...document.querySelector('.toolbar').children]
             .filter(child => child.offsetParent)
             .map(child => { const box = child.getBoundingClientRect(); return box.top + box.height / 2; })"""

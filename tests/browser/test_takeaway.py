@@ -1,4 +1,4 @@
-"""What is taken away is what was on screen: files that stand alone, and numbers that come back."""
+"""Exports: standalone files, and numbers that can be read back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import re
 import struct
 import xml.etree.ElementTree as ElementTree
-import zlib
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -15,23 +14,25 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
+from pypdf import PageObject, PdfReader
 
 from engine import Recorder
-from tests.browser.conftest import Served, Visit, serve, visit
+from tests.browser.conftest import Served, Visit, Visiting, serve
 from tests.recording import LABELS, record_step
 from tests.small_study import N_CHECKPOINTS, N_RUNS
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.full]
 
+TWO_FRAMES = "new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve)))"
 HOSTILE = "</script><img src=x onerror=\"window.hacked='yes'\">&$&"
 ARABIC = "شبكة عصبية"
 
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A study whose title and levels are markup, formulas and Arabic."""
+    """Yield a study whose title and levels are markup, formulas and Arabic."""
     folder = tmp_path_factory.mktemp("hostile")
-    for index, architecture in enumerate((HOSTILE, ARABIC, "=1+1", "P₀ λ −")):
+    for index, architecture in enumerate((HOSTILE, ARABIC, "=1+1", "P₀ λ χ −")):
         hyperparameters = {"architecture": architecture, "seed": index}
         title = f"{HOSTILE} title"
         with Recorder(
@@ -47,7 +48,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def take(tab: Visit, button: str, folder: Path) -> Path:
-    """Press a button of the Export menu; the file that came."""
+    """Press a button of the Export menu and return the downloaded file."""
     if not tab.page.is_visible("#export-panel"):
         tab.page.click("#export-button")
     with tab.page.expect_download(timeout=60_000) as download:
@@ -59,7 +60,7 @@ def take(tab: Visit, button: str, folder: Path) -> Path:
 
 
 def open_file(browser: Browser, path: Path) -> Iterator[tuple[Page, list[str]]]:
-    """A file in a browser that is offline; with what it asked for and what went wrong."""
+    """Yield a file in an offline browser, with its requests and errors."""
     context = browser.new_context(offline=True, viewport={"width": 900, "height": 600})
     page = context.new_page()
     trouble: list[str] = []
@@ -68,7 +69,7 @@ def open_file(browser: Browser, path: Path) -> Iterator[tuple[Page, list[str]]]:
     page.on("console", lambda message: trouble.append(message.text) if message.type == "error" else None)
     page.goto(path.as_uri())
     page.wait_for_selector("html[data-state=drawn]", timeout=60_000)
-    page.wait_for_timeout(400)
+    page.evaluate(TWO_FRAMES)
     yield page, trouble
     context.close()
 
@@ -77,13 +78,25 @@ def png_size(path: Path) -> tuple[int, int]:
     return struct.unpack(">II", path.read_bytes()[16:24])
 
 
+def pdf_page(path: Path) -> PageObject:
+    (page,) = PdfReader(path, strict=True).pages
+    return page
+
+
 def pdf_content(path: Path) -> str:
-    stream = re.search(rb"stream\n(.*)\nendstream", path.read_bytes(), flags=re.DOTALL)
-    assert stream is not None
-    return zlib.decompress(stream[1]).decode()
+    content = pdf_page(path).get_contents()
+    assert content is not None
+    return content.get_data().decode()
 
 
-def test_the_standalone_page_rotates_offline_as_it_was_seen(tab: Visit, browser: Browser, tmp_path: Path) -> None:
+def found_in(path: Path) -> list[str]:
+    """Return the texts that a reader of a PDF can select and search."""
+    found: list[str] = []
+    pdf_page(path).extract_text(visitor_text=lambda text, *_: found.append(text.strip()))
+    return [text for text in found if text]
+
+
+def test_the_standalone_page_rotates_offline_as_seen(tab: Visit, browser: Browser, tmp_path: Path) -> None:
     tab.open("?c=run:architecture&th=dark").wait_for_scene()
     tab.rotate(90)
     tab.page.locator(".legend-entry").first.click()
@@ -110,39 +123,43 @@ def test_the_standalone_page_rotates_offline_as_it_was_seen(tab: Visit, browser:
         page.mouse.down()
         page.mouse.move(560, 380, steps=5)
         page.mouse.up()
-        page.wait_for_timeout(400)
-        moved = page.evaluate("document.getElementById('picture')._fullLayout.scene._scene.getCamera().eye.x")
-        assert moved != pytest.approx(camera[0], abs=1e-3)
+        eye = "document.getElementById('picture')._fullLayout.scene._scene.getCamera().eye.x"
+        page.wait_for_function(f"before => Math.abs({eye} - before) > 1e-3", arg=camera[0])
         assert trouble == []
 
 
-def test_names_are_inert_wherever_they_are_taken(browser: Browser, hostile: Served, tmp_path: Path) -> None:
-    for tab in visit(browser, hostile.url):
-        tab.open("?c=run:architecture").wait_for_scene()
-        # No folder can be called so, but a file from elsewhere may say it.
-        tab.page.evaluate(
-            "name => { const {study, scene} = inpca.state; study.rows.set(name, 0); scene.run_ids[0] = name; }", HOSTILE
-        )
-        for page, trouble in open_file(browser, take(tab, "export-html", tmp_path)):
-            assert page.evaluate("window.hacked") is None
-            assert page.locator("img").count() == 0
-            assert HOSTILE in page.inner_text("#legend")
-            assert HOSTILE in page.inner_text("h1")
-            assert page.evaluate("JSON.parse(document.getElementById('view-data').textContent).runs[0].name") == HOSTILE
-            assert trouble == []
-        svg = ElementTree.fromstring(take(tab, "export-svg", tmp_path).read_text())
-        texts = [element.text for element in svg.iter("{http://www.w3.org/2000/svg}text")]
-        assert {ARABIC, "=1+1", "P₀ λ −"} <= set(texts)
-        assert sum((text or "").startswith("</script><img") for text in texts) == 2
-        assert {element.tag.rpartition("}")[2] for element in svg.iter()} == {
-            "svg",
-            "title",
-            "rect",
-            "g",
-            "path",
-            "text",
-        }
-        assert tab.traffic.errors == []
+def test_names_are_inert_wherever_they_are_taken(
+    visiting: Visiting, browser: Browser, hostile: Served, tmp_path: Path
+) -> None:
+    tab = visiting(hostile.url)
+    tab.open("?c=run:architecture").wait_for_scene()
+    # No folder can have this name, but a foreign file may contain it.
+    tab.page.evaluate(
+        "name => { const {study, scene} = inpca.state; inpca.rows(study).set(name, 0); scene.run_ids[0] = name; }",
+        HOSTILE,
+    )
+    for page, trouble in open_file(browser, take(tab, "export-html", tmp_path)):
+        assert page.evaluate("window.hacked") is None
+        assert page.locator("img").count() == 0
+        assert HOSTILE in page.inner_text("#legend")
+        assert HOSTILE in page.inner_text("h1")
+        assert page.evaluate("JSON.parse(document.getElementById('view-data').textContent).runs[0].name") == HOSTILE
+        assert trouble == []
+    svg = ElementTree.fromstring(take(tab, "export-svg", tmp_path).read_text())
+    texts = [element.text for element in svg.iter("{http://www.w3.org/2000/svg}text")]
+    assert {ARABIC, "=1+1", "P₀ λ χ −"} <= set(texts)
+    assert sum((text or "").startswith("</script><img") for text in texts) == 2
+    assert {element.tag.rpartition("}")[2] for element in svg.iter()} == {
+        "svg",
+        "title",
+        "rect",
+        "g",
+        "path",
+        "text",
+    }
+    pdf = take(tab, "export-pdf", tmp_path)
+    assert sorted(found_in(pdf)) == sorted(text for text in texts if text != ARABIC), "Arabic is outlines"
+    assert pdf.read_bytes().count(b"/JavaScript") == 0
 
 
 def test_a_png_has_the_chosen_size_and_background(tab: Visit, tmp_path: Path) -> None:
@@ -226,8 +243,8 @@ def test_vector_files_are_vectors_and_hold_every_trajectory(tab: Visit, tmp_path
     assert pieces == N_RUNS * (N_CHECKPOINTS - 1)
     pdf = take(tab, "export-pdf", tmp_path)
     raw = pdf.read_bytes()
-    assert b"/Image" not in raw
-    assert b"/Font" not in raw
+    assert b"/Subtype /Image" not in raw
+    assert pdf_page(pdf)["/Resources"]["/XObject"] == {}  # type: ignore[index]
     start = int(re.search(rb"startxref\n(\d+)", raw)[1])  # type: ignore[index]
     assert raw[start : start + 4] == b"xref"
     for number, offset in enumerate(re.findall(rb"(\d{10}) 00000 n", raw), start=1):
@@ -235,6 +252,45 @@ def test_vector_files_are_vectors_and_hold_every_trajectory(tab: Visit, tmp_path
     content = pdf_content(pdf)
     assert "NaN" not in content
     assert len(re.findall(r" RG 1\.5 w\n", content)) == len(strokes)
+    assert sorted(found_in(pdf)) == sorted(texts)
+
+
+def test_a_pdf_fetches_its_library_once(tab: Visit, tmp_path: Path) -> None:
+    def fetched() -> list[str]:
+        return [request.url for request in tab.traffic.requests if "/libraries/" in request.url]
+
+    tab.open().wait_for_scene()
+    take(tab, "export-svg", tmp_path)
+    assert fetched() == []
+    tab.page.route("**/libraries/**", lambda route: route.abort())
+    tab.page.click("#export-pdf")
+    expect(tab.page.locator("#export-status.error")).to_contain_text("connection")
+    tab.page.unroute("**/libraries/**")
+    assert tab.traffic.errors == ["Failed to load resource: net::ERR_FAILED"]
+    tab.traffic.errors.clear()
+    take(tab, "export-pdf", tmp_path)
+    (_, second) = fetched()
+    take(tab, "export-pdf", tmp_path)
+    assert fetched()[1:] == [second]
+
+
+def test_a_pdf_has_the_size_and_colours_chosen(tab: Visit, tmp_path: Path) -> None:
+    tab.open("?c=run:architecture").wait_for_scene()
+    tab.page.click("#export-button")
+    tab.page.fill("#export-width", "800")
+    tab.page.fill("#export-height", "1000")
+    tab.page.select_option("#export-zoom", "1")
+    paper = "0.102 0.122 0.149 rg\n0 0 m\n800 0 l\n800 1000 l\n0 1000 l"
+    for theme, background, has_paper in (("dark", "filled", True), ("dark", "transparent", False)):
+        tab.page.select_option("#export-theme", theme)
+        tab.page.select_option("#export-background", background)
+        pdf = take(tab, "export-pdf", tmp_path)
+        assert [float(side) for side in pdf_page(pdf).mediabox] == [0, 0, 600, 750]
+        assert (paper in pdf_content(pdf)) is has_paper
+        reader = PdfReader(pdf)
+        assert reader.metadata is not None
+        assert (reader.metadata.title or "").startswith("Small study: InPCA of ")
+        assert {str(font["/BaseFont"]) for font in pdf_page(pdf)["/Resources"]["/Font"].values()} == {"/Inter"}  # type: ignore[index]
 
 
 def texts_of(svg: Path) -> list[str]:
@@ -242,7 +298,7 @@ def texts_of(svg: Path) -> list[str]:
 
 
 def colours_by_half(tab: Visit, png: Path) -> list[int]:
-    """How many distinct colours the left and the right half of a picture have, below its caption."""
+    """Return the numbers of distinct colours in the left and right half of a picture, below its caption."""
     return tab.page.evaluate(
         """async data => {
             const image = new Image(); image.src = 'data:image/png;base64,' + data; await image.decode();
@@ -263,11 +319,11 @@ def colours_by_half(tab: Visit, png: Path) -> list[int]:
 
 def pin(tab: Visit) -> str:
     run_id = tab.page.evaluate("(inpca.togglePin(inpca.state.scene.run_ids[12]), inpca.state.scene.run_ids[12])")
-    tab.page.wait_for_timeout(500)
+    tab.settle()
     return run_id
 
 
-def test_what_is_taken_of_the_pairs_is_the_grid(tab: Visit, tmp_path: Path) -> None:
+def test_exported_pairs_are_the_grid(tab: Visit, tmp_path: Path) -> None:
     tab.open("?m=pairs&pc=3&c=run:architecture").wait_for_scene()
     run_id = pin(tab)
     svg = take(tab, "export-svg", tmp_path)
@@ -286,16 +342,18 @@ def test_what_is_taken_of_the_pairs_is_the_grid(tab: Visit, tmp_path: Path) -> N
     paths = re.findall(r'<path d="([^"]+)" stroke="[^"]+" stroke-width="([^"]+)"/>', content)
     trajectories = [d for d, stroke in paths if float(stroke) == width and d.count("L") == N_CHECKPOINTS - 1]
     assert len(trajectories) == 3 * (N_RUNS - 1)
-    operators = pdf_content(take(tab, "export-pdf", tmp_path))
+    pdf = take(tab, "export-pdf", tmp_path)
+    operators = pdf_content(pdf)
     assert "NaN" not in operators
     assert "undefined" not in operators
+    assert sorted(found_in(pdf)) == sorted(texts)
     png = take(tab, "export-png", tmp_path)
     assert png.name.endswith("-pairs.png")
     assert png_size(png) == (1920, 1080)
     assert min(colours_by_half(tab, png)) > 100
 
 
-def test_what_is_taken_of_a_comparison_is_both_pictures(tab: Visit, tmp_path: Path) -> None:
+def test_an_exported_comparison_has_both_pictures(tab: Visit, tmp_path: Path) -> None:
     tab.open("?m=compare&cmp=split:test&c=run:architecture").wait_for_scene()
     tab.page.wait_for_function("() => document.getElementById('second-picture')?.data?.length > 3", timeout=60_000)
     run_id = pin(tab)
@@ -308,7 +366,9 @@ def test_what_is_taken_of_a_comparison_is_both_pictures(tab: Visit, tmp_path: Pa
     assert any("train beside test data" in text for text in texts)
     assert texts.count("P* truth") == 2
     assert texts.count("A") == 2 + 1
-    assert "NaN" not in pdf_content(take(tab, "export-pdf", tmp_path))
+    pdf = take(tab, "export-pdf", tmp_path)
+    assert "NaN" not in pdf_content(pdf)
+    assert {*heads, run_id, "CNN", "P₀ ignorance"} <= set(found_in(pdf))
     png = take(tab, "export-png", tmp_path)
     assert png.name.endswith("-compare.png")
     assert png_size(png) == (1920, 1080)
@@ -351,7 +411,7 @@ def test_the_grid_is_taken_without_the_graphics_card(tab: Visit, tmp_path: Path)
     assert svg.name.endswith("-pairs.svg")
     assert svg.read_text().count("<path") > 6 * N_RUNS
     assert min(colours_by_half(tab, take(tab, "export-png", tmp_path))) > 100
-    # From the figures it is the 3D picture that is taken.
+    # In the figures view the 3D picture is exported.
     tab.page.keyboard.press("Escape")
     tab.page.click("#view-figures")
     assert take(tab, "export-svg", tmp_path).read_text().count('stroke-width="1.5"') > N_RUNS
@@ -359,9 +419,8 @@ def test_the_grid_is_taken_without_the_graphics_card(tab: Visit, tmp_path: Path)
     expect(tab.page.locator("#export-status")).to_contain_text("SVG and PDF do without it")
 
 
-def test_outlines_of_text_cover_what_the_text_covers(tab: Visit) -> None:
-    tab.open().wait_for_scene()
-    worst = tab.page.evaluate(
+def test_outlines_of_text_cover_what_the_text_covers(opened: Visit) -> None:
+    worst = opened.page.evaluate(
         """texts => Math.max(...texts.map(text => {
             const shape = {kind: 'text', x: 120, y: 40, text, size: 28, color: '#000', anchor: 'middle'};
             const ink = draw => {
@@ -437,7 +496,7 @@ def test_a_recipe_leads_back_to_the_same_numbers(tab: Visit, tmp_path: Path) -> 
     assert "The recipe's study elsewhere is not here" in follow(changed)
 
 
-def test_coordinates_and_the_link_are_those_of_what_is_shown(tab: Visit, tmp_path: Path) -> None:
+def test_exported_coordinates_and_link_are_those_shown(tab: Visit, tmp_path: Path) -> None:
     tab.open("?c=run:architecture").wait_for_scene()
     tab.page.locator(".legend-entry").first.click()
     assert len(take(tab, "export-csv", tmp_path).read_text().splitlines()) == 1 + 20 * N_CHECKPOINTS
@@ -449,15 +508,14 @@ def test_coordinates_and_the_link_are_those_of_what_is_shown(tab: Visit, tmp_pat
     assert link == tab.url + tab.page.evaluate("inpca.query()")
 
 
-def test_the_menu_is_there_for_the_keyboard(tab: Visit) -> None:
-    tab.open().wait_for_scene()
-    tab.page.focus("#export-button")
-    tab.page.keyboard.press("Enter")
-    assert tab.page.is_visible("#export-panel")
-    assert tab.page.get_attribute("#export-button", "aria-expanded") == "true"
-    assert tab.page.evaluate("document.getElementById('export-panel').contains(document.activeElement)")
-    found = Axe().run(tab.page, "#export-panel").response["violations"]
+def test_the_menu_is_there_for_the_keyboard(opened: Visit) -> None:
+    opened.page.focus("#export-button")
+    opened.page.keyboard.press("Enter")
+    assert opened.page.is_visible("#export-panel")
+    assert opened.page.get_attribute("#export-button", "aria-expanded") == "true"
+    assert opened.page.evaluate("document.getElementById('export-panel').contains(document.activeElement)")
+    found = Axe().run(opened.page, "#export-panel").response["violations"]
     assert [entry["id"] for entry in found if entry["impact"] in ("serious", "critical")] == []
-    tab.page.keyboard.press("Escape")
-    assert tab.page.is_hidden("#export-panel")
-    assert tab.page.evaluate("document.activeElement.id") == "export-button"
+    opened.page.keyboard.press("Escape")
+    assert opened.page.is_hidden("#export-panel")
+    assert opened.page.evaluate("document.activeElement.id") == "export-button"

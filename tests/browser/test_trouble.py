@@ -1,4 +1,4 @@
-"""What a visitor sees when something is wrong."""
+"""Messages for damaged studies, a lost server and other faults; accessibility."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Route
+from playwright.sync_api import Route
 
-from engine import Recorder, catalogue
-from tests.browser.conftest import Served, Visit, serve, visit
+from engine import Recorder
+from engine.explorer import catalogue
+from tests.browser.conftest import Served, Serving, Visit, Visiting, serve
 from tests.small_study import N_RUNS, record_small_study
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.full]
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
 def damaged(tmp_path: Path) -> Iterator[Served]:
-    """A study in which one run's data were cut short."""
+    """Yield a study with the data of one run truncated."""
     folder = record_small_study(tmp_path / "studies" / "small")
     data = folder / "runs" / "cnn-0.001-0" / "train.npy"
     data.write_bytes(data.read_bytes()[:1000])
@@ -36,7 +37,7 @@ def damaged(tmp_path: Path) -> Iterator[Served]:
 
 @pytest.fixture
 def flipped(tmp_path: Path) -> Iterator[Served]:
-    """A study in which one byte of one run was flipped: only reading the data can tell."""
+    """Yield a study with one byte of one run flipped, which shows only when the data are read."""
     folder = record_small_study(tmp_path / "studies" / "small")
     data = folder / "runs" / "vit-0.1-1" / "train.npy"
     content = bytearray(data.read_bytes())
@@ -51,33 +52,45 @@ def empty(tmp_path: Path) -> Iterator[Served]:
     yield from serve(tmp_path / "studies", tmp_path / "cache")
 
 
-def test_a_damaged_run_is_named_and_the_rest_works(browser: Browser, damaged: Served) -> None:
-    for tab in visit(browser, damaged.url):
-        tab.open().wait_for_scene()
-        assert "cnn-0.001-0" in tab.page.inner_text("#problems")
-        assert f"/ {N_RUNS - 1} embedded /" in tab.counts()
+@pytest.mark.parametrize("query", ["", "?m=figures"])
+def test_an_answer_may_overtake_plotly(tab: Visit, query: str) -> None:
+    held: list[Route] = []
+    tab.page.route("**/plotly.min.js*", lambda route: held.append(route))
+    with tab.page.expect_response("**/api/scenes") as answer:
+        tab.page.goto(tab.url + query, wait_until="commit")
+    answer.value.finished()
+    assert tab.page.evaluate("window.Plotly") is None
+    held.pop().continue_()
+    tab.wait_for_scene()
+    tab.settle()
+    if not query:
+        assert tab.drawn_colors() > 50
 
 
-def test_a_run_that_turns_out_damaged_while_it_is_read_is_named_too(browser: Browser, flipped: Served) -> None:
-    for tab in visit(browser, flipped.url):
-        tab.open().wait_for_scene()
-        tab.page.wait_for_selector("#problems summary", timeout=20_000)
-        assert "vit-0.1-1" in tab.page.inner_text("#problems")
-        tab.page.wait_for_function(
-            f"() => document.getElementById('counts').textContent.endsWith('/ {N_RUNS - 1} runs')"
-        )
-        assert tab.counts() == f"{N_RUNS - 1} shown / {N_RUNS - 1} embedded / {N_RUNS - 1} runs"
+def test_a_damaged_run_is_named_the_rest_works(visiting: Visiting, damaged: Served) -> None:
+    tab = visiting(damaged.url)
+    tab.open().wait_for_scene()
+    assert "cnn-0.001-0" in tab.page.inner_text("#problems")
+    assert f"/ {N_RUNS - 1} embedded /" in tab.counts()
 
 
-def test_a_folder_without_studies_shows_how_to_make_one(browser: Browser, empty: Served) -> None:
-    for tab in visit(browser, empty.url):
-        tab.open()
-        tab.page.wait_for_selector("#notice:not([hidden])")
-        assert "engine.Recorder" in tab.page.inner_text("#notice")
-        assert tab.traffic.errors == []
+def test_a_run_found_damaged_while_reading_is_named(visiting: Visiting, flipped: Served) -> None:
+    tab = visiting(flipped.url)
+    tab.open().wait_for_scene()
+    tab.page.wait_for_selector("#problems summary", timeout=20_000)
+    assert "vit-0.1-1" in tab.page.inner_text("#problems")
+    tab.page.wait_for_function(f"() => document.getElementById('counts').textContent.endsWith('/ {N_RUNS - 1} runs')")
+    assert tab.counts() == f"{N_RUNS - 1} shown / {N_RUNS - 1} embedded / {N_RUNS - 1} runs"
 
 
-def test_a_selection_that_no_run_passes_says_which_filter_to_loosen(tab: Visit) -> None:
+def test_an_empty_folder_shows_how_to_begin(visiting: Visiting, empty: Served) -> None:
+    tab = visiting(empty.url)
+    tab.open()
+    tab.page.wait_for_selector("#notice:not([hidden])")
+    assert "engine.Recorder" in tab.page.inner_text("#notice")
+
+
+def test_an_empty_selection_names_the_filter_to_loosen(tab: Visit) -> None:
     tab.open("?f=architecture:CNN;seed:1&runs=vit-0.1-0,vit-0.1-1")
     tab.page.wait_for_selector("#notice:not([hidden])")
     assert "No run passes" in tab.page.inner_text("#notice")
@@ -93,22 +106,23 @@ def test_a_broken_link_falls_back_to_defaults(tab: Visit) -> None:
     assert tab.page.evaluate("inpca.state.axes") == [1, 2, 3]
 
 
-def test_a_lost_connection_loses_nothing_on_screen(browser: Browser, served: Served) -> None:
-    for tab in visit(browser, served.url):
-        key = tab.open().wait_for_scene()
-        tab.page.context.set_offline(True)
-        tab.pill("ViT")
-        tab.page.wait_for_selector("#notice.error:not([hidden])")
-        assert "connection" in tab.page.inner_text("#notice")
-        assert tab.scene_key() == key
-        assert tab.drawn_colors() > 50
-        tab.page.context.set_offline(False)
-        tab.wait_for_scene(other_than=key)
-        assert tab.page.is_hidden("#notice")
+def test_a_lost_connection_loses_nothing_on_screen(visiting: Visiting, served: Served) -> None:
+    tab = visiting(served.url)
+    key = tab.open().wait_for_scene()
+    tab.page.context.set_offline(True)
+    tab.pill("ViT")
+    tab.page.wait_for_selector("#notice.error:not([hidden])")
+    assert "connection" in tab.page.inner_text("#notice")
+    assert tab.scene_key() == key
+    assert tab.drawn_colors() > 50
+    tab.page.context.set_offline(False)
+    tab.wait_for_scene(other_than=key)
+    assert tab.page.is_hidden("#notice")
+    tab.traffic.errors.clear()  # requests without an answer, which browsers log
 
 
 def slow_answers(tab: Visit) -> list[str]:
-    """Let the server seem to need for ever; the addresses that were posted to are noted."""
+    """Make the server seem to compute for ever; return the growing list of addresses of POST requests."""
     posted: list[str] = []
     status = {"key": "v1-slow", "state": "running", "stage": "distances", "fraction": 0.4, "remaining": 12.0}
 
@@ -122,7 +136,7 @@ def slow_answers(tab: Visit) -> list[str]:
     return posted
 
 
-def test_long_work_shows_its_stage_and_can_be_cancelled(tab: Visit) -> None:
+def test_long_work_shows_its_stage_and_is_cancellable(tab: Visit) -> None:
     key = tab.open().wait_for_scene()
     posted = slow_answers(tab)
     tab.pill("CNN")
@@ -137,20 +151,21 @@ def test_long_work_shows_its_stage_and_can_be_cancelled(tab: Visit) -> None:
     assert tab.page.is_visible("#stale-badge")
 
 
-def test_what_only_changes_the_picture_leaves_a_computation_alone(tab: Visit) -> None:
+def test_changes_of_the_picture_spare_a_computation(tab: Visit) -> None:
     tab.open().wait_for_scene()
     posted = slow_answers(tab)
     tab.pill("CNN")
     tab.page.wait_for_selector("#progress:not([hidden])")
     tab.references("hide")
     tab.page.evaluate("dash_clientside.set_props('color-by', {value: 'run:seed'})")
-    tab.page.wait_for_timeout(500)
+    tab.page.wait_for_function("() => inpca.state.colorBy === 'run:seed' && inpca.state.references === 'hide'")
+    tab.settle(but_for="/status")
     assert tab.page.is_visible("#progress")
     assert tab.page.is_disabled("#embed-button")
     assert [address.rsplit("/", 1)[1] for address in posted] == ["scenes"]
 
 
-def test_going_back_to_what_is_embedded_ends_the_waiting(tab: Visit) -> None:
+def test_going_back_to_the_embedded_selection_ends_waiting(tab: Visit) -> None:
     tab.open().wait_for_scene()
     slow_answers(tab)
     tab.pill("CNN")
@@ -169,28 +184,27 @@ def test_an_axis_that_the_embedding_lacks_says_so(tab: Visit) -> None:
 
 
 def test_picked_runs_stay_picked_when_the_study_grows(
-    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    visiting: Visiting, serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The folder is looked at on every call: what is asked for next does not contain the run that goes.
+    # The folder is scanned on every call: the next request does not contain the removed run.
     monkeypatch.setattr(catalogue, "CHECK_INTERVAL", 0.0)
     monkeypatch.setattr(catalogue, "CHECK_SHARE", float("inf"))
     folder = record_small_study(tmp_path / "studies" / "small")
-    for served in serve(tmp_path / "studies", tmp_path / "cache"):
-        for tab in visit(browser, served.url):
-            key = tab.open().wait_for_scene()
-            tab.page.locator("#run-table .ag-pinned-left-cols-container input[type=checkbox]").nth(3).click()
-            tab.page.wait_for_function("() => inpca.state.picked.size === 1")
-            shutil.rmtree(folder / "runs" / "vit-0.1-1")
-            tab.pill("CNN")
-            tab.wait_for_scene(other_than=key)
-            tab.page.wait_for_function(
-                f"() => document.getElementById('counts').textContent.endsWith('/ {N_RUNS - 1} runs')"
-            )
-            assert tab.page.evaluate("inpca.state.picked.size") == 1
-            assert tab.counts() == f"10 shown / 10 embedded / {N_RUNS - 1} runs"
+    served = serving(tmp_path / "studies", tmp_path / "cache")
+    tab = visiting(served.url)
+    key = tab.open().wait_for_scene()
+    tab.page.locator("#run-table .ag-pinned-left-cols-container input[type=checkbox]").nth(3).click()
+    tab.page.wait_for_function("() => inpca.state.picked.size === 1")
+    shutil.rmtree(folder / "runs" / "vit-0.1-1")
+    tab.pill("CNN")
+    tab.wait_for_scene(other_than=key)
+    tab.page.wait_for_function(f"() => document.getElementById('counts').textContent.endsWith('/ {N_RUNS - 1} runs')")
+    assert tab.page.evaluate("inpca.state.picked.size") == 1
+    assert tab.counts() == f"10 shown / 10 embedded / {N_RUNS - 1} runs"
+    tab.traffic.errors.clear()  # the conflict's status code, which browsers log
 
 
-def test_without_automatic_the_picture_goes_stale_until_it_is_embedded_again(tab: Visit) -> None:
+def test_without_automatic_the_picture_goes_stale_until_embedded(tab: Visit) -> None:
     key = tab.open().wait_for_scene()
     tab.page.evaluate("dash_clientside.set_props('automatic', {checked: false})")
     tab.pill("CNN")
@@ -210,7 +224,7 @@ def free_port() -> int:
 
 @contextmanager
 def app_process(studies: Path, cache: Path, port: int) -> Iterator[None]:
-    """The app as its users start it, ended as a machine that goes down would end it."""
+    """Run the app from its command line, and end it by SIGKILL."""
     command = [sys.executable, "app.py", "--studies", str(studies), "--cache", str(cache), "--port", str(port)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
@@ -222,29 +236,31 @@ def app_process(studies: Path, cache: Path, port: int) -> Iterator[None]:
         process.wait()
 
 
-def test_a_restarted_server_loses_nothing_on_screen(browser: Browser, studies_folder: Path, tmp_path: Path) -> None:
+def test_a_restarted_server_loses_nothing_on_screen(visiting: Visiting, studies_folder: Path, tmp_path: Path) -> None:
     port = free_port()
-    for tab in visit(browser, f"http://127.0.0.1:{port}/"):
-        with app_process(studies_folder, tmp_path / "first", port):
-            key = tab.open("?c=run:seed").wait_for_scene()
-            tab.rotate(40)
-        camera = tab.camera()
-        tab.pill("ViT")
-        tab.page.wait_for_selector("#notice.error:not([hidden])")
-        assert "connection" in tab.page.inner_text("#notice")
-        assert tab.scene_key() == key
-        assert tab.drawn_colors() > 50
-        tab.page.evaluate("dash_clientside.set_props('axis-x', {value: '4'})")
-        tab.page.wait_for_function("() => inpca.state.axes.join() === '4,2,3'")
-        with app_process(studies_folder, tmp_path / "second", port):
-            key = tab.wait_for_scene(other_than=key)
-            assert tab.page.is_hidden("#notice")
-            assert tab.counts() == f"10 shown / 10 embedded / {N_RUNS} runs"
-            tab.pill("CNN")
-            tab.wait_for_scene(other_than=key)
-            assert tab.counts() == f"20 shown / 20 embedded / {N_RUNS} runs"
-            assert tab.page.evaluate("[inpca.state.colorBy, ...inpca.state.axes]") == ["run:seed", 4, 2, 3]
-            assert tab.camera() == pytest.approx(camera, abs=1e-6)
+    tab = visiting(f"http://127.0.0.1:{port}/")
+    with app_process(studies_folder, tmp_path / "first", port):
+        key = tab.open("?c=run:seed").wait_for_scene()
+        tab.rotate(40)
+    camera = tab.camera()
+    tab.pill("ViT")
+    tab.page.wait_for_selector("#notice.error:not([hidden])")
+    assert "connection" in tab.page.inner_text("#notice")
+    assert tab.scene_key() == key
+    assert tab.drawn_colors() > 50
+    tab.page.evaluate("dash_clientside.set_props('axis-x', {value: '4'})")
+    tab.page.wait_for_function("() => inpca.state.axes.join() === '4,2,3'")
+    with app_process(studies_folder, tmp_path / "second", port):
+        key = tab.wait_for_scene(other_than=key)
+        assert tab.page.is_hidden("#notice")
+        assert tab.counts() == f"10 shown / 10 embedded / {N_RUNS} runs"
+        tab.pill("CNN")
+        tab.wait_for_scene(other_than=key)
+        assert tab.counts() == f"20 shown / 20 embedded / {N_RUNS} runs"
+        assert tab.page.evaluate("[inpca.state.colorBy, ...inpca.state.axes]") == ["run:seed", 4, 2, 3]
+        assert tab.camera() == pytest.approx(camera, abs=1e-6)
+        tab.page.close()
+    tab.traffic.errors.clear()  # requests without an answer, which browsers log
 
 
 HOSTILE = (
@@ -261,7 +277,7 @@ HOSTILE_NAMES = ("<script>window.broken=1</script>", "$x^2$<sub>i</sub>", "optim
 
 @pytest.fixture
 def hostile(tmp_path: Path) -> Iterator[Served]:
-    """A study whose title, classes, hyperparameters and values are all out to break the page."""
+    """Yield a study whose title, classes, hyperparameters and values are hostile to the page."""
     labels = {"train": np.arange(6) % 2}
     rng = np.random.default_rng(0)
     for run, value in enumerate(HOSTILE):
@@ -279,42 +295,40 @@ def hostile(tmp_path: Path) -> Iterator[Served]:
     yield from serve(tmp_path / "studies", tmp_path / "cache")
 
 
-def test_hostile_names_are_drawn_as_text_everywhere(browser: Browser, hostile: Served) -> None:
-    for tab in visit(browser, hostile.url):
-        tab.open().wait_for_scene()
-        assert tab.page.locator("#filters .pill-name").all_text_contents()[:7] == sorted(HOSTILE)
-        assert set(tab.page.locator("#legend bdi").all_text_contents()) == set(HOSTILE)
-        headers = tab.page.locator("#run-table .ag-header-cell-text").all_text_contents()
-        assert {name.replace("_", " ") for name in HOSTILE_NAMES[:3]} <= set(headers)
-        cell = tab.page.locator('#run-table .ag-row[row-id="run-0"] [col-id="column optimizer.lr"]')
-        assert cell.text_content() == HOSTILE[2]
-        press(tab, "architecture", 7)
-        press(tab, "optimizer.lr", 1)
-        tab.page.fill("#search", HOSTILE[1])
-        tab.page.evaluate("inpca.hover({model: 1, source: 'picture', box: {x0: 400, x1: 406, y0: 300, y1: 306}})")
-        assert HOSTILE_NAMES[0] in (tab.page.text_content("#detail") or "")
-        for name in HOSTILE_NAMES:
-            tab.page.evaluate("name => dash_clientside.set_props('color-by', {value: `run:${name}`})", name)
-            tab.page.wait_for_function("name => inpca.state.colorBy === `run:${name}`", arg=name)
-        tab.page.wait_for_timeout(500)
-        address = tab.page.url
-        assert_nothing_came_alive(tab)
-        constraints = tab.page.evaluate(
-            "inpca.state.constraints.map(c => c.kind === 'levels' ? [...c.chosen] : c.text)"
-        )
-        tab.page.goto("about:blank")
-        tab.page.goto(address)
-        tab.page.wait_for_function("() => inpca.state.constraints.length === 3")
-        assert (
-            tab.page.evaluate("inpca.state.constraints.map(c => c.kind === 'levels' ? [...c.chosen] : c.text)")
-            == constraints
-        )
-        assert_nothing_came_alive(tab)
-        assert tab.page.evaluate("document.documentElement.scrollWidth") <= 1280
+def test_hostile_names_are_drawn_as_text_everywhere(visiting: Visiting, hostile: Served) -> None:
+    tab = visiting(hostile.url)
+    tab.open().wait_for_scene()
+    assert tab.page.locator("#filters .pill-name").all_text_contents()[:7] == sorted(HOSTILE)
+    assert set(tab.page.locator("#legend bdi").all_text_contents()) == set(HOSTILE)
+    headers = tab.page.locator("#run-table .ag-header-cell-text").all_text_contents()
+    assert {name.replace("_", " ") for name in HOSTILE_NAMES[:3]} <= set(headers)
+    cell = tab.page.locator('#run-table .ag-row[row-id="run-0"] [col-id="column optimizer.lr"]')
+    assert cell.text_content() == HOSTILE[2]
+    press(tab, "architecture", 7)
+    press(tab, "optimizer.lr", 1)
+    tab.page.fill("#search", HOSTILE[1])
+    tab.page.evaluate("inpca.hover({model: 1, source: 'picture', box: {x0: 400, x1: 406, y0: 300, y1: 306}})")
+    assert HOSTILE_NAMES[0] in (tab.page.text_content("#detail") or "")
+    for name in HOSTILE_NAMES:
+        tab.page.evaluate("name => dash_clientside.set_props('color-by', {value: `run:${name}`})", name)
+        tab.page.wait_for_function("name => inpca.state.colorBy === `run:${name}`", arg=name)
+    tab.settle()
+    address = tab.page.url
+    assert_nothing_came_alive(tab)
+    constraints = tab.page.evaluate("inpca.state.constraints.map(c => c.kind === 'levels' ? [...c.chosen] : c.text)")
+    tab.page.goto("about:blank")
+    tab.page.goto(address)
+    tab.page.wait_for_function("() => inpca.state.constraints.length === 3")
+    assert (
+        tab.page.evaluate("inpca.state.constraints.map(c => c.kind === 'levels' ? [...c.chosen] : c.text)")
+        == constraints
+    )
+    assert_nothing_came_alive(tab)
+    assert tab.page.evaluate("document.documentElement.scrollWidth") <= 1280
 
 
 def press(tab: Visit, name: str, n_pills: int) -> None:
-    """Choose the first so many levels of a filter, one after another."""
+    """Choose the first ``n_pills`` levels of a filter, one after another."""
     for level in range(n_pills):
         tab.page.evaluate(
             "([name, k]) => document.querySelectorAll(`[data-filter='${name}'] .pill input`)[k].click()",
@@ -335,7 +349,7 @@ def assert_nothing_came_alive(tab: Visit) -> None:
     assert tab.traffic.foreign == []
 
 
-def test_a_link_that_does_not_fit_says_what_was_left_out(tab: Visit) -> None:
+def test_a_misfitting_link_says_what_was_left_out(tab: Visit) -> None:
     tab.open(
         "?v=1&d=small&f=architecture:CNN,Mamba;momentum:0.9&r=learning_rate:5..6&runs=ghost&c=run:batch_size&ax=1,1,2"
     ).wait_for_scene()
@@ -348,7 +362,7 @@ def test_a_link_that_does_not_fit_says_what_was_left_out(tab: Visit) -> None:
     assert note.is_hidden()
 
 
-def test_a_link_of_another_version_opens_with_a_note(tab: Visit) -> None:
+def test_links_of_another_version_open_with_note(tab: Visit) -> None:
     tab.open("?v=0&d=small&split=test").wait_for_scene()
     assert "version '0'" in tab.page.inner_text("#link-note")
     assert tab.page.evaluate("inpca.state.split") == "train"
@@ -357,10 +371,6 @@ def test_a_link_of_another_version_opens_with_a_note(tab: Visit) -> None:
 def test_a_link_that_fits_is_not_commented_on(tab: Visit) -> None:
     tab.open("?v=1&d=small&f=architecture:CNN&r=learning_rate:0.001..0.01&q=cnn&c=model:progress").wait_for_scene()
     assert tab.page.is_hidden("#link-note")
-
-
-def loaded(tab: Visit) -> None:
-    tab.open().wait_for_scene()
 
 
 def loading(tab: Visit) -> None:
@@ -383,6 +393,7 @@ def failed(tab: Visit) -> None:
     tab.page.route("**/api/scenes", lambda route: route.fulfill(status=400, json={"error": "No.", "kind": "Error"}))
     tab.open()
     tab.page.wait_for_selector("#notice.error:not([hidden])")
+    tab.traffic.errors.clear()  # the refusal's status code, which browsers log
 
 
 def stale(tab: Visit) -> None:
@@ -408,13 +419,15 @@ def picked(tab: Visit) -> None:
     tab.page.locator("#run-table .ag-pinned-left-cols-container input[type=checkbox]").first.click()
 
 
+def loaded(tab: Visit) -> None:
+    """Leave the page as it opens."""
+
+
 def helped(tab: Visit) -> None:
-    tab.open().wait_for_scene()
     tab.page.click("#help-button")
 
 
 def exporting(tab: Visit) -> None:
-    tab.open().wait_for_scene()
     tab.page.get_by_role("button", name="Export", exact=True).click()
     tab.page.get_by_role("dialog", name="Export").wait_for()
 
@@ -428,29 +441,28 @@ def compared(tab: Visit) -> None:
 
 
 def camera_menu(tab: Visit) -> None:
-    tab.open().wait_for_scene()
     tab.page.get_by_role("button", name="camera").focus()
     tab.page.keyboard.press("Enter")
     tab.page.get_by_role("menuitem", name="Isometric").wait_for()
 
 
 def menu(control: str) -> Callable[[Visit], None]:
-    def opened(tab: Visit) -> None:
-        tab.open().wait_for_scene()
+    def unfolded(tab: Visit) -> None:
         tab.page.click(f"#{control}")
         tab.page.wait_for_selector("[role=option]:visible")
 
-    opened.__name__ = f"menu_{control}"
-    return opened
+    unfolded.__name__ = f"menu_{control}"
+    return unfolded
 
 
-STATES = [loaded, loading, narrowed, without_runs, failed, stale, working, noted, picked, helped, exporting]
-STATES += [pairs_and_distances, compared, camera_menu]
-STATES += [menu(control) for control in ("study-picker", "color-by", "axis-x")]
+STATES = [loading, narrowed, without_runs, failed, stale, working, noted, picked, pairs_and_distances, compared]
+UNFOLDED = [loaded, helped, exporting, camera_menu]
+UNFOLDED += [menu(control) for control in ("study-picker", "color-by", "axis-x")]
 
 
 def serious_findings(tab: Visit) -> list[tuple[str, list[str]]]:
-    tab.page.wait_for_timeout(350)
+    # In two of the states a request for a scene is never answered.
+    tab.settle(but_for="api/scenes")
     return [
         (entry["id"], [node["html"][:400] for node in entry["nodes"]][:3])
         for entry in Axe().run(tab.page).response["violations"]
@@ -459,7 +471,7 @@ def serious_findings(tab: Visit) -> list[tuple[str, list[str]]]:
 
 
 def assert_nothing_serious(tab: Visit) -> None:
-    """In the light and in the dark; the state is reached once."""
+    """Assert that there are no serious findings in the light and in the dark theme."""
     assert serious_findings(tab) == []
     tab.page.evaluate("inpca.toggleTheme()")
     tab.page.wait_for_selector("html[data-mantine-color-scheme=dark]", state="attached")
@@ -468,46 +480,54 @@ def assert_nothing_serious(tab: Visit) -> None:
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
 def test_assistive_technology_finds_nothing_serious(
-    browser: Browser, served: Served, state: Callable[[Visit], None]
+    visiting: Visiting, served: Served, state: Callable[[Visit], None]
 ) -> None:
-    for tab in visit(browser, served.url, color_scheme="light"):
-        state(tab)
-        assert_nothing_serious(tab)
+    tab = visiting(served.url, color_scheme="light")
+    state(tab)
+    assert_nothing_serious(tab)
 
 
-def test_nor_does_it_in_an_empty_folder(browser: Browser, empty: Served) -> None:
-    for tab in visit(browser, empty.url, color_scheme="light"):
-        tab.open()
-        tab.page.wait_for_selector("#notice:not([hidden])")
-        assert_nothing_serious(tab)
+@pytest.mark.parametrize("state", UNFOLDED, ids=lambda state: state.__name__)
+def test_assistive_technology_accepts_unfolded_parts(opened: Visit, state: Callable[[Visit], None]) -> None:
+    state(opened)
+    assert_nothing_serious(opened)
+    opened.page.keyboard.press("Escape")
+    # The address holds a chosen theme, but not the default one.
+    opened.page.evaluate("inpca.toggleTheme(); inpca.state.chosenTheme = ''")
 
 
-def test_a_full_disk_is_said_once_and_everything_goes_on(
-    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_nor_does_it_in_an_empty_folder(visiting: Visiting, empty: Served) -> None:
+    tab = visiting(empty.url, color_scheme="light")
+    tab.open()
+    tab.page.wait_for_selector("#notice:not([hidden])")
+    assert_nothing_serious(tab)
+
+
+def test_a_full_disk_is_said_once_work_continues(
+    visiting: Visiting, serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record_small_study(tmp_path / "studies" / "small")
 
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    for served in serve(tmp_path / "studies", tmp_path / "cache"):
-        for tab in visit(browser, served.url):
-            key = tab.open().wait_for_scene()
-            assert tab.page.is_hidden("#trouble-notice")
-            with monkeypatch.context() as disk:
-                disk.setattr("engine.cache.StrictDisk.store", full)
-                tab.pill("CNN")
-                key = tab.wait_for_scene(other_than=key)
-                tab.page.wait_for_selector("#trouble-notice:not([hidden])", timeout=15_000)
-                words = tab.page.inner_text("#trouble-notice")
-                assert "No space left on device" in words
-                assert "--cache" in words
-                assert tab.page.evaluate("document.documentElement.scrollHeight") <= 800
-                tab.page.get_by_role("button", name="put this note away").click()
-                tab.pill("ViT")
-                key = tab.wait_for_scene(other_than=key)
-                # The page asks how things are every five seconds.
-                tab.page.wait_for_timeout(6000)
-                assert tab.page.is_hidden("#trouble-notice")
-            assert tab.drawn_colors() > 50
-            assert tab.traffic.errors == []
+    served = serving(tmp_path / "studies", tmp_path / "cache")
+    tab = visiting(served.url)
+    key = tab.open().wait_for_scene()
+    assert tab.page.is_hidden("#trouble-notice")
+    with monkeypatch.context() as disk:
+        disk.setattr("engine.cache.disk.StrictDisk.store", full)
+        tab.pill("CNN")
+        key = tab.wait_for_scene(other_than=key)
+        tab.beat()
+        tab.page.wait_for_selector("#trouble-notice:not([hidden])", timeout=15_000)
+        words = tab.page.inner_text("#trouble-notice")
+        assert "No space left on device" in words
+        assert "--cache" in words
+        assert tab.page.evaluate("document.documentElement.scrollHeight") <= 800
+        tab.page.get_by_role("button", name="put this note away").click()
+        tab.pill("ViT")
+        key = tab.wait_for_scene(other_than=key)
+        tab.beat()
+        assert tab.page.is_hidden("#trouble-notice")
+    assert tab.drawn_colors() > 50

@@ -1,4 +1,4 @@
-"""Saved views, long selections, the presentation and the tour, in a real browser."""
+"""Saved views, long selections, the presentation and the tour."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser
 
+from dashboard.saved.views import View, views_bytes
 from engine import Recorder
-from engine.views import View, views_bytes
 from tests.browser.conftest import Served, Visit, serve, visit
 from tests.small_study import N_RUNS, record_small_study
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.full]
 
 MANY = 70
 TOUR = [
@@ -38,7 +38,7 @@ def record_many_runs(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def toured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A small study that brings a tour, and one of many runs."""
+    """Yield a small study with a tour, and a study of many runs."""
     folder = tmp_path_factory.mktemp("studies")
     record_small_study(folder / "small")
     (folder / "small" / "tour.json").write_bytes(views_bytes(TOUR))
@@ -47,13 +47,10 @@ def toured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.fixture
-def guest(browser: Browser, toured: Served) -> Iterator[Visit]:
-    for current in visit(browser, toured.url):
-        yield current
-        assert current.traffic.foreign == []
-        assert current.traffic.errors == []
-    for view in toured.explorer.views.saved(study := toured.explorer.study("small")):
-        toured.explorer.views.remove(study, view.view_id)
+def toured_tab(browser: Browser, toured: Served) -> Iterator[Visit]:
+    yield from visit(browser, toured.url)
+    for view in toured.saved.views.saved(study := toured.explorer.study("small")):
+        toured.saved.views.remove(study, view.view_id)
 
 
 def save(tab: Visit, title: str, sentence: str = "") -> None:
@@ -71,8 +68,8 @@ def titles(tab: Visit) -> list[str]:
 
 
 def settled(tab: Visit) -> dict[str, Any]:
-    """Everything that makes up what is seen, once it has come to rest."""
-    tab.page.wait_for_timeout(900)
+    """Return the state that determines the screen, once the page has settled."""
+    tab.settle()
     return tab.page.evaluate(
         """() => {
             const {split, references, colorBy, axes, mask, kept, hidden, picked} = inpca.state;
@@ -115,193 +112,199 @@ ELSEWHERE = (
         "?v=1&d=small&split=test&runs=cnn-0.1-0,vit-0.1-0,vit-0.1-1&c=model:test_error",
     ],
 )
-def test_a_view_opened_in_place_is_the_same_link_opened_fresh(guest: Visit, query: str) -> None:
-    guest.open(query).wait_for_scene()
-    fresh = settled(guest)
-    key = guest.open(ELSEWHERE).wait_for_scene()
-    guest.page.locator("#run-table .ag-pinned-left-cols-container input[type=checkbox]").first.click()
-    guest.rotate(60)
-    guest.page.evaluate("window.stillHere = true")
-    guest.page.evaluate("query => inpca.openView(query)", query)
-    guest.wait_for_scene(other_than=key)
-    assert settled(guest) == fresh
-    assert guest.page.evaluate("window.stillHere")
-    guest.page.go_back()
-    guest.page.wait_for_function("() => inpca.state.split === 'test' && inpca.state.axes.join() === '3,1,4'")
+def test_a_view_opened_in_place_equals_its_link(toured_tab: Visit, query: str) -> None:
+    toured_tab.open(query).wait_for_scene()
+    fresh = settled(toured_tab)
+    key = toured_tab.open(ELSEWHERE).wait_for_scene()
+    toured_tab.page.locator("#run-table .ag-pinned-left-cols-container input[type=checkbox]").first.click()
+    toured_tab.rotate(60)
+    toured_tab.page.evaluate("window.stillHere = true")
+    toured_tab.page.evaluate("query => inpca.openView(query)", query)
+    toured_tab.wait_for_scene(other_than=key)
+    assert settled(toured_tab) == fresh
+    assert toured_tab.page.evaluate("window.stillHere")
+    toured_tab.page.go_back()
+    toured_tab.page.wait_for_function("() => inpca.state.split === 'test' && inpca.state.axes.join() === '3,1,4'")
 
 
-def test_a_view_is_saved_under_a_name_and_opens_with_everything(guest: Visit) -> None:
-    key = guest.open("?v=1&d=small&th=dark").wait_for_scene()
-    guest.pill("CNN")
-    key = guest.wait_for_scene(other_than=key)
-    guest.rotate(40)
-    camera = guest.camera()
-    save(guest, "CNNs <img src=x onerror=alert(1)>", "Only them.")
-    assert "<img" in guest.page.inner_text("#views-menu .view-title")
-    assert "th=" not in guest.page.evaluate("inpca.views.saved[0].query")
-    guest.page.keyboard.press("Escape")
-    assert guest.page.is_hidden("#views-menu")
-    assert guest.page.evaluate("document.activeElement.id") == "views-button"
-    guest.page.click("#clear-filters")
-    guest.page.evaluate("inpca.actions['reset-camera']()")
-    guest.wait_for_scene(other_than=key)
-    guest.page.click("#views-button")
-    guest.page.locator("#views-menu .view-open").first.click()
-    guest.page.wait_for_function("key => document.getElementById('page').dataset.scene === key", arg=key)
-    guest.page.wait_for_timeout(500)
-    guest.page.wait_for_function(
+def test_a_saved_view_opens_with_everything(toured_tab: Visit) -> None:
+    key = toured_tab.open("?v=1&d=small&th=dark").wait_for_scene()
+    toured_tab.pill("CNN")
+    key = toured_tab.wait_for_scene(other_than=key)
+    toured_tab.rotate(40)
+    camera = toured_tab.camera()
+    save(toured_tab, "CNNs <img src=x onerror=alert(1)>", "Only them.")
+    assert "<img" in toured_tab.page.inner_text("#views-menu .view-title")
+    assert "th=" not in toured_tab.page.evaluate("inpca.views.saved[0].query")
+    toured_tab.page.keyboard.press("Escape")
+    assert toured_tab.page.is_hidden("#views-menu")
+    assert toured_tab.page.evaluate("document.activeElement.id") == "views-button"
+    toured_tab.page.click("#clear-filters")
+    toured_tab.page.evaluate("inpca.actions['reset-camera']()")
+    toured_tab.wait_for_scene(other_than=key)
+    toured_tab.page.click("#views-button")
+    toured_tab.page.locator("#views-menu .view-open").first.click()
+    toured_tab.page.wait_for_function("key => document.getElementById('page').dataset.scene === key", arg=key)
+    toured_tab.settle()
+    toured_tab.page.wait_for_function(
         """wanted => ["eye", "center", "up"]
             .flatMap((part) => ["x", "y", "z"].map((axis) => inpca.picture.camera()[part][axis]))
             .every((value, index) => Math.abs(value - wanted[index]) < 2e-3)""",
         arg=camera,
     )
-    assert guest.counts() == f"10 shown / 10 embedded / {N_RUNS} runs"
-    assert guest.page.evaluate("inpca.state.theme") == "dark"
+    assert toured_tab.counts() == f"10 shown / 10 embedded / {N_RUNS} runs"
+    assert toured_tab.page.evaluate("inpca.state.theme") == "dark"
 
 
-def test_views_are_ordered_renamed_deleted_and_brought_back_by_keyboard(guest: Visit) -> None:
-    guest.open("?d=small").wait_for_scene()
+def test_views_are_ordered_renamed_and_deleted_by_keyboard(toured_tab: Visit) -> None:
+    toured_tab.open("?d=small").wait_for_scene()
     for title in ("one", "two", "three"):
-        save(guest, title)
-    press = guest.page.keyboard.press
-    guest.page.get_by_role("button", name="Move up “three”").focus()
+        save(toured_tab, title)
+    press = toured_tab.page.keyboard.press
+    toured_tab.page.get_by_role("button", name="Move up “three”").focus()
     press("Enter")
-    guest.page.wait_for_function("() => inpca.views.saved[1].title === 'three'")
+    toured_tab.page.wait_for_function("() => inpca.views.saved[1].title === 'three'")
     press("Enter")
-    guest.page.wait_for_function("() => inpca.views.saved[0].title === 'three'")
-    guest.page.get_by_role("button", name="Edit “one”").focus()
+    toured_tab.page.wait_for_function("() => inpca.views.saved[0].title === 'three'")
+    toured_tab.page.get_by_role("button", name="Edit “one”").focus()
     press("Enter")
-    guest.page.keyboard.type("st")
+    toured_tab.page.keyboard.type("st")
     press("Enter")
-    guest.page.wait_for_function("() => inpca.views.saved[1].title === 'onest'")
-    guest.page.get_by_role("button", name="Delete “onest”").focus()
+    toured_tab.page.wait_for_function("() => inpca.views.saved[1].title === 'onest'")
+    toured_tab.page.get_by_role("button", name="Delete “onest”").focus()
     press("Enter")
-    guest.page.wait_for_function("() => inpca.views.saved.length === 2")
-    guest.page.wait_for_function("() => document.activeElement.textContent === 'undo'")
+    toured_tab.page.wait_for_function("() => inpca.views.saved.length === 2")
+    toured_tab.page.wait_for_function("() => document.activeElement.textContent === 'undo'")
     press("Enter")
-    guest.page.wait_for_function("() => inpca.views.saved.length === 3")
-    assert titles(guest) == ["three", "onest", "two"]
+    toured_tab.page.wait_for_function("() => inpca.views.saved.length === 3")
+    assert titles(toured_tab) == ["three", "onest", "two"]
 
 
-def test_many_kept_runs_travel_under_a_short_name(guest: Visit) -> None:
-    guest.open("?d=many").wait_for_scene()
-    key = guest.scene_key()
-    guest.page.evaluate("inpca.state.picked = new Set(inpca.state.study.run_ids.slice(0, 65)); inpca.keepOnlyPicked()")
-    guest.wait_for_scene(other_than=key)
-    guest.page.wait_for_function(
+def test_many_kept_runs_travel_under_a_short_name(toured_tab: Visit) -> None:
+    toured_tab.open("?d=many").wait_for_scene()
+    key = toured_tab.scene_key()
+    toured_tab.page.evaluate(
+        "inpca.state.picked = new Set(inpca.state.study.run_ids.slice(0, 65)); inpca.keepOnlyPicked()"
+    )
+    toured_tab.wait_for_scene(other_than=key)
+    toured_tab.page.wait_for_function(
         "() => /[?&]s=[a-z2-7]{10}/.test(location.search) && !location.search.includes('mask=')"
     )
-    address = guest.page.url
+    address = toured_tab.page.url
     assert len(urlsplit(address).query) < 200
-    mask = guest.page.evaluate("`${inpca.state.study.fingerprint.slice(0, 12)}.${inpca.keptMask(inpca.state)}`")
-    for link in (address, f"{guest.url}?d=many&mask={mask.replace('+', '%2B')}"):
-        guest.page.goto("about:blank")
-        guest.page.goto(link)
-        guest.wait_for_scene()
-        assert guest.counts() == f"65 shown / 65 embedded / {MANY} runs"
-        assert guest.page.is_hidden("#link-note")
+    mask = toured_tab.page.evaluate("`${inpca.state.study.fingerprint.slice(0, 12)}.${inpca.keptMask(inpca.state)}`")
+    for link in (address, f"{toured_tab.url}?d=many&mask={mask.replace('+', '%2B')}"):
+        toured_tab.page.goto("about:blank")
+        toured_tab.page.goto(link)
+        toured_tab.wait_for_scene()
+        assert toured_tab.counts() == f"65 shown / 65 embedded / {MANY} runs"
+        assert toured_tab.page.is_hidden("#link-note")
     name = parse_qs(urlsplit(address).query)["s"][0]
-    guest.page.goto("about:blank")
-    guest.page.goto(address.replace(name, "aaaaaaaaaa") + "&ax=2,1,3")
-    guest.wait_for_scene()
-    assert "which this server does not keep" in guest.page.inner_text("#link-note")
-    assert guest.counts() == f"{MANY} shown / {MANY} embedded / {MANY} runs"
-    assert guest.page.evaluate("inpca.state.axes") == [2, 1, 3]
+    toured_tab.page.goto("about:blank")
+    toured_tab.page.goto(address.replace(name, "aaaaaaaaaa") + "&ax=2,1,3")
+    toured_tab.wait_for_scene()
+    assert "which this server does not keep" in toured_tab.page.inner_text("#link-note")
+    assert toured_tab.counts() == f"{MANY} shown / {MANY} embedded / {MANY} runs"
+    assert toured_tab.page.evaluate("inpca.state.axes") == [2, 1, 3]
 
 
-def test_a_presentation_steps_through_the_views_and_gives_everything_back(guest: Visit) -> None:
-    guest.open("?d=small").wait_for_scene()
+def test_a_presentation_steps_through_views_and_restores_all(toured_tab: Visit) -> None:
+    toured_tab.open("?d=small").wait_for_scene()
     widths = "document.getElementById('picture').data[0].line.width"
-    narrow = guest.page.evaluate(widths)
-    guest.page.evaluate("window.stillHere = true")
-    guest.page.focus("#present-toggle")
-    guest.page.keyboard.press("Enter")
-    guest.page.wait_for_function(f"() => {widths} > 1.4 * {narrow}")
+    narrow = toured_tab.page.evaluate(widths)
+    toured_tab.page.evaluate("window.stillHere = true")
+    toured_tab.page.focus("#present-toggle")
+    toured_tab.page.keyboard.press("Enter")
+    toured_tab.page.wait_for_function(f"() => {widths} > 1.4 * {narrow}")
     for selector in (".topbar", ".rail.left", ".rail.right", ".toolbar", ".runs", ".statusbar"):
-        assert guest.page.is_hidden(selector), selector
-    assert guest.page.is_visible("#legend")
-    box = guest.page.locator("#picture canvas").first.bounding_box()
+        assert toured_tab.page.is_hidden(selector), selector
+    assert toured_tab.page.is_visible("#legend")
+    box = toured_tab.page.locator("#picture canvas").first.bounding_box()
     assert box is not None
     assert box["width"] == 1280
-    assert guest.page.inner_text("#caption-title") == "All of them", "the view on screen is a step: begin there"
+    assert toured_tab.page.inner_text("#caption-title") == "All of them", "the view on screen is a step: begin there"
     for key, title, count in [
         ("Space", "Only the CNNs", "2 / 3"),
         ("ArrowRight", "Test data", "3 / 3"),
         ("ArrowRight", "Test data", "3 / 3"),
         ("ArrowLeft", "Only the CNNs", "2 / 3"),
     ]:
-        guest.page.keyboard.press(key)
-        guest.page.wait_for_function("title => document.getElementById('caption-title').innerText === title", arg=title)
-        assert guest.page.inner_text("#caption-count") == count
-    guest.page.wait_for_function("() => inpca.state.axes.join() === '2,1,3' && inpca.state.scene.run_ids.length === 10")
-    assert guest.page.evaluate("window.stillHere")
-    guest.page.keyboard.press("Escape")
-    guest.page.wait_for_function(f"() => {widths} === {narrow}")
-    assert guest.page.is_visible(".topbar")
-    assert guest.page.is_hidden("#caption")
-    assert guest.page.evaluate("document.activeElement.id") == "present-toggle"
+        toured_tab.page.keyboard.press(key)
+        toured_tab.page.wait_for_function(
+            "title => document.getElementById('caption-title').innerText === title", arg=title
+        )
+        assert toured_tab.page.inner_text("#caption-count") == count
+    toured_tab.page.wait_for_function(
+        "() => inpca.state.axes.join() === '2,1,3' && inpca.state.scene.run_ids.length === 10"
+    )
+    assert toured_tab.page.evaluate("window.stillHere")
+    toured_tab.page.keyboard.press("Escape")
+    toured_tab.page.wait_for_function(f"() => {widths} === {narrow}")
+    assert toured_tab.page.is_visible(".topbar")
+    assert toured_tab.page.is_hidden("#caption")
+    assert toured_tab.page.evaluate("document.activeElement.id") == "present-toggle"
 
 
-def test_presenting_what_is_no_step_leaves_it_on_screen(guest: Visit) -> None:
-    key = guest.open("?d=small&f=architecture:ViT").wait_for_scene()
-    guest.page.click("#present-toggle")
-    guest.page.wait_for_timeout(500)
-    assert guest.scene_key() == key
-    assert guest.page.is_hidden(".caption-text")
-    guest.page.keyboard.press("PageDown")
-    guest.page.wait_for_function("() => document.getElementById('caption-title').innerText === 'All of them'")
+def test_presenting_an_unsaved_view_leaves_it_on_screen(toured_tab: Visit) -> None:
+    key = toured_tab.open("?d=small&f=architecture:ViT").wait_for_scene()
+    toured_tab.page.click("#present-toggle")
+    toured_tab.settle()
+    assert toured_tab.scene_key() == key
+    assert toured_tab.page.is_hidden(".caption-text")
+    toured_tab.page.keyboard.press("PageDown")
+    toured_tab.page.wait_for_function("() => document.getElementById('caption-title').innerText === 'All of them'")
 
 
-def test_a_newcomer_is_offered_the_tour_once(guest: Visit) -> None:
-    guest.open("?d=small").wait_for_scene()
-    guest.page.wait_for_selector("#tour-card:not([hidden])")
-    guest.page.get_by_role("button", name="Take the tour, 3 steps").click()
-    guest.page.wait_for_function("() => document.getElementById('caption-count').innerText === '1 / 3'")
-    assert guest.page.is_hidden("#tour-card")
-    assert guest.page.is_visible(".rail.left"), "a tour is taken beside the controls"
-    guest.page.click("#present-next")
-    guest.page.wait_for_function("() => inpca.state.scene.run_ids.length === 10")
-    guest.page.click("#present-leave")
-    guest.page.reload()
-    guest.wait_for_scene()
-    guest.page.wait_for_function("() => inpca.views.tour.length === 3")
-    assert guest.page.is_hidden("#tour-card")
-    guest.page.click("#views-button")
-    assert "Only the CNNs" in guest.page.inner_text("#views-menu")
+def test_a_newcomer_is_offered_the_tour_once(toured_tab: Visit) -> None:
+    toured_tab.open("?d=small").wait_for_scene()
+    toured_tab.page.wait_for_selector("#tour-card:not([hidden])")
+    toured_tab.page.get_by_role("button", name="Take the tour, 3 steps").click()
+    toured_tab.page.wait_for_function("() => document.getElementById('caption-count').innerText === '1 / 3'")
+    assert toured_tab.page.is_hidden("#tour-card")
+    assert toured_tab.page.is_visible(".rail.left"), "a tour is taken beside the controls"
+    toured_tab.page.click("#present-next")
+    toured_tab.page.wait_for_function("() => inpca.state.scene.run_ids.length === 10")
+    toured_tab.page.click("#present-leave")
+    toured_tab.page.reload()
+    toured_tab.wait_for_scene()
+    toured_tab.page.wait_for_function("() => inpca.views.tour.length === 3")
+    assert toured_tab.page.is_hidden("#tour-card")
+    toured_tab.page.click("#views-button")
+    assert "Only the CNNs" in toured_tab.page.inner_text("#views-menu")
 
 
-def test_a_step_that_was_left_takes_its_sentence_back_and_leads_back(guest: Visit) -> None:
-    guest.open("?d=small").wait_for_scene()
-    guest.page.evaluate("inpca.takeTour()")
-    guest.page.click("#present-next")
-    guest.page.wait_for_function("() => inpca.state.scene.run_ids.length === 10")
-    guest.rotate(80)
-    guest.page.evaluate("inpca.togglePin(inpca.state.scene.run_ids[0])")
-    guest.page.wait_for_timeout(500)
-    assert guest.page.is_visible("#caption-sentence"), "the sentence is as true from another side"
-    guest.pill("ViT")
-    guest.page.wait_for_selector("#caption-left:not([hidden])")
-    assert guest.page.is_hidden("#caption-sentence")
-    assert guest.page.inner_text("#caption-title") == "Only the CNNs"
-    guest.page.click("#present-return")
-    guest.page.wait_for_function("() => inpca.count(inpca.state.mask) === 10")
-    guest.page.wait_for_timeout(500)
-    assert guest.page.is_visible("#caption-sentence")
-    assert guest.page.is_hidden("#caption-left")
-    assert guest.page.evaluate("document.activeElement.id") == "present-next"
+def test_leaving_a_step_hides_its_sentence_until_return(toured_tab: Visit) -> None:
+    toured_tab.open("?d=small").wait_for_scene()
+    toured_tab.page.evaluate("inpca.takeTour()")
+    toured_tab.page.click("#present-next")
+    toured_tab.page.wait_for_function("() => inpca.state.scene.run_ids.length === 10")
+    toured_tab.rotate(80)
+    toured_tab.page.evaluate("inpca.togglePin(inpca.state.scene.run_ids[0])")
+    toured_tab.settle()
+    assert toured_tab.page.is_visible("#caption-sentence"), "the sentence is as true from another side"
+    toured_tab.pill("ViT")
+    toured_tab.page.wait_for_selector("#caption-left:not([hidden])")
+    assert toured_tab.page.is_hidden("#caption-sentence")
+    assert toured_tab.page.inner_text("#caption-title") == "Only the CNNs"
+    toured_tab.page.click("#present-return")
+    toured_tab.page.wait_for_function("() => inpca.count(inpca.state.mask) === 10")
+    toured_tab.settle()
+    assert toured_tab.page.is_visible("#caption-sentence")
+    assert toured_tab.page.is_hidden("#caption-left")
+    assert toured_tab.page.evaluate("document.activeElement.id") == "present-next"
 
 
-def test_a_broken_file_of_views_is_named_and_left_as_it_is(guest: Visit, toured: Served) -> None:
-    guest.open("?d=small").wait_for_scene()
-    save(guest, "whole")
+def test_a_broken_views_file_is_named_and_unchanged(toured_tab: Visit, toured: Served) -> None:
+    toured_tab.open("?d=small").wait_for_scene()
+    save(toured_tab, "whole")
     file = next(toured.explorer.cache_folder.glob("views/small-*/views.json"))
     whole = file.read_bytes()
     broken = whole.replace(b'"title"', b'"tit', 1)
     file.write_bytes(broken)
-    guest.page.keyboard.press("Escape")
-    guest.page.click("#views-button")
-    guest.page.wait_for_selector(".view-problem")
-    assert "views.json cannot be read" in guest.page.inner_text("#views-menu")
+    toured_tab.page.keyboard.press("Escape")
+    toured_tab.page.click("#views-button")
+    toured_tab.page.wait_for_selector(".view-problem")
+    assert "views.json cannot be read" in toured_tab.page.inner_text("#views-menu")
     assert file.read_bytes() == broken
     file.write_bytes(whole)
     assert [view["title"] for view in json.loads(whole)["views"]] == ["whole"]
@@ -319,35 +322,35 @@ OVERLAPS = """() => {
 
 
 @pytest.mark.parametrize("size", [(1280, 800), (768, 1024)])
-def test_what_lies_over_the_picture_never_covers_itself(guest: Visit, size: tuple[int, int]) -> None:
-    guest.page.set_viewport_size({"width": size[0], "height": size[1]})
-    guest.open("?d=small&scale=stretched&ax=9,9,9&c=run:architecture").wait_for_scene()
-    guest.page.wait_for_selector("#tour-card:not([hidden])")
-    guest.page.evaluate("inpca.pick(inpca.state.scene.run_ids.slice(0, 12))")
-    guest.page.evaluate("inpca.showProgress('Distances', 0.4, 12)")
-    guest.page.evaluate(
+def test_what_lies_over_the_picture_never_covers_itself(toured_tab: Visit, size: tuple[int, int]) -> None:
+    toured_tab.page.set_viewport_size({"width": size[0], "height": size[1]})
+    toured_tab.open("?d=small&scale=stretched&ax=9,9,9&c=run:architecture").wait_for_scene()
+    toured_tab.page.wait_for_selector("#tour-card:not([hidden])")
+    toured_tab.page.evaluate("inpca.pick(inpca.state.scene.run_ids.slice(0, 12))")
+    toured_tab.page.evaluate("inpca.showProgress('Distances', 0.4, 12)")
+    toured_tab.page.evaluate(
         "Object.assign(document.getElementById('level-of-detail'), {hidden: false, textContent: 'fine'})"
     )
-    shown, covered = guest.page.evaluate(OVERLAPS)
+    shown, covered = toured_tab.page.evaluate(OVERLAPS)
     assert {"tour-card", "link-note", "progress", "scale-badge", "level-of-detail", "legend", "pins"} == set(shown)
     assert covered == []
-    guest.page.evaluate("inpca.takeTour()")
-    guest.page.wait_for_timeout(600)
-    assert guest.page.evaluate(OVERLAPS)[1] == []
+    toured_tab.page.evaluate("inpca.takeTour()")
+    toured_tab.settle()
+    assert toured_tab.page.evaluate(OVERLAPS)[1] == []
 
 
-def test_another_study_is_looked_at_in_the_same_way(guest: Visit) -> None:
-    guest.open(
+def test_another_study_opens_with_the_same_settings(toured_tab: Visit) -> None:
+    toured_tab.open(
         "?d=small&div=hellinger&c=run:seed&ref=hide&scale=stretched&clk=epoch&t=2&ctx=hidden&tab=distances"
         "&f=architecture:ViT&pin=vit-0.1-0&ax=2,1,3"
     ).wait_for_scene()
 
     def picked(title: str, study: str) -> dict[str, Any]:
-        guest.page.click("#study-picker")
-        guest.page.get_by_role("option", name=title).click()
-        guest.page.wait_for_function("study => inpca.state.scene?.study === study", arg=study)
-        guest.page.wait_for_timeout(600)
-        return guest.page.evaluate(
+        toured_tab.page.click("#study-picker")
+        toured_tab.page.get_by_role("option", name=title).click()
+        toured_tab.page.wait_for_function("study => inpca.state.scene?.study === study", arg=study)
+        toured_tab.settle()
+        return toured_tab.page.evaluate(
             """() => {
                 const {divergence, references, colorBy, scale, clock, context, tab} = inpca.state;
                 const kept = {divergence, references, colorBy, scale, clock, context, tab};
@@ -360,10 +363,10 @@ def test_another_study_is_looked_at_in_the_same_way(guest: Visit) -> None:
     kept = {"divergence": "hellinger", "references": "hide", "scale": "stretched", "clock": "epoch"}
     kept |= {"context": "hidden", "tab": "distances", "menu": "hellinger", "own": [None, 0, 0, "1,2,3"]}
     assert picked("many", "many") == {**kept, "colorBy": "run:seed"}
-    assert guest.page.is_hidden("#link-note")
-    guest.page.evaluate("dash_clientside.set_props('color-by', {value: 'model:progress'})")
+    assert toured_tab.page.is_hidden("#link-note")
+    toured_tab.page.evaluate("dash_clientside.set_props('color-by', {value: 'model:progress'})")
     assert picked("small", "small") == {**kept, "colorBy": "model:progress"}
-    # A link says everything itself.
-    guest.page.evaluate("inpca.openView('?v=1&d=many')")
-    guest.page.wait_for_function("() => inpca.state.scene?.study === 'many'")
-    assert guest.page.evaluate("[inpca.state.divergence, inpca.state.scale]") == ["bhattacharyya", "equal"]
+    # A link determines every setting.
+    toured_tab.page.evaluate("inpca.openView('?v=1&d=many')")
+    toured_tab.page.wait_for_function("() => inpca.state.scene?.study === 'many'")
+    assert toured_tab.page.evaluate("[inpca.state.divergence, inpca.state.scale]") == ["bhattacharyya", "equal"]

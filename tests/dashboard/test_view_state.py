@@ -1,4 +1,4 @@
-"""A link is the view, and nothing in a link can break the page."""
+"""View state of links, and the errors in them."""
 
 from __future__ import annotations
 
@@ -90,17 +90,19 @@ def test_a_link_with_everything_is_read_whole() -> None:
         "?q=" + "a" * 500,
         "?s=../../etc",
         "?fl=0",
+        "?fo=" + "[" * 5000,
+        '?fo={"smoothing":NaN}',
         "?v=99&split=test",
         "?" + "a" * 20_000,
     ],
 )
-def test_what_cannot_be_read_becomes_its_default_and_is_named(query: str) -> None:
+def test_unreadable_fields_become_defaults_and_are_named(query: str) -> None:
     view = ViewState.from_query(query)
     assert view == ViewState()
     assert len(view.unread) == 1
 
 
-def test_one_broken_field_does_not_take_the_others_down() -> None:
+def test_one_broken_field_spares_the_others() -> None:
     view = ViewState.from_query("?d=digits&split=test&ax=1,1,1&f=architecture:CNN,ViT")
     assert view == ViewState(study="digits", split="test", levels=(("architecture", ("CNN", "ViT")),))
 
@@ -116,7 +118,7 @@ def test_a_link_pins_at_most_a_dozen_runs() -> None:
 
 
 @pytest.mark.parametrize("key", DIVERGENCES)
-def test_every_divergence_can_be_linked_to_and_kept_in_a_saved_view(key: str) -> None:
+def test_every_divergence_can_be_linked_to_and_saved(key: str) -> None:
     view = ViewState.from_query(f"?div={key}&cmp=div:{key}")
     assert (view.divergence, view.comparison, view.unread) == (key, f"div:{key}", ())
     assert f"div={key}" in saved_query(f"?div={key}&th=dark")

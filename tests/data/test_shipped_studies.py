@@ -1,4 +1,4 @@
-"""The studies in the checkout are whole, are what the design says, and show what they are there to show."""
+"""Shipped studies: bytes, design and results."""
 
 from __future__ import annotations
 

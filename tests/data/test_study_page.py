@@ -1,4 +1,4 @@
-"""The page that holds the shipped studies against the published claims says what the studies say now."""
+"""Page of published claims, against the studies."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from docs.make_study import PAGE, STUDIES, WORD
-from docs.study_page import claims
-from docs.study_page.evidence import Evidence
+from docs.scripts import claims
+from docs.scripts.evidence import Evidence
+from docs.scripts.study import PAGE, STUDIES, WORD
 from engine import Explorer
 
 STUDIES_FOLDER = Path(__file__).resolve().parents[2] / "data" / "studies"
@@ -33,6 +33,7 @@ def explorer(tmp_path_factory):
     explorer.close()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("study_id", STUDIES)
 def test_what_it_says_is_what_is_found(explorer, study_id):
     evidence = Evidence(explorer, study_id)
@@ -45,14 +46,14 @@ def test_what_it_says_is_what_is_found(explorer, study_id):
             assert cells[claim.published] == f"{WORD[agrees]}: {words}"
 
 
-def test_a_claim_that_fails_is_in_the_list_of_disagreements():
+def test_a_failed_claim_is_listed_as_disagreement():
     page = PAGE.read_text()
     failed = len(re.findall(r"\*\*no\*\*:", page))
     listed = page.split("## Where the two do not agree")[1].split("##")[0].count("\n- ")
     assert failed == listed > 0
 
 
-def test_every_picture_is_there_and_small_enough_to_ship():
+def test_every_picture_exists_and_is_small():
     pictures = re.findall(r"\]\((study/[^)]+\.png)\)", PAGE.read_text())
     assert len(pictures) == len(set(pictures)) >= 20
     sizes = [(PAGE.parent / picture).stat().st_size for picture in pictures]

@@ -1,4 +1,4 @@
-"""The tours that ship open as they say, and the numbers in their sentences are those of the studies."""
+"""Shipped tours, and the numbers in their sentences."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import engine
-from dashboard.study_payload import color_options
+from dashboard.payloads.legend import color_options
+from dashboard.saved.views import View, ViewStore
 from dashboard.view_state import ViewState, saved_query
-from engine.views import View, ViewStore
 
 STUDIES = Path(__file__).resolve().parents[2] / "data" / "studies"
 MIDDLE = (0.3, 0.7)
@@ -46,7 +46,7 @@ def test_every_step_opens_its_own_study_whole(study: engine.Study, tour: tuple[V
         assert step.sentence.endswith(".")
 
 
-def test_they_start_as_near_to_ignorance_as_is_said(study: engine.Study, tour: tuple[View, ...]) -> None:
+def test_runs_start_as_near_ignorance_as_said(study: engine.Study, tour: tuple[View, ...]) -> None:
     predictions = study.predictions("train")
     n_runs, near, far = numbers(tour[0])
     roots = np.exp(predictions.log_probabilities[predictions.models["checkpoint"] == 0].astype(np.float64) / 2)
@@ -107,8 +107,9 @@ def seen(points: np.ndarray, everything: np.ndarray, camera: tuple[float, ...], 
     return (placed - eye) @ basis.T / ((placed - eye) @ forward)[:, None] / np.tan(np.pi / 8)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("shape", [1920 / 961, 670 / 350], ids=["presented", "beside the controls"])
-def test_every_step_shows_ignorance_truth_and_most_of_the_runs(
+def test_every_step_shows_references_and_most_runs(
     study: engine.Study, tour: tuple[View, ...], explorer: engine.Explorer, shape: float
 ) -> None:
     for step in tour:

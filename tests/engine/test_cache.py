@@ -1,4 +1,4 @@
-"""The cache never runs what it reads, never returns a wrong value and never fails its caller."""
+"""Cache: executes no stored bytes, never wrong, never failing."""
 
 import errno
 import multiprocessing
@@ -14,24 +14,16 @@ from pathlib import Path
 import diskcache
 import pytest
 
-from engine import cache as cache_module
-from engine.cache import BlobCache, StrictDisk, prepare_cache_folder
+from engine.cache import blobs as cache_module
+from engine.cache.blobs import BlobCache, prepare_cache_folder
+from engine.cache.disk import StrictDisk
+from engine.cache.lru import Recent
 from engine.errors import CacheError
-from engine.recent import Recent
+from tests.bomb import Bomb
 from tests.scale import amount
 
 LARGE = b"x" * 100_000
 N_FLIPPED = amount(30, 100)
-
-
-class Bomb:
-    """Unpickling this creates a marker file."""
-
-    def __init__(self, marker):
-        self.marker = marker
-
-    def __reduce__(self):
-        return (open, (str(self.marker), "w"))
 
 
 @pytest.fixture
@@ -80,7 +72,7 @@ def test_a_pickle_planted_as_value_is_never_run(blobs, tmp_path):
 
 
 @pytest.mark.parametrize("mode", [2, 3, 4])
-def test_a_pickle_planted_as_value_file_is_never_run(blobs, tmp_path, mode):
+def test_a_planted_value_file_is_never_unpickled(blobs, tmp_path, mode):
     marker = tmp_path / "executed"
     blobs.put("key", LARGE)
     (file,) = blobs.folder.rglob("*.val")
@@ -101,7 +93,7 @@ def test_a_pickle_planted_as_key_is_never_run(blobs, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["../secret.txt", "{outside}/secret.txt", "ab/cd/" + "0" * 28 + ".val"])
-def test_no_file_outside_the_folder_is_read_or_removed(blobs, tmp_path, name):
+def test_files_outside_the_folder_are_never_touched(blobs, tmp_path, name):
     secret = tmp_path / "secret.txt"
     secret.write_bytes(LARGE)
     blobs.put("key", b"value")
@@ -154,7 +146,7 @@ def test_a_value_of_another_length_is_a_miss(blobs, damage):
     assert blobs.get("key") is None
 
 
-def test_a_value_moved_under_another_key_is_a_miss(blobs):
+def test_a_moved_value_is_a_miss(blobs):
     blobs.put("one", b"1")
     execute(blobs, "UPDATE Cache SET key = 'two'")
     assert blobs.get("two") is None
@@ -208,7 +200,7 @@ def test_a_database_damaged_in_use_is_no_error(blobs):
     assert fresh.get("key") == b"value"
 
 
-def test_a_locked_database_is_a_miss_and_is_left_alone_for_a_while(blobs, monkeypatch):
+def test_a_locked_database_is_a_temporary_miss(blobs, monkeypatch):
     monkeypatch.setattr(cache_module, "LOCK_PATIENCE", 0.05)
     blobs.put("key", b"value")
     blobs.close()
@@ -231,14 +223,14 @@ def test_deleting_the_folder_only_costs_time(blobs):
     assert blobs.get("key") == b"back"
 
 
-def test_a_folder_that_cannot_be_made_is_a_miss(tmp_path):
+def test_an_impossible_folder_is_a_miss(tmp_path):
     (tmp_path / "file").write_text("in the way")
     cache = BlobCache(tmp_path / "file")
     assert not cache.put("key", b"value")
     assert cache.get("key") is None
 
 
-def test_the_volume_stays_within_the_limit_and_the_newest_value_stays(tmp_path):
+def test_the_volume_keeps_its_limit_and_newest_value(tmp_path):
     limit = 4_000_000
     cache = BlobCache(tmp_path, size_limit=limit)
     for index in range(100):
@@ -248,7 +240,7 @@ def test_the_volume_stays_within_the_limit_and_the_newest_value_stays(tmp_path):
     assert limit // 2 < volume <= limit + limit // 20
 
 
-def test_a_value_too_large_for_the_cache_is_not_kept(tmp_path):
+def test_a_value_larger_than_the_cache_is_dropped(tmp_path):
     cache = BlobCache(tmp_path, size_limit=1_000_000)
     cache.put("small", b"stays")
     assert not cache.put("large", bytes(500_000))
@@ -282,6 +274,7 @@ def _write_many(folder, seed):
         assert cache.get(f"{seed}-{index}") == bytes([seed]) * 40_000
 
 
+@pytest.mark.full
 def test_two_processes_share_a_cache(tmp_path):
     context = multiprocessing.get_context("spawn")
     workers = [context.Process(target=_write_many, args=(tmp_path, seed)) for seed in (1, 2)]
@@ -293,7 +286,7 @@ def test_two_processes_share_a_cache(tmp_path):
     assert BlobCache(tmp_path).get("2-29") == bytes([2]) * 40_000
 
 
-def test_the_cache_folder_is_private_and_a_file_in_the_way_is_named(tmp_path, monkeypatch):
+def test_the_folder_is_private_a_blocking_file_named(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     folder = prepare_cache_folder(None)
     assert folder == tmp_path / "home" / "inpca-explorer"
@@ -303,7 +296,18 @@ def test_the_cache_folder_is_private_and_a_file_in_the_way_is_named(tmp_path, mo
         prepare_cache_folder(tmp_path / "file")
 
 
-def test_recent_values_stay_within_their_limit_and_the_newest_always_stays():
+def test_only_a_database_of_earlier_versions_goes(tmp_path):
+    scenes = tmp_path / "scenes"
+    scenes.mkdir()
+    (scenes / "notes.txt").write_text("a file of the user's")
+    prepare_cache_folder(tmp_path)
+    assert (scenes / "notes.txt").exists()
+    (scenes / "cache.db").write_bytes(b"")
+    prepare_cache_folder(tmp_path)
+    assert not scenes.exists()
+
+
+def test_the_memory_keeps_its_limit_and_newest_value():
     recent = Recent(100)
     for key in "abc":
         recent.put(key, key, 40)
@@ -316,7 +320,7 @@ def test_recent_values_stay_within_their_limit_and_the_newest_always_stays():
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="Open files are listed on Linux only.")
-def test_closing_lets_go_of_what_ended_threads_had_opened(tmp_path):
+def test_closing_releases_what_ended_threads_had_opened(tmp_path):
     cache = BlobCache(tmp_path / "cache")
     cache.put("key", b"value")
     thread = threading.Thread(target=cache.get, args=("key",))
@@ -327,7 +331,7 @@ def test_closing_lets_go_of_what_ended_threads_had_opened(tmp_path):
     assert not [name for name in opened if name.startswith(str(tmp_path))]
 
 
-def test_why_a_value_was_not_kept_is_known_until_one_is(blobs, monkeypatch):
+def test_the_reason_of_a_failed_write_is_known(blobs, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

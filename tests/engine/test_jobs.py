@@ -1,4 +1,4 @@
-"""One computation per key, progress that only rises, and a cancel that really stops."""
+"""Job queue: sharing, progress, cancellation."""
 
 import threading
 import time
@@ -8,8 +8,7 @@ import pytest
 from engine import jobs as jobs_module
 from engine.errors import SelectionError
 from engine.jobs import Jobs, _remaining
-
-PATIENCE = 10.0
+from tests.waiting import PATIENCE, wait_for
 
 
 class Gate:
@@ -34,18 +33,11 @@ def jobs():
     queue.close()
 
 
-def wait_for(condition):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.002)
-
-
 def nothing(job):
     pass
 
 
-def test_twenty_threads_asking_for_one_key_cause_one_computation(jobs):
+def test_twenty_threads_asking_for_one_key_compute_once(jobs):
     gate = Gate()
     everyone_asked = threading.Barrier(20, action=gate.open.set)
     answers = []
@@ -127,7 +119,7 @@ def test_a_queued_job_is_dropped_at_once(jobs):
     assert dropped.calls == 0
 
 
-def test_ten_rapid_requests_of_one_client_cost_at_most_two_computations(jobs):
+def test_rapid_requests_cost_at_most_two_computations(jobs):
     gates = [Gate() for _ in range(10)]
     gates[-1].open.set()
     for index, gate in enumerate(gates):
@@ -160,7 +152,7 @@ def test_the_nameless_client_may_want_several_keys(jobs):
     assert jobs.status("first").state == "done"
 
 
-def test_asking_again_before_the_stop_runs_to_the_end(jobs):
+def test_asking_again_before_the_stop_completes(jobs):
     calls = []
     reached, go_on = threading.Event(), threading.Event()
 
@@ -180,7 +172,7 @@ def test_asking_again_before_the_stop_runs_to_the_end(jobs):
     assert len(calls) == 2
 
 
-def test_a_computation_that_cancels_itself_is_not_run_for_ever(jobs):
+def test_a_self_cancelling_computation_is_not_repeated(jobs):
     def give_up(job):
         raise jobs_module.JobCancelled("by itself")
 
@@ -197,7 +189,7 @@ def test_a_computation_that_cancels_itself_is_not_run_for_ever(jobs):
         (MemoryError(), "internal error: MemoryError: "),
     ],
 )
-def test_a_failure_keeps_its_message_and_spares_the_worker(jobs, error, message):
+def test_a_failure_keeps_its_message_sparing_the_worker(jobs, error, message):
     def fail(job):
         raise error
 
@@ -218,7 +210,7 @@ def test_the_table_of_finished_jobs_is_bounded(jobs, monkeypatch):
     assert jobs.status("key 39").state == "done"
 
 
-def test_a_queue_that_is_too_long_is_refused_and_recovers(jobs, monkeypatch):
+def test_an_overlong_queue_is_refused_and_recovers(jobs, monkeypatch):
     monkeypatch.setattr(jobs_module, "LONGEST_QUEUE", 3)
     gate = Gate()
     jobs.submit("running", gate)
@@ -254,7 +246,7 @@ def test_closing_stops_the_running_job_and_the_worker():
     assert jobs.submit("after", nothing).state == "cancelled"
 
 
-def test_many_clients_changing_their_minds_end_with_what_they_asked_last(jobs):
+def test_clients_changing_their_minds_get_their_last_request(jobs):
     def work(job):
         for _ in range(3):
             time.sleep(0.0005)

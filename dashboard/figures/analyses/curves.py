@@ -1,4 +1,4 @@
-"""Curves, bands and pairs of components that figures of other embeddings share."""
+"""Curves, bands and component-pair charts shared by several analyses."""
 
 from __future__ import annotations
 
@@ -8,64 +8,40 @@ from typing import Any
 import pandas as pd
 
 from dashboard import theme
-from dashboard.figures.analyses.series import LEGEND_ABOVE, figure, numbers
-from dashboard.figures.frame import MARK_COLOR, Figure
+from dashboard.figures.analyses.series import LEGEND, figure
+from dashboard.figures.frame import MARK_COLOR, Figure, Trace, numbers, scatter
 
 COLORS = theme.CATEGORY_COLORS
 BAND_OPACITY = 0.18
+MARGIN = {"l": 56, "r": 16, "t": 48, "b": 44}
 
 
-def curve(x: Any, y: Any, name: str, color: str, dash: str = "solid", **properties: Any) -> dict[str, Any]:
-    """A curve with a name in the legend."""
-    return {
-        "type": "scatter",
-        "mode": "lines+markers",
-        "x": numbers(x),
-        "y": numbers(y),
-        "name": name,
-        "line": {"color": color, "dash": dash, "width": 1.6},
-        "marker": {"color": color, "size": 5},
-        "hovertemplate": f"{name}<br>%{{x}}: %{{y:.4f}}<extra></extra>",
-        **properties,
-    }
+def curve(x: Any, y: Any, name: str, color: str, dash: str = "solid", **properties: Any) -> Trace:
+    """Line trace with an entry in the legend."""
+    looks = {"line": {"color": color, "dash": dash, "width": 1.6}, "marker": {"color": color, "size": 5}}
+    hover = f"{name}<br>%{{x}}: %{{y:.4f}}<extra></extra>"
+    return scatter(numbers(x), numbers(y), "lines+markers", name=name, hovertemplate=hover, **{**looks, **properties})
 
 
-def band(x: Any, low: Any, high: Any, color: str) -> dict[str, Any]:
-    """What lies between two curves."""
-    x, low, high = numbers(x), numbers(low), numbers(high)
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "x": [*x, *x[::-1]],
-        "y": [*low, *high[::-1]],
-        "fill": "toself",
-        "fillcolor": color,
-        "opacity": BAND_OPACITY,
-        "line": {"width": 0, "color": color},
-        "hoverinfo": "skip",
-        "showlegend": False,
-    }
+def band(rows: pd.DataFrame, x: str, measure: str, color: str) -> Trace:
+    """Filled band between the low and the high values of a measure."""
+    places, low, high = (numbers(rows[name]) for name in (x, f"{measure}, low", f"{measure}, high"))
+    fill: Trace = {"fill": "toself", "fillcolor": color, "opacity": BAND_OPACITY, "line": {"width": 0, "color": color}}
+    return scatter([*places, *places[::-1]], [*low, *high[::-1]], hoverinfo="skip", showlegend=False, **fill)
 
 
-def curves_figure(title: str, x_title: str, y_title: str, data: Sequence[dict[str, Any]], **layout: Any) -> Figure:
-    """A figure of named curves, half as wide as the page; the legend stands above them."""
-    return figure(
-        title,
-        x_title,
-        y_title,
-        data=list(data),
-        shape="half",
-        showlegend=True,
-        legend=LEGEND_ABOVE,
-        margin={"l": 56, "r": 16, "t": 48, "b": 44},
-        **layout,
-    )
+def curves_figure(title: str, x_title: str, y_title: str, data: Sequence[Trace], **layout: Any) -> Figure:
+    """Figure of named curves, legend above."""
+    return figure(title, x_title, y_title, data=list(data), margin=MARGIN, **LEGEND, **layout)
 
 
-def components_axis(table: pd.DataFrame) -> dict[str, Any]:
-    """An axis of whole numbers of components."""
+def explained_figure(
+    title: str, quantity: str, data: Sequence[Trace], table: pd.DataFrame, by: str = "components k"
+) -> Figure:
+    """Figure of what an embedding explains against the number of components in a table."""
     most = int(table["components"].max()) if len(table) else 1
-    return {"range": [0.5, most + 0.5], "dtick": 1 if most <= 12 else 2}
+    axis = {"range": [0.5, most + 0.5], "dtick": 1 if most <= 12 else 2}
+    return curves_figure(title, by, f"explained {quantity}", data, xaxis=axis)
 
 
 def pair_figure(
@@ -73,56 +49,41 @@ def pair_figure(
     names: tuple[str, str],
     signature: dict[str, int],
     series: list[dict[str, Any]],
-    data: list[dict[str, Any]] | None = None,
+    data: list[Trace] | None = None,
 ) -> Figure:
-    """Two components against each other, equally scaled.
+    """Figure of two components against each other, equally scaled.
 
     Args:
         title: of the figure.
         names: of the components along the two axes.
-        signature: of components by name; what is time-like is said, in red.
-        series, data: what is drawn.
+        signature: by component name; titles of time-like components say so, in red.
+        series, data: run series and plotly traces to draw.
     """
     axes = []
     for name in names:
-        is_time_like = signature.get(name) == -1
-        axes.append(
-            {
-                "title": {
-                    "text": f"{name} (imaginary)" if is_time_like else name,
-                    "font": {"color": theme.TIME_LIKE} if is_time_like else {},
-                }
-            }
-        )
+        words = {"text": f"{name} (imaginary)", "font": {"color": theme.TIME_LIKE}}
+        axes.append({"title": words if signature.get(name) == -1 else {"text": name, "font": {}}})
     return figure(
         title, *names, series=series, data=data, shape="square", xaxis=axes[0], yaxis={**axes[1], "scaleanchor": "x"}
     )
 
 
 def signatures(explained: pd.DataFrame, prefix: str) -> dict[str, int]:
-    """Signature by name of the component, from rows of one embedding with ``components`` and ``signature``."""
+    """Component name -> signature, from rows of one embedding with ``components`` and ``signature``."""
     pairs = zip(explained["components"], explained["signature"], strict=True)
     return {f"{prefix} {k}": int(sign) for k, sign in pairs}
 
 
-def reference_line(table: pd.DataFrame, x: str, y: str) -> dict[str, Any]:
-    """The geodesic from ignorance to truth, its ends named."""
+def reference_line(table: pd.DataFrame, x: str, y: str) -> Trace:
+    """Trace of the geodesic from P0 to P*, with labelled ends."""
     ends = [""] * len(table)
     if ends:
         ends[0], ends[-1] = "P0", "P*"
-    return {
-        "type": "scatter",
-        "mode": "lines+text",
-        "x": numbers(table[x]),
-        "y": numbers(table[y]),
-        "text": ends,
-        "textposition": "top center",
-        "line": {"color": MARK_COLOR, "width": 2, "dash": "dash"},
-        "hoverinfo": "skip",
-        "showlegend": False,
-    }
+    labels = {"text": ends, "textposition": "top center", "hoverinfo": "skip", "showlegend": False}
+    line = {"color": MARK_COLOR, "width": 2, "dash": "dash"}
+    return scatter(numbers(table[x]), numbers(table[y]), "lines+text", line=line, **labels)
 
 
 def has_component(table: pd.DataFrame, name: str) -> bool:
-    """Whether a table of coordinates has that component: embeddings of little may have one or two."""
+    """Whether a coordinate table has the component; embeddings of few models may have only one or two."""
     return bool(table[name].notna().any())

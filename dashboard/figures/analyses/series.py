@@ -1,4 +1,4 @@
-"""Curves and points that belong to runs, and the frame of a figure around them."""
+"""Series of runs (curves, points) and the figure frame around them."""
 
 from __future__ import annotations
 
@@ -7,29 +7,31 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dashboard.figures.frame import Figure
+from dashboard.figures.frame import MARK_COLOR, Figure, numbers
 
 LEGEND_ABOVE = {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"}
-"""Where no curve or bar is in its way."""
+LEGEND: dict[str, Any] = {"showlegend": True, "legend": LEGEND_ABOVE}
+"""Layout with a legend above the plot, clear of curves and bars."""
+FROM_ZERO = {"rangemode": "tozero"}
 MOST_POINTS = 20_000
-"""Of one series: a chart of vectors with more answers slowly. Runs are thinned evenly, their ends kept."""
+"""Per series; SVG charts with more points respond slowly. Runs are thinned evenly, their ends kept."""
 
 COUNTED = ("step", "epoch")
 LONG_TRAINING = 20
-"""Steps or epochs from which on most of what happens, happens at the beginning."""
+"""Steps or epochs above which the axis is logarithmic: most change happens early in training."""
 
 
 def run_series(table: pd.DataFrame, x: str, y: str, mode: str = "lines", **properties: Any) -> dict[str, Any]:
-    """What the browser needs to draw something of every run.
+    """Series for the browser: one curve or set of points per run.
 
     Args:
-        table: rows in the order of drawing, those of a run together, with a column ``run_id``.
-        x, y: columns of numbers; a row where one is missing is a gap.
+        table: rows in drawing order, grouped by run, with a column ``run_id``.
+        x, y: numeric columns; a missing value makes a gap.
         mode: ``"lines"``, ``"markers"`` or ``"lines+markers"``.
-        properties: more of plotly's trace, such as ``xaxis``; ``name`` is said where the point is read out.
+        properties: further plotly trace properties, such as ``xaxis``; ``name`` appears in hover text.
 
     Returns:
-        ``run_ids``; ``starts``, index of the first point of each; ``x`` and ``y`` of all points.
+        ``run_ids``; ``starts``, index of each run's first point; ``x`` and ``y`` of all points.
     """
     table = _thinned(table)
     runs = table["run_id"].to_numpy()
@@ -51,10 +53,10 @@ def figure(
     *,
     series: list[dict[str, Any]] | None = None,
     data: list[dict[str, Any]] | None = None,
-    shape: str = "wide",
+    shape: str = "half",
     **layout: Any,
 ) -> Figure:
-    """A figure with two axes; ``layout`` holds more of plotly's layout, its ``xaxis`` and ``yaxis`` added to ours."""
+    """Figure with two axes; ``layout`` is further plotly layout, ``xaxis`` and ``yaxis`` merged into the defaults."""
     x_axis = {"title": {"text": x_title}, **layout.pop("xaxis", {})}
     y_axis = {"title": {"text": y_title}, **layout.pop("yaxis", {})}
     return {
@@ -67,24 +69,38 @@ def figure(
 
 
 def along_training(table: pd.DataFrame, x: str) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """A table to draw along steps, epochs or the like, and its axis: logarithmic where training is long.
+    """Table to draw along steps, epochs or the like, and its axis: logarithmic if training is long.
 
-    A logarithmic axis has no place for zero: there the first checkpoint is left out of the drawing.
+    A logarithmic axis has no zero, so a checkpoint at zero is not drawn.
     """
     if x not in COUNTED or not table[x].max() > LONG_TRAINING:
         return table, {}
     return table.assign(**{x: table[x].where(table[x] > 0)}), {"type": "log"}
 
 
+def error_bars(middle: pd.Series, low: pd.Series, high: pd.Series) -> dict[str, Any]:
+    """Asymmetric plotly error bars around the point; if the band excludes the point, one bar has length zero."""
+    lengths = {"array": (high - middle).clip(lower=0).tolist(), "arrayminus": (middle - low).clip(lower=0).tolist()}
+    return {"type": "data", "symmetric": False, **lengths, "color": MARK_COLOR, "thickness": 1.5, "width": 4}
+
+
+def pair_names(pairs: pd.DataFrame) -> list[str]:
+    """Hover text of pairs of runs."""
+    names = pairs[["run_id", "other_run_id"]].itertuples(index=False)
+    return [f"{plain(one)}<br>{plain(other)}" for one, other in names]
+
+
 def plain(text: str) -> str:
-    """Text for a figure, such as a name from a file: plotly would take tags in it for markup."""
+    """Text escaped for plotly, which would read tags in a name as markup."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def numbers(values: Any) -> list[float | None]:
-    """Values for JSON: six digits, and None where there is no number."""
-    array = np.asarray(values, dtype=float)
-    return [float(f"{value:.6g}") if np.isfinite(value) else None for value in array]
+def category(name: str) -> str:
+    """Name of a hyperparameter as a tick of a category axis, with a space behind it that does not break.
+
+    Plotly keeps categories in a plain JavaScript object, where the bar of "constructor" would stand at NaN.
+    """
+    return plain(name.replace("_", " ")) + "\u00a0"
 
 
 def _thinned(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,1 @@
+"""Benchmark cases of the engine, one module each, quick and full."""

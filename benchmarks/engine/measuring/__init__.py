@@ -1,0 +1,1 @@
+"""Clocks, floors, synthetic models and tables for the engine's benchmarks."""

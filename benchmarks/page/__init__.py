@@ -1,0 +1,1 @@
+"""Benchmark of the page: driver (``session``), measurements (``actions``, ``life``), ``table``."""

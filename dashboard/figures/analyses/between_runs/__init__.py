@@ -1,0 +1,1 @@
+"""Charts of distances between whole runs."""

@@ -1,0 +1,1 @@
+"""Charts of other embeddings of a selection."""

@@ -1,0 +1,1 @@
+"""Engine values as the browser receives them."""

@@ -1,0 +1,1 @@
+"""Web server: access, request validation, bundling, compression, waitress."""

@@ -1,1 +1,0 @@
-"""The page's promises as measurements: ``session`` drives, ``actions`` and ``life`` measure, ``table`` writes."""

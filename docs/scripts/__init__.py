@@ -1,0 +1,1 @@
+"""Generators of docs/study.md, docs/figures.md and the pictures."""

@@ -1,0 +1,1 @@
+"""Analyses of distances between whole runs."""

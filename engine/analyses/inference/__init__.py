@@ -1,0 +1,1 @@
+"""Analyses of statistical uncertainty: importance, null models, bootstrap bands."""

@@ -1,0 +1,334 @@
+"""Analysis "importance": importance and permutation tests of hyperparameters for trajectory distances."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from engine.analyses.analysis import Analysis, Options
+from engine.analyses.between_runs.aligned import AlignedRuns, alignment_options
+from engine.analyses.finding import Finding
+from engine.analyses.material import Material
+from engine.analyses.options import Choice, Columns, Number
+from engine.errors import SelectionError
+from engine.store.hyperparameters import seed_columns
+
+if TYPE_CHECKING:
+    from engine.statistics.factors import Factor
+    from engine.statistics.importance import Importance
+
+Array = NDArray[np.float64]
+SCORE = "R² of the forest on held-out pairs, median"
+"""Name of the number at or below which importances mean nothing."""
+SIGNIFICANT = 0.05
+EFFECTS = (1.0, 2.0)
+"""Distances between two levels, in standard deviations of the configurations, whose power is reported."""
+ENOUGH_POWER = 0.8
+LEAST_LEFT = 3
+"""Least residual degrees of freedom from which power is simulated."""
+TAIL = 0.025
+"""Share of the splits beyond each end of a bar."""
+DISTANCES_SHARE, TESTS_SHARE = 0.3, 0.2
+"""Shares of the progress bar for the distances and the tests, about those of the time; the forests take the rest."""
+
+
+def run(material: Material, options: Options) -> Finding:
+    """Return tests of every hyperparameter, its importance on held-out configurations, and aliased groups."""
+    from engine.statistics.factors import aliased_groups, cramers_v, describe_aliases, determines, make_factor
+    from engine.statistics.importance import LEAST_CONFIGURATIONS, importance
+    from engine.trajectories.mean_distance import between_groups, variance_within
+
+    by_run = options["unit"] == "run"
+    seeds = set(seed_columns(list(material.hyperparameters)))
+    columns = [name for name in options["columns"] if by_run or name not in seeds]
+    notes = [
+        f"{name} tells repetitions apart and has no value for a configuration as a whole: test single runs to see it."
+        for name in options["columns"]
+        if name not in columns
+    ]
+    if not columns:
+        raise SelectionError(
+            "What decides the path can be asked of runs whose hyperparameters differ, and here none does but seeds: "
+            "select runs of more than one configuration."
+        )
+    aligned = AlignedRuns(material, options)
+    distances = aligned.distances().among_runs
+    first, noise = np.arange(len(distances)), np.nan
+    if not by_run:
+        noise = variance_within(distances, material.configurations)
+        distances = between_groups(distances, material.configurations)
+        first = np.unique(material.configurations, return_index=True)[1]
+    factors = [make_factor(name, material.hyperparameters[name].iloc[first].tolist()) for name in columns]
+    material.report(DISTANCES_SHARE)
+
+    table = _tests(material, distances, factors, options["permutations"], noise, by_run)
+    tables = {"hyperparameters": table}
+    pairs = [(one, other) for one in range(len(factors)) for other in range(one + 1, len(factors))]
+    if pairs:
+        tables["associations"] = pd.DataFrame(
+            {
+                "hyperparameter": [columns[one] for one, _ in pairs],
+                "other hyperparameter": [columns[other] for _, other in pairs],
+                "Cramér's V": [cramers_v(factors[one], factors[other]) for one, other in pairs],
+                "the first determines the other": [determines(factors[one], factors[other]) for one, other in pairs],
+                "the other determines the first": [determines(factors[other], factors[one]) for one, other in pairs],
+            }
+        )
+    numbers: dict[str, float | int | str] = {
+        "configurations" if not by_run else "runs": len(distances),
+        "smallest p-value that was possible": float(table["smallest possible p"].min()),
+    }
+    if not by_run:
+        powers = _powers(distances, factors, material)
+        numbers |= {f"power at {effect:g} sd": found for effect, found in powers.items()}
+        notes.append(_power_note(powers, table, len(distances)))
+    if len(distances) < LEAST_CONFIGURATIONS:
+        notes.append(
+            f"Importance on held-out {_units(by_run)} needs at least {LEAST_CONFIGURATIONS} of them, and here are "
+            f"{len(distances)}."
+        )
+    else:
+        found = importance(
+            distances,
+            factors,
+            aliased_groups(factors),
+            n_repeats=options["repeats"],
+            check=lambda done: material.report(
+                DISTANCES_SHARE + TESTS_SHARE + (1 - DISTANCES_SHARE - TESTS_SHARE) * done
+            ),
+        )
+        tables |= _importances(found, columns)
+        score = float(np.median(found.scores))
+        numbers[SCORE] = score
+        notes += _cautions(found, score, by_run)
+    notes += describe_aliases(factors)
+    notes += _test_notes(factors, table, by_run)
+    return Finding(tables=tables, numbers=numbers, notes=(*notes, *aligned.notes()))
+
+
+def _tests(
+    material: Material, distances: Array, factors: Sequence[Factor], n_permutations: int, noise: float, by_run: bool
+) -> pd.DataFrame:
+    """Return one row per hyperparameter, in decreasing order of the share beyond the others.
+
+    Args:
+        material: the selection.
+        distances: (unit, unit) of configurations or runs.
+        factors: the hyperparameters over the units.
+        n_permutations: of each test.
+        noise: variance of a configuration's seeds, part of every distance between two configurations; or NaN.
+        by_run: whether units are single runs, of which only the seeds are tested.
+    """
+    from engine.statistics.factors import determines, strata_of
+    from engine.statistics.permutation.dispersion import permdisp
+    from engine.statistics.permutation.orders import arrangements
+    from engine.statistics.permutation.outcome import holm
+    from engine.statistics.permutation.permanova import centred, permanova
+
+    total = float(np.trace(centred(distances, factors)))
+    n_units = len(distances)
+    seeds = seed_columns([factor.name for factor in factors])
+    rows = []
+    for place, factor in enumerate(factors):
+        material.report(DISTANCES_SHARE + TESTS_SHARE * place / len(factors))
+        # Not adjusted for factors that determine this one: a learning rate nested in one optimiser explains it fully.
+        others = [other for other in factors if other is not factor and not determines(other, factor)]
+        strata = strata_of(others, n_units)
+        # Decided by the design alone: within strata where they leave room for a small p, or else of residuals.
+        is_exact = not factor.is_continuous and arrangements(factor.codes, strata) * SIGNIFICANT >= len(factors)
+        test = partial(permanova, distances, factor, n_permutations=n_permutations, check=material.check)
+        alone, beyond = test(), test(given=others, strata=strata if is_exact else None)
+        spread = permdisp(distances, factor, n_permutations=n_permutations, check=material.check)
+        is_tested = not by_run or factor.name in seeds
+        explained = beyond.share * total - beyond.degrees * noise
+        rows.append(
+            {
+                "hyperparameter": factor.name,
+                "values": len(factor.levels),
+                "R² beyond the others": beyond.share if beyond.degrees else 0.0,
+                "R² beyond, by chance": beyond.chance_share,
+                "ω² beyond the others": beyond.omega_squared,
+                "share without seed noise": explained / (total - (n_units - 1) * noise),
+                "statistic": beyond.name,
+                "value of the statistic": beyond.statistic,
+                "p beyond the others": beyond.p_value if is_tested else np.nan,
+                "permuted": "within equal others" if is_exact else "residuals",
+                "smallest possible p": beyond.smallest_p,
+                "permutations": beyond.n_permutations,
+                "R² alone": alone.share,
+                "R² alone, by chance": alone.chance_share,
+                "p alone, exploratory": alone.p_value if is_tested else np.nan,
+                "p of unequal spread, exploratory": spread.p_value if is_tested else np.nan,
+            }
+        )
+    table = pd.DataFrame(rows)
+    place = int(table.columns.get_loc("p beyond the others"))
+    table.insert(place + 1, "p beyond the others, adjusted", holm(table["p beyond the others"]))
+    return table.sort_values("R² beyond the others", ascending=False, kind="stable", ignore_index=True)
+
+
+def _powers(distances: Array, factors: Sequence[Factor], material: Material) -> dict[float, float]:
+    """Return the power of a test between two halves of the units, by effect in standard deviations."""
+    from engine.statistics.factors import directions
+    from engine.statistics.permutation.permanova import centred
+    from engine.statistics.permutation.power import power
+
+    gram = centred(distances, factors)
+    known = directions(factors, len(gram))
+    n_left = len(gram) - 1 - known.shape[1]
+    if n_left < LEAST_LEFT:
+        # The factors explain nearly all: what is left has no spread to draw studies from.
+        known, n_left = known[:, :0], len(gram) - 1
+    left = gram - known @ (known.T @ gram)
+    left -= (left @ known) @ known.T
+    return {effect: power(left, n_left, effect, check=material.check) for effect in EFFECTS}
+
+
+def _importances(found: Importance, columns: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """Return the tables of importance, one by hyperparameter and one by split and hyperparameter."""
+    names = [" + ".join(columns[place] for place in group) for group in found.groups]
+    low, middle, high = np.quantile(found.drops, [TAIL, 0.5, 1 - TAIL], axis=0)
+    table = pd.DataFrame(
+        {
+            "hyperparameters": names,
+            "shuffled together": [len(group) for group in found.groups],
+            "importance": middle,
+            "low": low,
+            "high": high,
+        }
+    )
+    repeats, groups = found.drops.shape
+    splits = pd.DataFrame(
+        {
+            "split": np.repeat(np.arange(1, repeats + 1), groups),
+            "R² on held-out pairs": np.repeat(found.scores, groups),
+            "hyperparameters": names * repeats,
+            "importance": found.drops.ravel(),
+        }
+    )
+    return {
+        "importance": table.sort_values("importance", ascending=False, kind="stable", ignore_index=True),
+        "splits": splits,
+    }
+
+
+def _units(by_run: bool) -> str:
+    return "runs" if by_run else "configurations"
+
+
+def _cautions(found: Importance, score: float, by_run: bool) -> list[str]:
+    units = _units(by_run)
+    notes = [
+        f"Importance is how much of R² (of logarithms of distances) a forest loses on pairs among {found.n_held_out} "
+        f"held-out {units} when a hyperparameter's values are dealt out anew among them; bars span 95 % of "
+        f"{len(found.scores)} random splits. "
+        "That is the spread over splits of these runs, no confidence interval for other studies.",
+        f"Pairs share {units}, so they are not independent; that is why whole {units} are held out and permuted.",
+    ]
+    if score <= 0:
+        notes.append(
+            f"The forest predicts held-out pairs no better than their mean does (R² {score:.2f}): importances mean "
+            "nothing here and are not drawn."
+        )
+    elif (found.drops > score).any():
+        notes.append(
+            "An importance above R² is possible: wrong values of a hyperparameter can make predictions worse than the "
+            "mean of all pairs is."
+        )
+    if any(len(group) > 1 for group in found.groups):
+        notes.append(
+            "Hyperparameters that vary together share their importance: shuffling one alone costs little while the "
+            "other still predicts. Bars of several names shuffle them as one."
+        )
+    return notes
+
+
+def _power_note(powers: dict[float, float], table: pd.DataFrame, n_units: int) -> str:
+    """Return the sentence on what a large p-value means in a study of this size."""
+    found = ", one of ".join(f"{effect:g} sd in about {100 * share:.0f} %" for effect, share in powers.items())
+    text = (
+        f"With {n_units} configurations, half of them at each of two levels, a test finds a difference of {found} of "
+        "studies (sd: the standard deviation among configurations along the direction of the difference)."
+    )
+    is_weak = powers[EFFECTS[-1]] < ENOUGH_POWER or (table["smallest possible p"] * len(table) > SIGNIFICANT).any()
+    return f"{text} Too few to say “no difference” from a large p." if is_weak else text
+
+
+def _test_notes(factors: Sequence[Factor], table: pd.DataFrame, by_run: bool) -> list[str]:
+    units = _units(by_run)
+    smallest, largest = table["smallest possible p"].min(), table["smallest possible p"].max()
+    span = f"{smallest:.2g}" if smallest == largest else f"{smallest:.2g} to {largest:.2g}, by hyperparameter"
+    notes = [
+        f"p beyond the others counts in how many of {int(table['permutations'].max())} permutations of "
+        f"{len(factors[0].codes)} {units} chance does as well; the smallest possible is {span}. {units.capitalize()} "
+        "change places only with those that agree in all other hyperparameters, or residuals do where too few agree. "
+        "Adjusted p allow for the number of hyperparameters (Holm). All other p-values are exploratory.",
+        "R² is the share of the total of InPCA's centred matrix (PERMANOVA, with divergences where squared distances "
+        "stand). Values that mean nothing have the share by chance; ω² takes that out. Beyond the others: only what no "
+        "other hyperparameter explains, finer versions of itself left aside.",
+    ]
+    if not by_run and table["share without seed noise"].notna().any():
+        notes.append(
+            "The share without seed noise is the share of what is left of all shares when the mean variance between "
+            "seeds of a configuration is taken out."
+        )
+    if (table["statistic"] == "Welch").any():
+        notes.append(
+            "Levels of unequal size are compared by Welch's statistic, which allows for levels that are unequally wide."
+        )
+    if (table["p of unequal spread, exploratory"] <= SIGNIFICANT).any():
+        named = table.loc[table["p of unequal spread, exploratory"] <= SIGNIFICANT, "hyperparameter"].tolist()
+        notes.append(
+            f"{', '.join(named)}: levels seem unequally wide (PERMDISP), so a small p may come from that as well as "
+            "from a difference of their means."
+        )
+    if numeric := [factor.name for factor in factors if factor.is_continuous]:
+        notes.append(
+            f"{', '.join(numeric)}: so many values that it is tested as a number (a spline of three degrees of "
+            "freedom, or a line over fewer than twelve values; in logarithms where all are positive)."
+        )
+    untested = table.loc[table["p beyond the others"].isna(), "hyperparameter"].tolist()
+    if by_run:
+        if named := [name for name in untested if name not in seed_columns(untested)]:
+            notes.append(
+                f"{', '.join(named)}: no p-value from single runs, because seeds of a configuration are alike. Choose "
+                "configurations to test it."
+            )
+    elif untested:
+        notes.append(f"{', '.join(untested)}: no test, because too few {units} share a value or all are equal.")
+    return notes
+
+
+WHAT_DECIDES = Analysis(
+    key="importance",
+    title="What decides the path",
+    group="What decides",
+    shows=(
+        "How much each hyperparameter matters for how far apart two trainings are, how sure that is, and which "
+        "hyperparameters these runs cannot tell apart."
+    ),
+    computed=(
+        "From the distances between trajectories at equal clock, averaged over the seeds of a configuration: the R² "
+        "that a random forest loses on pairs of held-out configurations when a hyperparameter is shuffled; and the "
+        "share of variation that it explains beyond the others (PERMANOVA), tested by permutation."
+    ),
+    options=(
+        Columns("columns", "hyperparameters"),
+        Choice(
+            "unit",
+            "held out and permuted are",
+            (("configuration", "configurations, seeds together"), ("run", "single runs")),
+            "configuration",
+        ),
+        Number("permutations", "permutations", 99, 9999, 999, is_whole=True),
+        Number("repeats", "splits", 5, 200, 30, is_whole=True),
+        *alignment_options(100),
+    ),
+    run=run,
+    version=2,
+)

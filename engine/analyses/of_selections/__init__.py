@@ -1,0 +1,1 @@
+"""Analyses by other embeddings of a selection."""

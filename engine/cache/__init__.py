@@ -1,0 +1,1 @@
+"""In-memory and on-disk caches of recomputable results."""

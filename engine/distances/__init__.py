@@ -1,0 +1,1 @@
+"""Divergences between models, and the on-disk distances of a study."""

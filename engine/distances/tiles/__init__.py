@@ -1,0 +1,1 @@
+"""On-disk tiles of distances, one per pair of runs."""

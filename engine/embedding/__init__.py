@@ -1,0 +1,1 @@
+"""InPCA embeddings: eigenpairs, coordinates, diagnostics, projection, low-rank previews."""

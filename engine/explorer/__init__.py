@@ -1,0 +1,1 @@
+"""Scenes and figures of studies: computed once, cached, shared between clients."""

@@ -1,0 +1,1 @@
+"""Previews of scenes: by low-rank factors, and while kernels are compiled."""

@@ -1,0 +1,1 @@
+"""Import and export of runs in foreign file formats; recipes."""

@@ -1,0 +1,1 @@
+"""Statistics of runs: factors, permutation tests, importance, bootstrap, sample size."""

@@ -1,0 +1,1 @@
+"""Studies and runs on disk: folders, journals, encodings, verification."""

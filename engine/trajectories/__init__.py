@@ -1,0 +1,1 @@
+"""Trajectories of runs: geodesics, clocks, lengths, means, distances between trajectories."""

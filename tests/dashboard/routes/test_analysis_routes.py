@@ -1,0 +1,175 @@
+"""Analysis routes: figures and errors."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+
+import numpy as np
+import pytest
+
+from dashboard import create_app
+from dashboard.figures.analyses import ANALYSIS_FIGURES
+from dashboard.figures.analyses.series import MOST_POINTS, run_series
+from engine import EmbeddingSpec
+from engine.analyses import ANALYSES
+from tests.awkward_studies import AWKWARD
+from tests.wire import everything, finished
+
+SHAPES = {"wide", "half", "square"}
+
+
+@pytest.fixture(scope="module")
+def explorer(shared_explorer):
+    return shared_explorer
+
+
+@pytest.fixture(scope="module")
+def client(explorer):
+    return create_app(explorer).server.test_client()
+
+
+def question(explorer, kind, study_id="small"):
+    return {**everything(explorer, study_id), "kind": kind, "options": {}}
+
+
+def ask(client, explorer, kind, study_id="small"):
+    return finished(client, question(explorer, kind, study_id), "analyses")
+
+
+def test_every_analysis_has_its_figures():
+    assert set(ANALYSIS_FIGURES) == set(ANALYSES)
+
+
+@pytest.mark.parametrize("kind", ANALYSES)
+def test_a_figure_comes_with_its_words_and_tables(client, explorer, kind):
+    status = ask(client, explorer, kind)
+    assert status["state"] == "done"
+    assert status["options"].keys() == status["alternatives"].keys() == {entry["key"] for entry in status["described"]}
+    answer = client.get(f"/api/analyses/{status['key']}")
+    assert "immutable" in answer.headers["Cache-Control"]
+    body = json.loads(answer.data, parse_constant=pytest.fail)
+    assert body["figures"]
+    for figure in body["figures"]:
+        assert figure["title"]
+        assert figure["shape"] in SHAPES
+        assert figure["series"] or figure["data"]
+        for series in figure["series"]:
+            assert len(series["x"]) == len(series["y"]) > 0
+            assert len(series["starts"]) == len(series["run_ids"]) == len(set(series["run_ids"]))
+            assert series["starts"] == sorted(set(series["starts"]))
+    assert "30 runs of 15 configurations (up to 2 seeds each)" in body["basis"]
+    for table in body["tables"]:
+        taken = client.get(f"/api/analyses/{status['key']}/{table['name']}.csv")
+        assert "attachment" in taken.headers["Content-Disposition"]
+        rows = list(csv.reader(io.StringIO(taken.get_data(as_text=True))))
+        assert len(rows) == table["n_rows"] + 1
+        assert {len(row) for row in rows} == {len(rows[0])}
+
+
+@pytest.mark.parametrize("study_id", AWKWARD)
+@pytest.mark.parametrize("kind", ANALYSES)
+def test_figures_of_awkward_studies_are_drawn_or_refused(client, explorer, kind, study_id):
+    status = ask(client, explorer, kind, study_id)
+    if "error" in status or status["state"] == "failed":
+        assert len(status.get("error") or status["message"]) > 40
+        return
+    body = json.loads(client.get(f"/api/analyses/{status['key']}").data, parse_constant=pytest.fail)
+    assert body["figures"]
+    # Names from files are text wherever plotly would look for tags.
+    assert "<b>bold" not in json.dumps([[figure["data"], figure["layout"]] for figure in body["figures"]])
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"kind": "horoscope"}, 400),
+        ({"kind": 7}, 400),
+        ({"options": []}, 400),
+        ({"options": {"definition": "by heart"}}, 400),
+        ({"options": {"definition": {"a": 1}}}, 400),
+        ({"split": "validation"}, 400),
+        ({"mask": "!"}, 400),
+        ({"study": "nowhere"}, 404),
+        ({"fingerprint": "old"}, 409),
+    ],
+)
+def test_questions_without_an_answer_are_refused(client, explorer, changes, code):
+    answer = client.post("/api/analyses", json=question(explorer, "progress") | changes)
+    assert answer.status_code == code
+    assert answer.get_json()["error"]
+
+
+def test_a_key_never_asked_for_has_no_answer(client, explorer):
+    key = "analysis-" + "0" * 64
+    assert client.get(f"/api/analyses/{key}").status_code == 404
+    assert client.get(f"/api/analyses/{key}/progress.csv").status_code == 404
+    assert client.get(f"/api/analyses/{key}/status").get_json()["state"] == "cancelled"
+    known = ask(client, explorer, "progress")["key"]
+    assert client.get(f"/api/analyses/{known}/nothing.csv").status_code == 400
+
+
+def test_long_series_are_thinned_and_keep_their_ends():
+    import pandas as pd
+
+    n = 3 * MOST_POINTS
+    table = pd.DataFrame({"run_id": np.repeat(["a", "b"], n // 2), "x": np.arange(n), "y": np.arange(n)})
+    series = run_series(table, "x", "y")
+    assert len(series["x"]) <= MOST_POINTS + 2
+    assert (series["x"][0], series["x"][-1]) == (0, n - 1)
+    second = series["starts"][1]
+    assert (series["x"][second - 1], series["x"][second]) == (n // 2 - 1, n // 2)
+
+
+@pytest.mark.parametrize("kind", ANALYSES)
+def test_a_figure_from_disk_is_drawn_alike(explorer, kind):
+    findings = explorer.analyses
+    computed = findings.find(kind, selection_of(explorer))
+    kept = findings._answers._codec.decode(findings._answers._codec.encode(computed))
+    drawn = [json.dumps(ANALYSIS_FIGURES[kind](finding)) for finding in (computed, kept)]
+    assert drawn[0] == drawn[1]
+
+
+def selection_of(explorer):
+    return EmbeddingSpec("small", "train", tuple(explorer.study("small").runs.index))
+
+
+def test_an_undrawable_finding_is_computed_again(client, explorer, caplog):
+    status = ask(client, explorer, "lengths")
+    findings = explorer.analyses
+    _, finding = findings.finding(status["key"])
+    findings._answers.put(status["key"], dataclasses.replace(finding, tables={}))
+    refusal = client.get(f"/api/analyses/{status['key']}")
+    assert refusal.status_code == 404
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert ask(client, explorer, "lengths")["key"] == status["key"]
+    assert client.get(f"/api/analyses/{status['key']}").status_code == 200
+
+
+def test_a_figure_that_cannot_be_drawn_is_named(client, explorer, monkeypatch, caplog):
+    def broken(finding):
+        raise KeyError("a column")
+
+    monkeypatch.setitem(ANALYSIS_FIGURES, "outliers", broken)
+    for code in (404, 500):
+        status = ask(client, explorer, "outliers")
+        answer = client.get(f"/api/analyses/{status['key']}")
+        assert answer.status_code == code
+        assert "could not be drawn" in answer.get_json()["error"]
+        assert "500" not in answer.get_json()["error"]
+    assert len([record for record in caplog.records if record.exc_info]) == 2
+    assert client.get(f"/api/analyses/{ask(client, explorer, 'lengths')['key']}").status_code == 200
+
+
+def test_a_defect_of_a_route_names_the_log(explorer, monkeypatch):
+    app = create_app(explorer)
+    client = app.server.test_client()
+    monkeypatch.setattr(type(explorer.analyses), "finding", lambda self, key: 1 / 0)
+    answer = client.get("/api/analyses/whatever")
+    assert answer.status_code == 500
+    assert answer.get_json() == {
+        "error": "The server could not answer this. The reason is in its log, where it was started.",
+        "kind": "Defect",
+    }
