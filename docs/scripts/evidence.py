@@ -50,16 +50,25 @@ class Evidence:
         finding = self.find("trajectory-distances", split)
         return finding.arrays["distances"], finding.tables["leaves"]["run_id"].tolist()
 
+    def pairs(self, split: str = TRAIN) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return (pair,) distances between trajectories, and whether both are seeds of one configuration."""
+        distances, run_ids = self.trajectory_distances(split)
+        keys = self._configurations(run_ids)
+        i, j = np.triu_indices(len(run_ids), 1)
+        return distances[i, j], keys[i] == keys[j]
+
+    def _configurations(self, run_ids: list[str]) -> NDArray[np.str_]:
+        columns = [name for name in self.study.differing if name != "seed"]
+        return self.study.runs.loc[run_ids, columns].astype(str).agg("|".join, axis=1).to_numpy(str)
+
     def agreement_of_neighbours(self, column: str, split: str = TRAIN) -> float:
         """Return the chance-corrected share of runs that agree with their nearest run of another configuration.
 
         (share - chance) / (1 - chance), 1 if all agree in the value; chance is 1/2 for two values, 1/5 for five.
         """
         distances, run_ids = self.trajectory_distances(split)
-        runs = self.study.runs.loc[run_ids]
-        values = runs[column].to_numpy()
-        others = [name for name in self.study.differing if name != "seed"]
-        keys = runs[others].astype(str).agg("|".join, axis=1).to_numpy()
+        values = self.of_runs(column).loc[run_ids].to_numpy()
+        keys = self._configurations(run_ids)
         apart = np.where(keys[:, None] == keys, np.inf, distances)
         share = float((values[apart.argmin(axis=1)] == values).mean())
         is_other = np.isfinite(apart)

@@ -36,7 +36,7 @@ def test_bars_of_importance_span_their_intervals(find):
     finding = find("importance", repeats=5, permutations=99)
     bars = ANALYSIS_FIGURES["importance"](finding)[0]["data"][0]
     table = finding.tables["importance"].iloc[::-1]
-    assert bars["y"] == [name.replace("_", " ") for name in table["hyperparameters"]]
+    assert [name.rstrip() for name in bars["y"]] == [name.replace("_", " ") for name in table["hyperparameters"]]
     ends = [x + up for x, up in zip(bars["x"], bars["error_x"]["array"], strict=True)]
     starts = [x - down for x, down in zip(bars["x"], bars["error_x"]["arrayminus"], strict=True)]
     assert ends == pytest.approx(table["high"].tolist())
