@@ -57,8 +57,10 @@ def _open_figure() -> html.Div:
 
 
 def _head(analysis: Analysis) -> html.Div:
-    shows = html.P(analysis.shows, className="figure-shows")
-    return div("figure-head", html.H2(analysis.title), shows, hidden=True, data_head=analysis.key)
+    texts = [html.P(analysis.shows, className="figure-shows")]
+    if analysis.not_shown:
+        texts.append(html.P(analysis.not_shown, className="figure-not-shown"))
+    return div("figure-head", html.H2(analysis.title), *texts, hidden=True, data_head=analysis.key)
 
 
 def _computed(analysis: Analysis) -> html.P:

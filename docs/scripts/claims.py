@@ -51,7 +51,7 @@ class Claim:
         measure: evidence -> what it found.
         agrees_if: the condition in words, to which "beyond every copy" is added.
         copies: kinds of copies that could refute it; others give the same number by construction.
-        number: format of what the value is called on the page, for its range over copies.
+        number: format of the value's size on the page, or, with "+", of the value.
     """
 
     figure: str

@@ -31,7 +31,10 @@ def page() -> str:
 
 
 def _section(analysis: Analysis) -> str:
-    lines = [f"### {analysis.title} (`{analysis.key}`)", analysis.shows, f"*Computed.* {analysis.computed}"]
+    lines = [f"### {analysis.title} (`{analysis.key}`)", analysis.shows]
+    if analysis.not_shown:
+        lines.append(f"*Not shown.* {analysis.not_shown}")
+    lines.append(f"*Computed.* {analysis.computed}")
     if analysis.options:
         rows = [f"| `{option.key}` | {option.title} | {_offer(option)} |" for option in analysis.options]
         lines.append("\n".join(["| option | in words | |", "|---|---|---|", *rows]))

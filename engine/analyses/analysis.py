@@ -29,6 +29,7 @@ class Analysis:
         version: part of the cache key of its findings; raise it when its numbers change.
         needs: option key -> (key of an earlier option, values): the option applies only if the earlier one has one of
             the values; otherwise it has its default.
+        not_shown: display sentence: what a reader might take it to show and it does not; of what a band is an interval.
     """
 
     key: str
@@ -40,6 +41,7 @@ class Analysis:
     run: Callable[[Material, Options], Finding]
     version: int = 1
     needs: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    not_shown: str = ""
 
     def parse(self, raw: Mapping[str, Any], offer: Offer) -> tuple[tuple[str, Value], ...]:
         """Return all options with their values, with defaults for those missing in ``raw``.
