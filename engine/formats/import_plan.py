@@ -18,7 +18,6 @@ from engine.errors import (
     ImportSourceError,
     InvalidPredictionsError,
     InvalidSpecError,
-    StudyFormatError,
     StudyNotFoundError,
 )
 from engine.formats.array_files import stored_arrays
@@ -28,7 +27,7 @@ from engine.formats.tables import RunTable
 from engine.store import files
 from engine.store.documents import DOCUMENT_LIMIT, read_document
 from engine.store.encoding import DTYPES, SUM_TOLERANCE, as_array, log_probabilities
-from engine.store.manifest import NAME, Manifest, new_manifest, read_manifest
+from engine.store.manifest import NAME, Manifest, new_manifest, read_manifest, refuse_foreign_files
 from engine.store.run import ORIGIN_FILE
 from engine.store.study import run_paths
 from engine.values import SPLITS
@@ -154,8 +153,8 @@ def _existing(folder: Path) -> Manifest | None:
     try:
         return read_manifest(folder)
     except StudyNotFoundError:
-        if folder.exists() and any(not path.name.startswith(".") for path in folder.iterdir()):
-            raise StudyFormatError(f"{folder} holds no study but other files: give another path.") from None
+        if folder.exists():
+            refuse_foreign_files(folder)
         return None
 
 

@@ -176,13 +176,7 @@ def join_study(study: Path, declared: Manifest, *, durable: bool) -> Manifest:
         try:
             manifest = read_manifest(study)
         except StudyNotFoundError:
-            ours = {RUNS_FOLDER, *(labels_file(split) for split in SPLITS)}
-            foreign = sorted(p.name for p in study.iterdir() if p.name not in ours and not p.name.startswith("."))
-            if foreign:
-                raise StudyFormatError(
-                    f"{study} holds no {STUDY_FILE} but other files ({', '.join(foreign[:3])}): a study is made in "
-                    "an empty folder. Give another path."
-                ) from None
+            refuse_foreign_files(study)
             write_manifest(study, declared, durable=durable)
             manifest = declared
         else:
@@ -190,6 +184,21 @@ def join_study(study: Path, declared: Manifest, *, durable: bool) -> Manifest:
                 files.sync_content(study)
     _check_match(manifest, declared, str(study))
     return manifest
+
+
+def refuse_foreign_files(folder: Path) -> None:
+    """Check that a folder without study.json holds nothing but what a study that was being made may have left.
+
+    Raises:
+        StudyFormatError: it holds other files.
+    """
+    ours = {RUNS_FOLDER, *(labels_file(split) for split in SPLITS)}
+    foreign = sorted(path.name for path in folder.iterdir() if path.name not in ours and not path.name.startswith("."))
+    if foreign:
+        raise StudyFormatError(
+            f"{folder} holds no {STUDY_FILE} but other files ({', '.join(foreign[:3])}): a study is made in an empty "
+            "folder. Give another path."
+        )
 
 
 def _check_match(study: Manifest, run: Manifest, where: str) -> None:

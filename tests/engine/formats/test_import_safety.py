@@ -25,7 +25,7 @@ from click.testing import CliRunner
 
 import engine
 from data.trusted_conversion import main as trusted_conversion
-from engine import ImportSourceError, RunError, open_study, verify_study
+from engine import ImportSourceError, RunError, StudyFormatError, open_study, verify_study
 from engine.formats import importing as arrivals
 from engine.formats.array_files import stored_arrays
 from engine.formats.candidates import Request
@@ -95,6 +95,24 @@ def test_a_disk_filling_up_leaves_whole_runs(tmp_path: Path, monkeypatch: pytest
     outcome = carry_out(plan_arrays(source, tmp_path / "s"))
     assert len(outcome.imported) + len(outcome.present) == 2
     assert verify_study(tmp_path / "s") == ()
+
+
+def test_an_import_killed_before_its_study_goes_on(tmp_path: Path) -> None:
+    """Labels are written before study.json: a kill between the two leaves them alone in the folder."""
+    source = tmp_path / "source"
+    source.mkdir()
+    np.savez(source / "run.npz", **{split: foreign.log_probabilities("run", split) for split in LABELS})
+    study = tmp_path / "s"
+    study.mkdir()
+    for split, labels in LABELS.items():
+        np.save(study / f"{split}_labels.npy", labels)
+    (study / ".study.json.1a2b.tmp").touch()
+    assert carry_out(plan_arrays(source, study)).imported == ("run",)
+    assert open_study(study).problems == ()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.tex").touch()
+    with pytest.raises(StudyFormatError, match=r"thesis\.tex"):
+        plan_arrays(source, tmp_path / "other")
 
 
 def test_every_flipped_byte_of_an_origin_is_found(tmp_path: Path) -> None:
