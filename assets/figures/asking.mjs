@@ -8,6 +8,7 @@ import { maskOf } from "../values/selection.mjs";
 import { format } from "../values/study.mjs";
 import { writeAddress } from "../page/address.mjs";
 import { makeAnalysisAsker } from "../page/jobs.mjs";
+import { recall, remember } from "../page/memory.mjs";
 import { state, writerOf } from "../page/state.mjs";
 import { byId, showHint } from "../page/words.mjs";
 import { catchUpOrReopen } from "../study/growth.mjs";
@@ -136,7 +137,7 @@ export const startAfresh = () => {
   withdraw();
   clearFigures();
   hideTrouble();
-  write({ figureOptions: {} });
+  setOptions({});
   byId("figure-options").replaceChildren();
 };
 
@@ -166,11 +167,14 @@ const hideTrouble = () => {
 
 /* ------------------------------------------------------------------ options */
 
+/** Where the role of a study's columns is remembered: it holds for all figures, and for the next visit. */
+const roles = () => `roles.${state.study?.study}`;
+
 /**
  * Set all options, as a view does.
  * @param {Record<string, any>} options
  */
-export const setOptions = (options) => write({ figureOptions: { ...options } });
+export const setOptions = (options) => write({ figureOptions: { ...recall(roles(), {}), ...options } });
 
 /**
  * @param {string} key
@@ -179,6 +183,7 @@ export const setOptions = (options) => write({ figureOptions: { ...options } });
  */
 const choose = (key, value, forgotten) => {
   const kept = Object.entries(state.figureOptions).filter(([name]) => !forgotten.includes(name));
+  if (key === "replicates") remember(roles(), { [key]: value });
   setOptions({ ...Object.fromEntries(kept), [key]: value });
   writeAddress();
   askIfSeen();

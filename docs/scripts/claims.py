@@ -17,6 +17,9 @@ from docs.scripts.copies import RELABELLED, SHUFFLED
 from docs.scripts.evidence import TEST, TRAIN, Evidence
 
 SIGNIFICANT = 0.05
+LEAST_DIFFERENCE = 0.1
+"""Least difference from the copies' mean, as a share of it: shuffles hardly differ from one another, and so the
+smallest difference is beyond them all."""
 ARCHITECTURE = "architecture"
 CHOSEN = (ARCHITECTURE, "size", "optimizer", "batch_size", "weight_decay")
 """Independent hyperparameters: learning rate depends on optimiser, number of parameters on architecture."""
@@ -32,7 +35,7 @@ class Measured:
 
     Attributes:
         words: the finding.
-        value: larger where the claim is better supported.
+        value: larger where the claim is better supported; of a share near one, what is missing, negative.
         holds: whether the published condition holds, nothing else considered.
     """
 
@@ -51,7 +54,8 @@ class Claim:
         measure: evidence -> what it found.
         agrees_if: the condition in words, to which "beyond every copy" is added.
         copies: kinds of copies that could refute it; others give the same number by construction.
-        number: format of the value's size on the page, or, with "+", of the value.
+        number: format of what the page shows for the value, for its range over copies.
+        shown: value -> what the page shows for it.
     """
 
     figure: str
@@ -60,6 +64,7 @@ class Claim:
     agrees_if: str
     copies: tuple[str, ...]
     number: str = "{:.3f}"
+    shown: Callable[[float], float] = float
 
     @property
     def key(self) -> str:
@@ -82,8 +87,13 @@ def p_value(value: float, copies: Sequence[float]) -> float:
 
 
 def agrees(holds: bool, value: float, copies: Iterable[Sequence[float]]) -> bool:
-    """Return whether the condition holds and the value is beyond each kind of copies, at the level 0.05."""
-    return holds and all(p_value(value, values) <= SIGNIFICANT for values in copies)
+    """Return whether the condition holds and the value is beyond each kind of copies, by a tenth of their mean."""
+    return holds and all(_is_beyond(value, values) for values in copies)
+
+
+def _is_beyond(value: float, copies: Sequence[float]) -> bool:
+    mean = sum(copies) / len(copies)
+    return p_value(value, copies) <= SIGNIFICANT and value - mean >= LEAST_DIFFERENCE * abs(mean)
 
 
 def low_dimension(evidence: Evidence) -> Measured:
@@ -99,7 +109,7 @@ def low_dimension_of_test(evidence: Evidence) -> Measured:
 def _low_dimension(evidence: Evidence, split: str) -> Measured:
     stress = evidence.scene(split).embedding.explained_stress
     words = f"explained stress of 1, 2, 3 components {', '.join(f'{value:.3f}' for value in stress[:3])}"
-    return Measured(words, float(stress[2]), bool(stress[2] >= 0.76))
+    return Measured(words, float(stress[2]) - 1, bool(stress[2] >= 0.76))
 
 
 def decay(evidence: Evidence) -> Measured:
@@ -184,13 +194,13 @@ def lanes(evidence: Evidence) -> Measured:
     share = float((names[apart.argmin(axis=1)] == names).mean())
     stress = finding.numbers["explained stress of 3 components"]
     words = f"three axes explain {stress:.2f}; {100 * share:.0f} % of the runs lie next to one of their architecture"
-    return Measured(words, share, share > 0.8)
+    return Measured(words, share - 1, share > 0.8)
 
 
 def joint(evidence: Evidence) -> Measured:
     """Return the explained stress of train and test together."""
     stress = evidence.find("train-and-test").numbers["explained stress of 3, joint"]
-    return Measured(f"explained stress of three axes {stress:.3f} for both together", float(stress), stress >= 0.76)
+    return Measured(f"explained stress of three axes {stress:.3f} for both together", float(stress) - 1, stress >= 0.76)
 
 
 def few_samples(evidence: Evidence) -> Measured:
@@ -235,7 +245,7 @@ def fit_linear(evidence: Evidence) -> Measured:
     numbers = evidence.find("fit-and-project", column=ARCHITECTURE, level="fully connected").numbers
     fitted, projected = numbers["explained stress of 3, fitted"], numbers["explained stress of 3, projected"]
     words = f"fitted to fully connected networks: {fitted:.3f} for them, {projected:.3f} for all others"
-    return Measured(words, float(projected), projected > 0.7)
+    return Measured(words, float(projected) - 1, projected > 0.7)
 
 
 def one_clock(evidence: Evidence) -> str:
@@ -262,30 +272,39 @@ def outliers(evidence: Evidence) -> str:
     return f"{numbers['outliers']} of {numbers['checkpoints']} checkpoints"
 
 
+def _less(value: float) -> float:
+    return -value
+
+
+def _all_but(value: float) -> float:
+    return 1 + value
+
+
 CLAIMS = (
     Claim("Fig. 1, 2", "Three axes carry 76 % of the stress of all models.", low_dimension, "at least as much",
-          MANIFOLD),
+          MANIFOLD, shown=_all_but),
     Claim("Fig. 5", "On test data it is low-dimensional as well.", low_dimension_of_test, "three axes carry 76 %",
-          MANIFOLD),
-    Claim("Fig. 6", "Train and test share one low-dimensional manifold.", joint, "three axes carry 76 %", MANIFOLD),
+          MANIFOLD, shown=_all_but),
+    Claim("Fig. 6", "Train and test share one low-dimensional manifold.", joint, "three axes carry 76 %", MANIFOLD,
+          shown=_all_but),
     Claim("Fig. 2, strip", "Eigenvalues fall over decades, as in sloppy models.", decay, "by a hundred up to the 50th",
           MANIFOLD, "{:.0f} times"),
     Claim("Fig. 2", "With all models the second axis is imaginary.", imaginary_axis, "it is the second", MANIFOLD,
-          "number {:.0f}"),
+          "number {:.0f}", _less),
     Claim("Fig. 6", "Few samples show the same manifold.", few_samples, "nine tenths of what all samples explain",
           MANIFOLD, "{:.3f} of it"),
     Claim("Fig. 10, 11", "Three bases from four models do nearly as well as all; start and end are nearly orthogonal.",
           three_bases, "within 0.05, cosine under 0.3", MANIFOLD, "{:+.3f}"),
     Claim("App. E.4", "How runs are averaged is immaterial.", means, "less than configurations differ", MANIFOLD,
-          "{:.2f} of it"),
+          "{:.2f} of it", _less),
     Claim("Follow-up 2025", "Axes of simple networks are faithful to others.", fit_linear,
-          "explained stress of the others over 0.7", MANIFOLD),
+          "explained stress of the others over 0.7", MANIFOLD, shown=_all_but),
     Claim("Third parties", "Real runs are nearer to one another than to a shuffled one.", nearer_than_shuffled,
-          "in every pair", MANIFOLD, "ratio {:.2f}"),
+          "in every pair", MANIFOLD, "ratio {:.2f}", _less),
     Claim("Fig. 3", "Larger networks go the same way faster.", larger_is_faster, "in every architecture", LABELS,
           "{:.0f}"),
     Claim("Fig. 4", "Seeds stay in a thin tube.", thin_tube, "a pair under half as far apart as two configurations",
-          BOTH, "{:.2f} times"),
+          BOTH, "{:.2f} times", _less),
     Claim("Fig. 4", "Trajectories cluster by architecture first.", neighbours, "nothing else agrees more", BOTH,
           "{:.2f}"),
     Claim("Fig. 4", "Architecture decides the path, little else does.", importance, "twice the next, adjusted p 0.05",
@@ -293,7 +312,7 @@ CLAIMS = (
     Claim("Fig. 4, 5", "It does on test data, too.", importance_on_test, "twice the next, adjusted p 0.05", BOTH,
           "{:.1%}"),
     Claim("Fig. 4", "As points, trajectories of one architecture lie together.", lanes, "for four runs in five", BOTH,
-          "{:.0%}"),
+          "{:.0%}", _all_but),
 )  # fmt: skip
 
 DESCRIPTIONS = (

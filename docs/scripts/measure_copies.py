@@ -31,7 +31,7 @@ def write_table(studies: list[str], report: Callable[[str], None]) -> None:
     for study_id in studies:
         study = open_study(STUDIES_FOLDER / study_id)
         table[study_id] = {kind: _measure(study, kind, report) for kind in (SHUFFLED, RELABELLED)}
-    TABLE.write_text(json.dumps(table, indent=1) + "\n")
+    TABLE.write_text(_in_lines(table))
 
 
 def measure_copy(study: Study, kind: str, number: int, claims: list[Claim]) -> dict[str, tuple[float, bool]]:
@@ -55,3 +55,11 @@ def _measure(study: Study, kind: str, report: Callable[[str], None]) -> Values:
             values[key].append(value)
         report(f"{study.study_id}: {number + 1} of {N_COPIES} {kind} copies")
     return values
+
+
+def _in_lines(table: dict[str, dict[str, Values]]) -> str:
+    """Return the table as JSON with a line for each claim."""
+    text = json.dumps(table)
+    for mark in ('"', "}"):
+        text = text.replace(f", {mark}", f",\n{mark}")
+    return text.replace(': {"', ': {\n"').replace("]]}", "]]\n}") + "\n"

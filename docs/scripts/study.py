@@ -68,12 +68,12 @@ def page_of(evidence: Mapping[str, Evidence]) -> str:
         "is held against them by a rule that was written down with it; a claim that fails here is not refuted there.",
         "## Claims",
         f"A rule says yes where the published condition holds and the number is beyond that of {N_COPIES} copies of "
-        "the study in which the claim is false by construction. *Shuffled*: each run's samples are dealt out anew "
-        "within their class, so that every run keeps its loss, error and progress, and no two agree on which samples "
-        "they learn when. *Relabelled*: the rows of hyperparameters, seeds among them, are dealt out anew among the "
-        "runs. The columns of the copies hold the range of the number and how many of them the rule says yes to, each "
-        "held against the others; a dash: these copies give the same number by construction. The range is that of "
-        "chance in these networks and samples, not an interval for other networks.",
+        "the study in which the claim is false by construction, by a tenth of their mean at least. *Shuffled*: each "
+        "run's samples are dealt out anew within their class, so that every run keeps its loss, error and progress, "
+        "and no two agree on which samples they learn when. *Relabelled*: the rows of hyperparameters, seeds among "
+        "them, are dealt out anew among the runs. The columns of the copies hold the range of the number and how many "
+        "of them the rule says yes to, each held against the others; a dash: these copies give the same number by "
+        "construction. The range is that of chance in these networks and samples, no interval for other networks.",
     ]
     for study_id, name in STUDIES.items():
         parts += [f"### {name}", _table(found[study_id], copies[study_id])]
@@ -127,11 +127,13 @@ def _table(found: Sequence[Measured], copies: Mapping[str, Values]) -> str:
 def _of_copies(claim: Claim, kind: str, copies: Mapping[str, Values]) -> str:
     if kind not in claim.copies:
         return "—"
-    # A value is negative where less of something supports the claim; the page gives the thing itself.
-    values = [value if "+" in claim.number else abs(value) for value in _values(claim, copies[kind])]
+    return f"{_span(claim, copies[kind])}; yes to {yes_to_copies(claim, kind, copies)} of {N_COPIES}"
+
+
+def _span(claim: Claim, of_kind: Values) -> str:
+    values = [claim.shown(value) for value in _values(claim, of_kind)]
     low, high = claim.number.format(min(values)), claim.number.format(max(values))
-    span = low if low == high else f"{low} to {high}"
-    return f"{span}; yes to {yes_to_copies(claim, kind, copies)} of {len(values)}"
+    return (low if low == high else f"{low} to {high}").replace("%", " %")
 
 
 def _disagreements(found: Mapping[str, Sequence[Measured]], copies: Mapping[str, Mapping[str, Values]]) -> str:
@@ -147,11 +149,8 @@ def _disagreements(found: Mapping[str, Sequence[Measured]], copies: Mapping[str,
 def _why(claim: Claim, found: Measured, copies: Mapping[str, Values]) -> str:
     if not found.holds:
         return found.words
-    as_much = [
-        f"{sum(value >= found.value for value in _values(claim, copies[kind]))} of {N_COPIES} {kind} copies"
-        for kind in claim.copies
-    ]
-    return f"{found.words}, and as much in {' and '.join(as_much)}"
+    spans = [f"{_span(claim, copies[kind])} in {kind} copies" for kind in claim.copies]
+    return f"{found.words}; {', '.join(spans)}"
 
 
 def _descriptions(evidence: Mapping[str, Evidence]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.analyses.finding import Finding
 from engine.analyses.material import Material
-from engine.analyses.options import Offer, Option, Value
+from engine.analyses.options import REPLICATES, Offer, Option, Value
 from engine.errors import InvalidSpecError
 
 Options = Mapping[str, Any]
@@ -49,7 +49,8 @@ class Analysis:
         Raises:
             InvalidSpecError: an unknown option, or an invalid value.
         """
-        if unknown := set(raw) - {option.key for option in self.options}:
+        # A role is kept while figures change, and not all of them group runs.
+        if unknown := set(raw) - {option.key for option in self.options} - {REPLICATES.key}:
             names = ", ".join(option.key for option in self.options) or "none"
             raise InvalidSpecError(f"{self.key} has no option {sorted(unknown)[0][:40]!r}: it has {names}.")
         chosen: dict[str, Value] = {}

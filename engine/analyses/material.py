@@ -11,10 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from engine.analyses.options import Offer
+from engine.analyses.replicates import AUTOMATIC, Replicates, find_replicates
 from engine.cache.blobs import BlobCache, content_key
 from engine.jobs import Job
 from engine.machine import check_budget, memory_budget
-from engine.store.hyperparameters import configuration_codes, is_differing, seed_columns
+from engine.store.hyperparameters import configuration_codes, is_differing
 from engine.trajectories.geodesics import on_geodesic
 from engine.trajectories.progress import RunProgress, kept_array
 from engine.values import Distances, FloatArray
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from engine.distances.selection import Selection
     from engine.store.study import Study
 
-MATERIAL_VERSION = 1
+MATERIAL_VERSION = 2
 """Part of every key of remembered material: raise it when numbers made from it can change."""
 
 
@@ -32,8 +33,8 @@ def offer_of(study: Study, run_ids: Sequence[str]) -> Offer:
     """Return the values that options can take for some runs of a study."""
     runs = study.runs.loc[list(run_ids)]
     differing = [name for name in study.hyperparameters if is_differing(runs[name].tolist())]
-    seeds = seed_columns(differing)
-    return Offer(runs, tuple([name for name in differing if name not in seeds] + list(seeds)))
+    last = find_replicates(runs, differing).columns
+    return Offer(runs, tuple([name for name in differing if name not in last] + list(last)))
 
 
 class Material:
@@ -46,6 +47,7 @@ class Material:
         run_progress: progress of runs along the geodesic.
         blobs: cache of material shared by several analyses.
         job: receives progress and signals cancellation.
+        replicates: value of the option :data:`.REPLICATES`.
         memory: most bytes to use; None takes half of what is free.
 
     Attributes:
@@ -62,6 +64,7 @@ class Material:
         run_progress: RunProgress,
         blobs: BlobCache,
         job: Job,
+        replicates: str = AUTOMATIC,
         memory: int | None = None,
     ) -> None:
         study, split = selection.study, selection.split
@@ -81,6 +84,7 @@ class Material:
         self._job = job
         self.is_cancelled, self.check = job.cancelled, job.check
         self._memory = memory
+        self._choice = replicates
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:
@@ -100,13 +104,19 @@ class Material:
 
     @cached_property
     def hyperparameters(self) -> pd.DataFrame:
-        """One row per run, indexed by run_id: the hyperparameters that differ among them, seeds last."""
+        """One row per run, indexed by run_id: the hyperparameters that differ among them, replicates last."""
         return self.runs[list(offer_of(self.study, self.run_ids).differing)]
+
+    @cached_property
+    def replicates(self) -> Replicates:
+        """Columns in which repetitions of a configuration differ."""
+        return find_replicates(self.runs, tuple(self.hyperparameters), self._choice)
 
     @cached_property
     def configurations(self) -> NDArray[np.int64]:
         """(run,) configuration index, equal for repetitions; counted from zero."""
-        return configuration_codes(self.runs, self.study.hyperparameters)
+        columns = [name for name in self.hyperparameters if name not in self.replicates.columns]
+        return configuration_codes(self.runs, columns)
 
     @property
     def n_seeds(self) -> int:

@@ -12,8 +12,9 @@ from typing import Any
 
 import pandas as pd
 
+from engine.analyses.replicates import AUTOMATIC, Replicates, choices, find_replicates
 from engine.errors import InvalidSpecError
-from engine.store.hyperparameters import level_text, seed_columns
+from engine.store.hyperparameters import level_text
 
 Value = str | float | int | tuple[str, ...]
 
@@ -27,11 +28,15 @@ class Offer:
 
     Attributes:
         runs: the selected runs, indexed by run_id: hyperparameters and ``n_checkpoints``.
-        differing: hyperparameters that differ among the runs, seeds last.
+        differing: hyperparameters that differ among the runs, replicates last.
     """
 
     runs: pd.DataFrame
     differing: tuple[str, ...]
+
+    def replicates(self, chosen: Mapping[str, Value]) -> Replicates:
+        """Return the columns in which repetitions differ, found or as an option of these says."""
+        return find_replicates(self.runs, self.differing, str(chosen.get(REPLICATES.key, AUTOMATIC)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +103,33 @@ class Number(Option):
 
 
 @dataclass(frozen=True, slots=True)
+class Role(Option):
+    """Option with the column in which repetitions of a configuration differ; by default what is found."""
+
+    def parse(self, value: Any, offer: Offer, chosen: Mapping[str, Value]) -> Value:
+        choice = str(value or AUTOMATIC)
+        find_replicates(offer.runs, offer.differing, choice)
+        return choice
+
+    def alternatives(self, offer: Offer, chosen: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:
+        offered, value = choices(offer.differing, offer.replicates({})), str(chosen[self.key])
+        is_listed = any(value == each for each, _ in offered)
+        return offered if is_listed else (*offered, (value, " and ".join(offer.replicates(chosen).columns)))
+
+
+REPLICATES = Role("replicates", "repetitions differ in")
+"""First option of every analysis that groups runs into configurations."""
+
+
+@dataclass(frozen=True, slots=True)
 class Columns(Option):
     """Option with several hyperparameters that differ among the selected runs, in the study's order; by default all
-    but seeds."""
+    but the replicates'."""
 
     def parse(self, value: Any, offer: Offer, chosen: Mapping[str, Value]) -> Value:
         if not value:
-            seeds = set(seed_columns(offer.differing))
-            return tuple(name for name in offer.differing if name not in seeds)
+            replicates = set(offer.replicates(chosen).columns)
+            return tuple(name for name in offer.differing if name not in replicates)
         if not isinstance(value, (list, tuple)):
             raise InvalidSpecError(f"{self.key} must be a list of hyperparameters, received {value!r}.")
         wanted = {str(_one_of(self.key, name, offer.differing)) for name in value}
@@ -118,7 +142,7 @@ class Columns(Option):
 @dataclass(frozen=True, slots=True)
 class Column(Columns):
     """Option with a hyperparameter that differs among the selected runs, empty if none does; by default the first that
-    is not a seed.
+    is no replicate's.
 
     Attributes:
         default: preferred hyperparameter, if it differs.
@@ -128,7 +152,9 @@ class Column(Columns):
 
     def parse(self, value: Any, offer: Offer, chosen: Mapping[str, Value]) -> Value:
         if not value:
-            return self.default if self.default in offer.differing else next(iter(offer.differing), "")
+            replicates = offer.replicates(chosen).columns
+            first = next((name for name in offer.differing if name not in replicates), next(iter(offer.differing), ""))
+            return self.default if self.default in offer.differing else first
         return _one_of(self.key, value, offer.differing)
 
 

@@ -153,21 +153,26 @@ class Findings:
 
     def _find_out(self, spec: AnalysisSpec, study: Study, job: Job) -> Finding:
         from engine.analyses import Basis, Material
+        from engine.analyses.options import REPLICATES
+        from engine.analyses.replicates import AUTOMATIC
 
-        began = time.perf_counter()
+        began, options = time.perf_counter(), dict(spec.options)
         builder, selection = self._find_builder(), spec.selection
         material = Material(
             Selection.of(study, selection.split, selection.run_ids), selection.divergence,
             distances=builder.distances, run_progress=builder.progress, blobs=self._blobs, job=job,
-            memory=self._memory,
+            memory=self._memory, replicates=str(options.get(REPLICATES.key, AUTOMATIC)),
         )  # fmt: skip
         material.report(0.0)
         try:
-            finding = _find(spec.kind).run(material, dict(spec.options))
+            finding = _find(spec.kind).run(material, options)
         except RunFormatError:
             # The next request gets the figure without the damaged run.
             self._leave_out_damaged(selection.study_id, selection.run_ids)
             raise
+        if REPLICATES.key in options:
+            role = material.replicates
+            finding = replace(finding, notes=(*filter(None, [role.question]), *finding.notes, role.sentence))
         basis = Basis(
             n_runs=len(material.run_ids),
             n_checkpoints=int(material.counts.sum()),

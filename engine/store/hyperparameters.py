@@ -22,7 +22,9 @@ TAKEN = {
 """Columns of a study's tables, automatic metrics included; `model` is a row index of an embedding."""
 
 Scalar = str | int | float | bool | None
-_SEED = re.compile(r"(?i)(?:.*_)?(?:seed|replica|replicate|repeat|trial|fold)(?:_(?:id|index|no))?")
+_TOKENS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_SEEDS = {"seed", "rng", "replica", "replicate", "replication", "rep", "repeat", "repetition", "trial", "fold"}
+_COUNTERS = {"id", "idx", "index", "no", "nr", "num", "number"}
 
 
 def parse_hyperparameters(values: Mapping[str, Any]) -> dict[str, Scalar]:
@@ -82,26 +84,33 @@ def is_differing(values: Sequence[Any]) -> bool:
 def seed_columns(names: Iterable[str]) -> tuple[str, ...]:
     """Return the hyperparameters that, by name, distinguish repetitions and not configurations.
 
-    A name is one of ``seed``, ``replica``, ``replicate``, ``repeat``, ``trial``, ``fold``, in any case, with any
-    prefix before an underscore, such as ``init_seed``.
+    The last word of such a name, an index or number aside, is ``seed``, ``rng``, ``replica``, ``replicate``,
+    ``replication``, ``rep``, ``repeat``, ``repetition``, ``trial`` or ``fold``: ``init_seed``, ``randomSeed``,
+    ``trial_no``, ``seed2``. ``random_state`` is one as well.
     """
-    return tuple(name for name in names if _SEED.fullmatch(name))
+    return tuple(name for name in names if _is_seed(name))
 
 
-def configuration_codes(runs: pd.DataFrame, hyperparameters: Sequence[str]) -> NDArray[np.int64]:
+def _is_seed(name: str) -> bool:
+    words = [word.lower() for word in _TOKENS.findall(name)]
+    while len(words) > 1 and words[-1] in _COUNTERS:
+        words.pop()
+    return bool(words) and (words[-1] in _SEEDS or words[-2:] == ["random", "state"])
+
+
+def configuration_codes(runs: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.int64]:
     """Return the configuration index of each run, numbered from zero by first occurrence.
 
     Args:
         runs: one row per run, with the hyperparameters as columns.
-        hyperparameters: all of them; seeds are ignored, and a missing value counts as a value.
+        columns: those that make a configuration, all but the replicates'; a missing value counts as a value.
 
     Returns:
-        (run,) equal for runs whose hyperparameters are equal up to the seeds.
+        (run,) equal for runs that agree in all of ``columns``.
     """
-    seeds = set(seed_columns(hyperparameters))
-    columns = [runs[name].tolist() for name in hyperparameters if name not in seeds]
+    values = [runs[name].tolist() for name in columns]
     codes: dict[tuple[Any, ...], int] = {}
-    rows = zip(*columns, strict=True) if columns else [()] * len(runs)
+    rows = zip(*values, strict=True) if values else [()] * len(runs)
     # True == 1 in Python, so booleans are tagged.
     keys = [tuple((isinstance(value, bool), None if value != value else value) for value in row) for row in rows]
     return np.array([codes.setdefault(key, len(codes)) for key in keys], dtype=np.int64)

@@ -18,7 +18,6 @@ from engine.analyses.training.clocks import CLOCK, ClockReadings, read_clock
 from engine.analyses.training.reindexed import POLICY
 from engine.errors import InvalidSpecError, SelectionError
 from engine.statistics.thinning import evenly
-from engine.store.hyperparameters import seed_columns
 from engine.trajectories.geodesics import geodesic
 from engine.trajectories.mean_distance import distances_along
 from engine.trajectories.resampling import END_POLICIES, Crossings, crossings, models_at
@@ -263,7 +262,7 @@ def pair_table(
 def configuration_names(material: Material) -> list[str]:
     """Return (configuration,) display names, from the hyperparameters that differ."""
     table = material.hyperparameters
-    columns = [name for name in table if name not in seed_columns(list(table))]
+    columns = [name for name in table if name not in material.replicates.columns]
     first = np.unique(material.configurations, return_index=True)[1]
     if not columns:
         return [material.run_ids[index] for index in first]

@@ -16,7 +16,7 @@ from engine.analyses.between_runs.aligned import (
 )
 from engine.analyses.finding import Finding
 from engine.analyses.material import Material
-from engine.analyses.options import Choice, Columns, Number, levels_of
+from engine.analyses.options import REPLICATES, Choice, Columns, Number, levels_of
 from engine.distances.table import find_divergence
 from engine.statistics.dendrograms import LINKAGES, Dendrogram, dendrogram
 from engine.trajectories.mean_distance import between_groups, point_at, points_until
@@ -176,6 +176,7 @@ TRAJECTORY_HEAT_MAP = Analysis(
         "the order that makes neighbours nearest."
     ),
     options=(
+        REPLICATES,
         Choice(
             "measure",
             "distance",

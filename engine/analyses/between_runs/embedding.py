@@ -10,7 +10,7 @@ from engine.analyses.between_runs.aligned import AlignedRuns, alignment_options,
 from engine.analyses.finding import Finding
 from engine.analyses.material import Material
 from engine.analyses.notes import component_table
-from engine.analyses.options import Choice
+from engine.analyses.options import REPLICATES, Choice
 from engine.embedding.inpca import embed
 from engine.embedding.weighted import embed_weighted
 from engine.trajectories.mean_distance import between_groups
@@ -86,6 +86,7 @@ TRAJECTORY_EMBEDDING = Analysis(
         "imaginary: along them a separation makes a distance smaller."
     ),
     options=(
+        REPLICATES,
         Choice("of", "points are", (("runs", "runs"), ("configurations", "configurations")), "runs"),
         Choice(
             "geodesic",

@@ -9,8 +9,9 @@ from engine.analyses.analysis import Analysis, Options
 from engine.analyses.between_runs.aligned import AlignedRuns, alignment_options, configuration_names
 from engine.analyses.finding import Finding
 from engine.analyses.material import Material
-from engine.analyses.options import Choice
+from engine.analyses.options import REPLICATES, Choice
 from engine.errors import SelectionError
+from engine.statistics.variance_components import variance_components
 from engine.trajectories.means import MEAN_MODELS, distances_to_mean
 
 BOX_SHARES = (0.0, 0.19, 0.38, 0.57, 0.76, 0.95)
@@ -55,11 +56,31 @@ def run(material: Material, options: Options) -> Finding:
     if options["mean"] in ("square_root", "bhattacharyya") and max(len(runs) for _, runs in repeated) == 2:
         notes.append("Of two seeds this mean is halfway between, so that both are equally far from it.")
     tables = {"widths": table, "boxes": _boxes(aligned, widths)}
-    numbers = {"median distance to the mean": float(np.median(widths)), "configurations with seeds": len(repeated)}
+    numbers: dict[str, float | int | str] = {
+        "median distance to the mean": float(np.median(widths)),
+        "configurations with seeds": len(repeated),
+    }
     if len(names) > 1:
-        between = aligned.distances(divergence="bhattacharyya").between
-        tables["between_configurations"] = pd.DataFrame({aligned.title: aligned.grid, "mean distance": between})
-        numbers["mean distance between configurations"] = float(between.mean())
+        among = aligned.distances(divergence="bhattacharyya")
+        # (m-1)/2m of the distance of a pair is that of a member to the mean of m, for squared distances: the distance
+        # between configurations itself would be a yardstick that no two seeds can reach.
+        sizes = np.array([len(runs) for _, runs in repeated for _ in runs])
+        unrelated = float(((sizes - 1) / (2 * sizes)).mean()) * among.between
+        tables["unrelated_runs"] = pd.DataFrame({aligned.title: aligned.grid, "distance to the mean": unrelated})
+        found = variance_components(among.among_runs, codes)
+        numbers |= {
+            "distance to the mean of as many unrelated runs": float(unrelated.mean()),
+            "two seeds over two configurations": found.pair_ratio,
+            "share of the variance of a run within its configuration": found.share_within,
+            "nearest run is another seed": found.nearest,
+            "nearest run is another seed, by chance": found.nearest_by_chance,
+        }
+        if found.between <= 0:
+            notes.append("No variance between configurations was found: seeds are as far apart as configurations.")
+        notes.append(
+            "Pairs are compared with pairs: of m runs, each is (m-1)/2m of a pair's distance from their mean, whatever "
+            "they are. The dashed line is that share of the distance between configurations."
+        )
     return Finding(tables=tables, numbers=numbers, notes=tuple(notes))
 
 
@@ -89,8 +110,10 @@ TUBE = Analysis(
     shows="How far the seeds of a configuration stray from their common path, along the clock.",
     computed=(
         "At each value of the clock, the Bhattacharyya distance of every seed to the mean model of its configuration; "
-        "boxes over all seeds of all configurations that have at least two."
+        "boxes over all seeds of all configurations that have at least two. Dashed: as far as runs of different "
+        "configurations would be from their mean."
     ),
-    options=(MEAN, *alignment_options(100)),
+    options=(REPLICATES, MEAN, *alignment_options(100)),
     run=run,
+    version=2,
 )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engine.analyses.analysis import Analysis, Options
 from engine.analyses.finding import Finding
 from engine.analyses.material import Material
-from engine.analyses.options import Choice, Number, Option
+from engine.analyses.options import REPLICATES, Choice, Number, Option
 from engine.errors import SelectionError
 from engine.statistics.thinning import thin_runs
 from engine.values import MINIMUM_MODELS, Distances
@@ -172,6 +172,7 @@ BOOTSTRAP_BANDS = Analysis(
         "share of replicates between its percentiles."
     ),
     options=(
+        REPLICATES,
         Choice("over", "drawn again are", OVER, "samples"),
         *band_options(100, Number("components", "components", 1, 30, 10, is_whole=True)),
     ),

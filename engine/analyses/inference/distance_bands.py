@@ -14,7 +14,7 @@ from engine.analyses.between_runs.aligned import AlignedRuns, Chunk, alignment_o
 from engine.analyses.finding import Finding
 from engine.analyses.inference.bootstrap import NO_SEEDS, OVER, band_options
 from engine.analyses.material import Material
-from engine.analyses.options import Choice, Column, levels_of
+from engine.analyses.options import REPLICATES, Choice, Column, levels_of
 from engine.errors import SelectionError
 
 if TYPE_CHECKING:
@@ -142,6 +142,7 @@ DISTANCE_BANDS = Analysis(
         "band holds the stated share of replicates between its percentiles."
     ),
     options=(
+        REPLICATES,
         Choice("over", "drawn again are", OVER, "samples"),
         Column("column", "pairs by"),
         *band_options(200),

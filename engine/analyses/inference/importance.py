@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,9 +14,8 @@ from engine.analyses.analysis import Analysis, Options
 from engine.analyses.between_runs.aligned import AlignedRuns, alignment_options
 from engine.analyses.finding import Finding
 from engine.analyses.material import Material
-from engine.analyses.options import Choice, Columns, Number
+from engine.analyses.options import REPLICATES, Choice, Columns, Number
 from engine.errors import SelectionError
-from engine.store.hyperparameters import seed_columns
 
 if TYPE_CHECKING:
     from engine.statistics.factors import Factor
@@ -41,13 +40,15 @@ def run(material: Material, options: Options) -> Finding:
     """Return tests of every hyperparameter, its importance on held-out configurations, and aliased groups."""
     from engine.statistics.factors import aliased_groups, cramers_v, describe_aliases, determines, make_factor
     from engine.statistics.importance import LEAST_CONFIGURATIONS, importance
+    from engine.statistics.variance_components import variance_components
     from engine.trajectories.mean_distance import between_groups, variance_within
 
     by_run = options["unit"] == "run"
-    seeds = set(seed_columns(list(material.hyperparameters)))
+    seeds = set(material.replicates.columns)
     columns = [name for name in options["columns"] if by_run or name not in seeds]
     notes = [
-        f"{name} tells repetitions apart and has no value for a configuration as a whole: test single runs to see it."
+        f"{name} tells repetitions apart and means nothing across configurations: its share is that of the variance "
+        "within them."
         for name in options["columns"]
         if name not in columns
     ]
@@ -58,8 +59,10 @@ def run(material: Material, options: Options) -> Finding:
         )
     aligned = AlignedRuns(material, options)
     distances = aligned.distances().among_runs
-    first, noise = np.arange(len(distances)), np.nan
+    first, noise, components = np.arange(len(distances)), np.nan, None
     if not by_run:
+        if material.n_seeds > 1 and material.configurations.any():
+            components = variance_components(distances, material.configurations)
         noise = variance_within(distances, material.configurations)
         distances = between_groups(distances, material.configurations)
         first = np.unique(material.configurations, return_index=True)[1]
@@ -83,6 +86,8 @@ def run(material: Material, options: Options) -> Finding:
         "configurations" if not by_run else "runs": len(distances),
         "smallest p-value that was possible": float(table["smallest possible p"].min()),
     }
+    if components is not None:
+        numbers["share of the variance of a run within its configuration"] = components.share_within
     if not by_run:
         powers = _powers(distances, factors, material)
         numbers |= {f"power at {effect:g} sd": found for effect, found in powers.items()}
@@ -107,7 +112,7 @@ def run(material: Material, options: Options) -> Finding:
         numbers[SCORE] = score
         notes += _cautions(found, score, by_run)
     notes += describe_aliases(factors)
-    notes += _test_notes(factors, table, by_run)
+    notes += _test_notes(factors, table, seeds, by_run)
     return Finding(tables=tables, numbers=numbers, notes=(*notes, *aligned.notes()))
 
 
@@ -132,7 +137,7 @@ def _tests(
 
     total = float(np.trace(centred(distances, factors)))
     n_units = len(distances)
-    seeds = seed_columns([factor.name for factor in factors])
+    seeds = material.replicates.columns
     rows = []
     for place, factor in enumerate(factors):
         material.report(DISTANCES_SHARE + TESTS_SHARE * place / len(factors))
@@ -259,7 +264,7 @@ def _power_note(powers: dict[float, float], table: pd.DataFrame, n_units: int) -
     return f"{text} Too few to say “no difference” from a large p." if is_weak else text
 
 
-def _test_notes(factors: Sequence[Factor], table: pd.DataFrame, by_run: bool) -> list[str]:
+def _test_notes(factors: Sequence[Factor], table: pd.DataFrame, seeds: Collection[str], by_run: bool) -> list[str]:
     units = _units(by_run)
     smallest, largest = table["smallest possible p"].min(), table["smallest possible p"].max()
     span = f"{smallest:.2g}" if smallest == largest else f"{smallest:.2g} to {largest:.2g}, by hyperparameter"
@@ -294,7 +299,7 @@ def _test_notes(factors: Sequence[Factor], table: pd.DataFrame, by_run: bool) ->
         )
     untested = table.loc[table["p beyond the others"].isna(), "hyperparameter"].tolist()
     if by_run:
-        if named := [name for name in untested if name not in seed_columns(untested)]:
+        if named := [name for name in untested if name not in seeds]:
             notes.append(
                 f"{', '.join(named)}: no p-value from single runs, because seeds of a configuration are alike. Choose "
                 "configurations to test it."
@@ -318,6 +323,7 @@ WHAT_DECIDES = Analysis(
         "share of variation that it explains beyond the others (PERMANOVA), tested by permutation."
     ),
     options=(
+        REPLICATES,
         Columns("columns", "hyperparameters"),
         Choice(
             "unit",
@@ -330,5 +336,5 @@ WHAT_DECIDES = Analysis(
         *alignment_options(100),
     ),
     run=run,
-    version=2,
+    version=3,
 )

@@ -12,7 +12,7 @@ from engine.analyses.analysis import Analysis, Options
 from engine.analyses.between_runs.aligned import AlignedRuns, Chunk, alignment_options, compared_runs, pair_table
 from engine.analyses.finding import Finding
 from engine.analyses.material import Material
-from engine.analyses.options import Column, Number, levels_of
+from engine.analyses.options import REPLICATES, Column, Number, levels_of
 
 MOST_RUNS = 200
 """Most runs compared: more than their twenty thousand pairs would add nothing."""
@@ -108,6 +108,7 @@ AGAINST_NULL = Analysis(
         "trajectories at equal clock is divided by its mean over such shuffles of both."
     ),
     options=(
+        REPLICATES,
         Column("column", "pairs by"),
         Number("shuffles", "shuffles", 1, 50, 5, is_whole=True),
         *alignment_options(50),

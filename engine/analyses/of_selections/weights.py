@@ -9,7 +9,7 @@ from engine.analyses.analysis import Analysis, Options
 from engine.analyses.finding import Finding
 from engine.analyses.material import Material
 from engine.analyses.notes import DRAWN, aligned, at, capped_notes, explained_table, with_components
-from engine.analyses.options import Choice, Column, Level, Number, levels_of
+from engine.analyses.options import REPLICATES, Choice, Column, Level, Number, levels_of
 from engine.embedding.explained import explained_among
 from engine.embedding.inpca import embed
 from engine.embedding.weighted import embed_weighted
@@ -101,6 +101,7 @@ WEIGHTS = Analysis(
         "weight of 0 takes a run out of the fit and projects it."
     ),
     options=(
+        REPLICATES,
         Choice("weights", "weights", tuple((w.key, w.title) for w in WEIGHTINGS.values()), "run"),
         Column("column", "but for runs with"),
         Level("level", "equal to", "column"),

@@ -11,7 +11,7 @@ DISTANCE = "distance to the mean"
 
 
 def tube_figures(finding: Finding) -> list[Figure]:
-    """Boxes over seeds at a few values of the clock; curves of every seed, with distances between configurations."""
+    """Boxes over seeds at a few values of the clock; curves of every seed, and of as many unrelated runs."""
     boxes, widths = finding.tables["boxes"], finding.tables["widths"]
     clock = boxes.columns[0]
     limits = {
@@ -30,14 +30,14 @@ def tube_figures(finding: Finding) -> list[Figure]:
         "showlegend": False,
     }
     reference = []
-    if "between_configurations" in finding.tables:
-        between = finding.tables["between_configurations"]
+    if "unrelated_runs" in finding.tables:
+        unrelated = finding.tables["unrelated_runs"]
         line = {"dash": "dash", "width": 2, "color": MARK_COLOR}
-        hover = "mean distance between configurations: %{y:.4g}<extra></extra>"
-        x, y, name = between[clock].tolist(), numbers(between["mean distance"]), "between configurations"
+        hover = "as many runs of different configurations: %{y:.4g}<extra></extra>"
+        x, y, name = unrelated[clock].tolist(), numbers(unrelated["distance to the mean"]), "unrelated runs"
         reference.append(scatter(x, y, name=name, line=line, hovertemplate=hover))
     series, category = [run_series(widths, clock, DISTANCE)], {"type": "category"}
-    title = "Every seed; dashed: between configurations"
+    title = "Every seed; dashed: unrelated runs"
     return [
         figure("Distance of seeds to their mean", clock, DISTANCE, data=[box], xaxis=category, yaxis=FROM_ZERO),
         figure(title, clock, DISTANCE, data=reference, series=series, yaxis=FROM_ZERO),
