@@ -68,7 +68,10 @@ def find_replicates(runs: pd.DataFrame, differing: Sequence[str], choice: str = 
         name = choice.removeprefix(_COLUMN)
         # One that differs no more among the filtered runs does no harm: the choice is kept while filters change.
         if name == choice or name not in runs:
-            raise InvalidSpecError(f"Repetitions cannot differ in {choice[:100]!r}: choose a hyperparameter.")
+            raise InvalidSpecError(
+                f"replicates must be {AUTOMATIC!r}, {NONE!r} or {_COLUMN!r} and a hyperparameter, received "
+                f"{choice[:100]!r}."
+            )
         return Replicates((name,), "chosen")
     if named := seed_columns(differing):
         return Replicates(named, "name")
@@ -81,10 +84,9 @@ def find_replicates(runs: pd.DataFrame, differing: Sequence[str], choice: str = 
         )
         return Replicates(tuple(exact), "values", question)
     doubtful = unique or [name for name in differing if _is_counter(runs, name, differing)]
-    for name in doubtful:
-        if _share_repeated(runs, [other for other in differing if other != name]) >= 0.5:
-            return Replicates((), "none", f"Does {name} only tell repetitions apart? If so, choose it.")
-    return Replicates((), "none")
+    asked = [n for n in doubtful if _share_repeated(runs, [other for other in differing if other != n]) >= 0.5]
+    question = f"Does {' or '.join(asked)} only tell repetitions apart? If so, choose it." if asked else ""
+    return Replicates((), "none", question)
 
 
 def choices(differing: Sequence[str], found: Replicates) -> tuple[tuple[str, str], ...]:
