@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 from engine.analyses import ANALYSES, Analysis
-from engine.analyses.options import Choice, Column, Columns, Level, Model, Number, Option
+from engine.analyses.options import Choice, Column, Columns, Level, Model, Number, Option, Role
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "figures.md"
@@ -51,7 +51,9 @@ def _offer(option: Option) -> str:
         case Column():
             return "a hyperparameter that differs"
         case Columns():
-            return "hyperparameters that differ; **all but seeds**"
+            return "hyperparameters that differ; **all but those of repetitions**"
+        case Role():
+            return "**`found`** what is found; `of:` and a hyperparameter; `none` nothing"
         case Level(of=of):
             return f"a value of `{of}`; **the most frequent**"
         case _:
