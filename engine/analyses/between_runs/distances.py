@@ -169,6 +169,9 @@ TRAJECTORY_HEAT_MAP = Analysis(
         "How far apart every two trainings are as wholes, in an order that puts neighbours side by side, with the tree "
         "that joins them and their hyperparameters."
     ),
+    not_shown=(
+        "A tree joins any runs, those without groups as well, and has no p-value: What decides the path tests groups."
+    ),
     computed=(
         "At equal clock: the mean over values of the clock of the distance between the two models there, those between "
         "checkpoints taken from the great circle. Without a clock: the discrete Fréchet distance, or the mean over one "

@@ -81,6 +81,10 @@ TRAJECTORY_EMBEDDING = Analysis(
     title="Embedding of trajectories",
     group="Trajectories",
     shows="Every training as a single point: runs that took the same path at the same pace of the clock lie together.",
+    not_shown=(
+        "Clusters are not tested, and axes that explain little may show some by chance: What decides the path tests "
+        "groups."
+    ),
     computed=(
         "InPCA of the distances between trajectories, which are means of the distances at equal clock. Axes in red are "
         "imaginary: along them a separation makes a distance smaller."

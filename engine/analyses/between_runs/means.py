@@ -140,6 +140,9 @@ KINDS_OF_MEAN = Analysis(
     title="Mean models",
     group="Trajectories",
     shows="How much it matters how runs are averaged: six means of the same runs, and the runs themselves.",
+    not_shown=(
+        "Which mean is right is not a matter of these curves, and they have no interval: other runs would give others."
+    ),
     computed=(
         "At each value of the clock the models of the runs are averaged sample by sample; of each mean, progress, mean "
         "probability of the true class, error, Bhattacharyya distance to the truth (half its cross-entropy) and to the "

@@ -108,6 +108,10 @@ TUBE = Analysis(
     title="Tube around the mean",
     group="Trajectories",
     shows="How far the seeds of a configuration stray from their common path, along the clock.",
+    not_shown=(
+        "A narrow tube is no test by itself: of two runs, each is a quarter of their distance from their mean, "
+        "whatever they are."
+    ),
     computed=(
         "At each value of the clock, the Bhattacharyya distance of every seed to the mean model of its configuration; "
         "boxes over all seeds of all configurations that have at least two. Dashed: as far as runs of different "

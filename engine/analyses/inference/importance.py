@@ -317,6 +317,10 @@ WHAT_DECIDES = Analysis(
         "How much each hyperparameter matters for how far apart two trainings are, how sure that is, and which "
         "hyperparameters these runs cannot tell apart."
     ),
+    not_shown=(
+        "A large p is no sign of no effect where the power is low, and only the adjusted p is a test: all else is "
+        "exploratory."
+    ),
     computed=(
         "From the distances between trajectories at equal clock, averaged over the seeds of a configuration: the R² "
         "that a random forest loses on pairs of held-out configurations when a hyperparameter is shuffled; and the "

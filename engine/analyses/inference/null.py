@@ -102,6 +102,10 @@ AGAINST_NULL = Analysis(
         "Whether two trainings are nearer to each other than the courses of their losses alone would have it: the "
         "ratio is below one where they also agree on which samples are learned when."
     ),
+    not_shown=(
+        "What two trainings share, and due to which hyperparameter, is not seen; pairs share runs, so their number "
+        "is no sample size."
+    ),
     computed=(
         "Within each class a run's predictions are dealt out anew among the samples, the same way at every checkpoint: "
         "loss, error, progress and the distances to P0 and P* stay exactly as they are. The distance between two "

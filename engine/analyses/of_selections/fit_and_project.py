@@ -97,6 +97,9 @@ FIT_AND_PROJECT = Analysis(
         "Whether one group of runs already spans the space of all: the embedding is fitted to the group, the other "
         "runs are projected into it, and how faithful that is can be read off for both."
     ),
+    not_shown=(
+        "Another group of as many runs may span as much: this does not single the group out, and has no interval."
+    ),
     computed=(
         "A projected checkpoint gets the coordinates x = s |λ|^(-1/2) Σ b U from its divergences to the fitted ones. "
         "Explained stress and distance compare divergences with distances in the picture, within each group; the "

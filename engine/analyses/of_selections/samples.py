@@ -127,6 +127,10 @@ SAMPLE_COUNTS = Analysis(
         "How many samples the probe set needs: what the embedding explains when distances are means over fewer "
         "samples, with bands over random subsets."
     ),
+    not_shown=(
+        "The bands are of subsets of these samples, no intervals for others: subsets are part of what they are "
+        "compared with."
+    ),
     computed=(
         "The samples are shuffled and cut into disjoint subsets; each has distances and an embedding of its own. "
         "Explained distance is 1 - ||D - D_k|| / ||D||, once with the subset's own distances D and once with those "

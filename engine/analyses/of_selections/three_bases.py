@@ -153,6 +153,7 @@ THREE_BASES = Analysis(
         "Whether three directions found from four models do nearly as well as the best axes of all: the way from "
         "ignorance to truth, how networks set out, and how they arrive."
     ),
+    not_shown="That three directions do nearly as well says little where almost any would, and has no interval.",
     computed=(
         "Two means of all checkpoints, weighted by a Gaussian of their progress around an early and a late position, "
         "are embedded with P0 and P*; every checkpoint is projected into these three axes. The explained distance is "

@@ -224,6 +224,10 @@ TRAIN_AND_TEST = Analysis(
         "Where the same networks are on train and on test samples, in one embedding: whether the test trajectories "
         "follow the train ones, and where they part."
     ),
+    not_shown=(
+        "How far a network's train predictions are from its test predictions is not seen: paired samples share a "
+        "class and nothing else."
+    ),
     computed=(
         "As many samples of each class from either split are paired within their class, and a network on either is a "
         "point in the space of the pairs. With both splits as one probe set, D is the mean over all train and test "

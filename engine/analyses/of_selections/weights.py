@@ -95,6 +95,7 @@ WEIGHTS = Analysis(
         "Whether the picture hinges on what the selection has many of: the embedding in which every checkpoint counts "
         "the same, beside one in which runs, configurations or a group count otherwise."
     ),
+    not_shown="No weighting is the right one, and the difference between two is no interval for other runs.",
     computed=(
         "Row and column means, the eigenproblem and what is explained are taken with weights w: eigenpairs of "
         "√w B √w with B the divergences centred by their weighted means. A weight of k is the same as k equal runs; a "

@@ -48,6 +48,9 @@ GEODESIC_DISTANCES = Analysis(
     title="Distance to the geodesic",
     group="Along training",
     shows="How far each run keeps from the geodesic as it trains: at zero it would be on it.",
+    not_shown=(
+        "Runs that keep the same distance need not leave the geodesic on the same side: a distance has no direction."
+    ),
     computed=(
         "The Bhattacharyya distance, in nats per sample, between a checkpoint and the geodesic's point at the "
         "checkpoint's own progress; and beside it, the distance to the geodesic's nearest point in that same measure."

@@ -77,6 +77,7 @@ RUN_LENGTHS = Analysis(
     title="Lengths of paths",
     group="Along training",
     shows="How long the path of each run is, and how many times the straight way between its two ends.",
+    not_shown="Detours between two checkpoints are not seen, so only runs recorded at the same steps can be compared.",
     computed=(
         "Steps between consecutive checkpoints are added up: their mean angles θ, exactly, or √(8 d_B), which for "
         "small steps is the length in the Fisher metric, or √d_B. The straight way is the geodesic from a run's first "

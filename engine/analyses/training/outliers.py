@@ -119,6 +119,9 @@ OUTLIER_COUNTS = Analysis(
     title="Outliers",
     group="Along training",
     shows="When in training, and for which networks, predictions are far from the truth: certain of what is wrong.",
+    not_shown=(
+        "The threshold is a choice and no test, and a count says nothing of what these predictions have in common."
+    ),
     computed=(
         "A checkpoint counts where its Bhattacharyya distance to the truth P* is at the threshold or beyond. That "
         "distance is half the mean cross-entropy, and finite unless a true class has probability zero."

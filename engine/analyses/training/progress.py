@@ -50,6 +50,9 @@ PROGRESS_CURVES = Analysis(
     title="Progress and error",
     group="Along training",
     shows="How far along the way from ignorance to truth each run is as it trains, and how that goes with its error.",
+    not_shown=(
+        "Runs at equal progress need not be alike: runs that learn other samples in another order have the same curves."
+    ),
     computed=(
         "Progress is the position on the geodesic that is nearest to the checkpoint; the definition says in which "
         "sense. The geodesic may lead between any two models: pin a run to choose its ends. The dashed line is "

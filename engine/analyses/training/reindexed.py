@@ -71,6 +71,10 @@ REINDEXED_RUNS = Analysis(
     title="Runs at equal clocks",
     group="Along training",
     shows="When each run first gets to each value of a clock, how many ever do, and what a run is like there.",
+    not_shown=(
+        "What a run would be like beyond its last checkpoint is not known: where few arrive, a curve is of those "
+        "few, or of runs held at their end."
+    ),
     computed=(
         "A value is crossed between the first checkpoint that reaches it and the one before; the model there is on the "
         "great circle between the two, sample by sample, in proportion. Accuracy and loss are those of that model."
