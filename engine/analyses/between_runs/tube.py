@@ -71,7 +71,7 @@ def run(material: Material, options: Options) -> Finding:
         numbers |= {
             "distance to the mean of as many unrelated runs": float(unrelated.mean()),
             "two seeds over two configurations": found.pair_ratio,
-            "share of the variance of a run within its configuration": found.share_within,
+            "share of the sum of squares within configurations": found.share_of_squares,
             "nearest run is another seed": found.nearest,
             "nearest run is another seed, by chance": found.nearest_by_chance,
         }

@@ -37,7 +37,7 @@ def tube_figures(finding: Finding) -> list[Figure]:
         x, y, name = unrelated[clock].tolist(), numbers(unrelated["distance to the mean"]), "unrelated runs"
         reference.append(scatter(x, y, name=name, line=line, hovertemplate=hover))
     series, category = [run_series(widths, clock, DISTANCE)], {"type": "category"}
-    title = "Every seed; dashed: unrelated runs"
+    title = "Seeds; dashed: unrelated runs"
     return [
         figure("Distance of seeds to their mean", clock, DISTANCE, data=[box], xaxis=category, yaxis=FROM_ZERO),
         figure(title, clock, DISTANCE, data=reference, series=series, yaxis=FROM_ZERO),
