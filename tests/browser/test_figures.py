@@ -110,6 +110,27 @@ def test_choices_travel_in_the_address_both_ways(tab: Visit) -> None:
     assert tab.page.input_value("[data-option=definition]") == "mean"
 
 
+def test_the_role_of_repetitions_outlasts_a_figure(tab: Visit) -> None:
+    """What is chosen in one figure holds in the next, and when the study is opened again."""
+    shown = open_figures(tab, "&fig=tube")
+    assert tab.page.input_value("[data-option=replicates]") == "found"
+    assert tab.page.inner_text("[data-option=replicates] option:checked") == "seed (by name)"
+    tab.page.click("[data-figure=null]")
+    shown = wait_for_figure(tab, other_than=shown)
+    tab.page.select_option("[data-option=replicates]", "none")
+    wait_for_figure(tab, other_than=shown)
+    assert "replicates" in tab.page.evaluate("decodeURIComponent(location.search)")
+    assert "runs that differ in anything are configurations" in tab.page.inner_text("#figure-notes")
+    # One that groups no runs has no use for it, and no complaint.
+    tab.page.click("[data-figure=progress]")
+    tab.settle()
+    assert tab.page.is_hidden("#figure-trouble")
+    tab.open("?v=1&m=figures&fig=weights")
+    tab.wait_for_scene()
+    wait_for_figure(tab)
+    assert tab.page.input_value("[data-option=replicates]") == "none"
+
+
 def test_a_figure_follows_the_selection(tab: Visit) -> None:
     first = open_figures(tab)
     assert f"{N_RUNS} runs" in tab.page.inner_text("#figure-basis")
