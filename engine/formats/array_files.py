@@ -7,30 +7,30 @@ import math
 import os
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import machine
 from engine.errors import ImportSourceError
 from engine.formats.candidates import blaming
+from engine.formats.records import BLOCK_BYTES, SCATTERED_LIMIT, Record, read_exactly, skip
 from engine.store import files
+from engine.store.documents import strict_json
 
 SUFFIXES = (".npy", ".npz", ".safetensors")
-RECORD_LIMIT = 1 << 30
-"""Size limit of a (sample, class) record in bytes: the largest of the study has 2 MB, ImageNet validation in float64
-0.4 GB."""
-
 LARGEST_INFLATION = 200
 """Limit of the compression ratio. Real predictions reach 2; saturated ones about 50; a zip bomb 1,000."""
 
 SMALL = 1 << 22
 """Bytes below which the compression ratio is not checked."""
+
+DIRECTORY_LIMIT = 1 << 22
+"""Size limit in bytes of a container's list of its arrays: 40,000 of them. In memory it takes up to 25 times as much."""
 
 _HEADER_LIMIT = 10_000
 _ITEM_SIZES = {"f": (2, 4, 8), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8)}
@@ -55,35 +55,44 @@ class StoredArray:
     opener: Callable[[], AbstractContextManager[IO[bytes]]]
     first_record: int = 0
 
+    @property
+    def n_bytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
     def part(self, index: int) -> StoredArray:
         """Return the subarray at an index of the first axis."""
         shape = self.shape[1:]
         return replace(self, shape=shape, first_record=self.first_record + index * math.prod(shape[:-2]))
 
-    def records(self) -> Iterator[NDArray[Any]]:
-        """Yield the (sample, class) arrays over the last two axes, in order."""
-        record_shape = self.shape[-2:]
+    def records(self) -> Iterator[NDArray[Any] | Record]:
+        """Yield the (sample, class) arrays over the last two axes, in order; large ones as yet unread `Record`s."""
+        n_samples, n_classes = self.shape[-2:]
         if self.is_fortran and len(self.shape) > 2:
             raise ImportSourceError(
                 f"{self.name} is in Fortran order, so that no checkpoint lies in one piece: "
                 "save it again with numpy.save(path, numpy.ascontiguousarray(array))."
             )
-        n_bytes = math.prod(record_shape) * self.dtype.itemsize
-        if n_bytes > RECORD_LIMIT:
-            raise ImportSourceError(f"{self.name} has records of {n_bytes:,} bytes; at most {RECORD_LIMIT:,} are read.")
+        if self.is_fortran:
+            yield self.whole(SCATTERED_LIMIT)
+            return
+        n_bytes = n_samples * n_classes * self.dtype.itemsize
         with self.opener() as stream, blaming(self.name):
-            _skip(stream, self.first_record * n_bytes)
+            skip(stream, self.first_record * n_bytes)
             for _ in range(math.prod(self.shape[:-2])):
-                raw = _read_exactly(stream, n_bytes)
-                yield np.frombuffer(raw, self.dtype).reshape(record_shape, order="F" if self.is_fortran else "C")
+                record = Record((n_samples, n_classes), self.dtype, lambda: nullcontext(stream))
+                yield record if n_bytes > BLOCK_BYTES else record.whole()
+                skip(stream, record.n_unread)
 
-    def whole(self) -> NDArray[Any]:
-        """Read the whole array; for small ones: labels, steps, inputs."""
-        n_bytes = math.prod(self.shape) * self.dtype.itemsize
-        if n_bytes > RECORD_LIMIT:
-            raise ImportSourceError(f"{self.name} has {n_bytes:,} bytes; at most {RECORD_LIMIT:,} are read at once.")
+    def whole(self, limit: int) -> NDArray[Any]:
+        """Read the whole array, of at most `limit` bytes; for small ones: labels, steps, inputs."""
+        if self.n_bytes > limit:
+            advice = ": save it again with numpy.save(path, numpy.ascontiguousarray(array))" if self.is_fortran else ""
+            raise ImportSourceError(
+                f"{self.name} has {self.n_bytes:,} bytes, {self.shape} of {self.dtype}; at most {limit:,} are read at "
+                f"once{advice}."
+            )
         with self.opener() as stream, blaming(self.name):
-            raw = _read_exactly(stream, n_bytes)
+            raw = read_exactly(stream, self.n_bytes)
             return np.frombuffer(raw, self.dtype).reshape(self.shape, order="F" if self.is_fortran else "C")
 
 
@@ -92,7 +101,6 @@ def stored_arrays(path: Path) -> dict[str, StoredArray]:
 
     Raises:
         ImportSourceError: damaged, of another format, pickled, or larger than the file or the limits allow.
-        MissingPackageError: safetensors is not installed.
     """
     with blaming(path.name):
         if path.suffix == ".npy":
@@ -123,9 +131,26 @@ def checked_members(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.Zi
 
 @contextmanager
 def opened_archive(path: Path) -> Iterator[zipfile.ZipFile]:
-    """Open an untrusted zip file."""
-    with opened_stream(path) as stream, zipfile.ZipFile(stream) as archive:
-        yield archive
+    """Open an untrusted zip file; its list of members is not read before its size is known."""
+    with files.opened(path) as (descriptor, _), _BoundedReads(io.FileIO(os.dup(descriptor))) as stream:
+        # zipfile reads the list in one piece and makes an object of some 600 bytes for each entry of 46 or more.
+        with blaming(path.name), zipfile.ZipFile(stream) as archive:
+            stream.limit = None
+            yield archive
+
+
+class _BoundedReads(io.BufferedReader):
+    """Stream that refuses to read more at once than a limit, as long as it has one."""
+
+    limit: int | None = DIRECTORY_LIMIT
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read as `io.BufferedReader` does."""
+        if self.limit is not None and size is not None and size > self.limit:
+            raise ValueError(
+                f"its list of members has {size:,} bytes, and at most {self.limit:,} are read: keep fewer in a file"
+            )
+        return super().read(size)
 
 
 @contextmanager
@@ -169,60 +194,50 @@ def _npz(path: Path) -> dict[str, StoredArray]:
 @contextmanager
 def _member_from(path: Path, member: str, start: int) -> Iterator[IO[bytes]]:
     with blaming(path.name), opened_archive(path) as archive, archive.open(member) as stream:
-        _skip(stream, start)
+        skip(stream, start)
         yield stream
 
 
 def _safetensors(path: Path) -> dict[str, StoredArray]:
-    library = machine.load_optional("safetensors", f"Reading {path.name}")
-    with files.opened(path):  # no link, no pipe
-        pass
+    # The library maps the file, which ends this process if another program cuts the file short.
+    with opened_stream(path) as stream:
+        length = int.from_bytes(read_exactly(stream, 8), "little")
+        available = os.fstat(stream.fileno()).st_size - 8 - length
+        if length > DIRECTORY_LIMIT:
+            raise ValueError(f"its list of arrays has {length:,} bytes; at most {DIRECTORY_LIMIT:,} are read")
+        entries = strict_json(bytes(read_exactly(stream, length)), "its list of arrays")
     arrays = {}
-    with library.safe_open(path, framework="numpy") as file:
-        for name in file.keys():  # noqa: SIM118 - no mapping
-            piece = file.get_slice(name)
-            code = piece.get_dtype()
-            if code not in _SAFETENSORS_DTYPES:
-                raise ValueError(f"its array {name!r:.80} has dtype {code}; floats of 16, 32 or 64 bits are read")
-            shape, dtype = tuple(piece.get_shape()), np.dtype(_SAFETENSORS_DTYPES[code])
-            arrays[name] = StoredArray(name, shape, dtype, False, partial(_rows_of, library, path, name))
+    for name, entry in entries.items():
+        if name == "__metadata__":
+            continue
+        code, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
+        if code not in _SAFETENSORS_DTYPES:
+            raise ValueError(f"its array {name!r:.80} has dtype {code!r:.20}; floats of 16, 32 or 64 bits are read")
+        if len(shape) > 8 or not all(type(number) is int and number >= 0 for number in (*shape, begin, end)):
+            raise ValueError(f"its array {name!r:.80} declares the shape {shape!r:.80} at {begin!r:.20}")
+        dtype = np.dtype(_SAFETENSORS_DTYPES[code])
+        _expect_size(tuple(shape), dtype, min(end, available) - begin, exact=True)
+        start = 8 + length + begin
+        arrays[name] = StoredArray(name, tuple(shape), dtype, False, partial(_file_from, path, start))
     return arrays
 
 
 _SAFETENSORS_DTYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "I64": "<i8", "I32": "<i4", "U8": "<u1"}
 
 
-@contextmanager
-def _rows_of(library: Any, path: Path, name: str) -> Iterator[IO[bytes]]:
-    with library.safe_open(path, framework="numpy") as file:
-        piece = file.get_slice(name)
-        n_rows = piece.get_shape()[0] if piece.get_shape() else 0
-        yield stream_of(np.ascontiguousarray(piece[row : row + 1]).tobytes() for row in range(n_rows))
-
-
-def stream_of(pieces: Iterator[bytes]) -> IO[bytes]:
-    """Return a stream of pieces that are made one at a time, when they are read."""
-    return cast(IO[bytes], _Pieces(pieces))
-
-
-class _Pieces:
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-        self._rest = b""
-
-    def read(self, n_bytes: int) -> bytes:
-        while len(self._rest) < n_bytes and (piece := next(self._pieces, b"")):
-            self._rest += piece
-        taken, self._rest = self._rest[:n_bytes], self._rest[n_bytes:]
-        return taken
-
-
 def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     version = np.lib.format.read_magic(stream)
-    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    readers = {(1, 0): (2, np.lib.format.read_array_header_1_0), (2, 0): (4, np.lib.format.read_array_header_2_0)}
     if version not in readers:
         raise ValueError(f"it is a .npy of format {version[0]}.{version[1]}, and 1.0 and 2.0 are read")
-    shape, is_fortran, dtype = readers[version](stream, max_header_size=_HEADER_LIMIT)
+    width, reader = readers[version]
+    # numpy reads as many bytes as are declared, and compares them with its limit afterwards.
+    declared = read_exactly(stream, width)
+    length = int.from_bytes(declared, "little")
+    if length > _HEADER_LIMIT:
+        raise ValueError(f"it declares a header of {length:,} bytes; at most {_HEADER_LIMIT:,} are read")
+    header = io.BytesIO(declared + read_exactly(stream, length))
+    shape, is_fortran, dtype = reader(header, max_header_size=_HEADER_LIMIT)
     if dtype.hasobject:
         raise ValueError("it holds pickled Python objects, which are never loaded")
     if dtype.names or dtype.itemsize not in _ITEM_SIZES.get(dtype.kind, ()):
@@ -237,23 +252,3 @@ def _expect_size(shape: tuple[int, ...], dtype: np.dtype[Any], available: int, *
     needed = math.prod(shape) * dtype.itemsize
     if needed > available or (exact and needed != available):
         raise ValueError(f"it declares {shape} of {dtype}, {needed:,} bytes, and holds {available:,}")
-
-
-def _skip(stream: IO[bytes], n_bytes: int) -> None:
-    # Forward in pieces: a zip member cannot seek, or seeks by reading everything.
-    while n_bytes > 0:
-        piece = stream.read(min(n_bytes, 1 << 20))
-        if not piece:
-            raise ValueError(f"it ends {n_bytes:,} bytes too early")
-        n_bytes -= len(piece)
-
-
-def _read_exactly(stream: IO[bytes], n_bytes: int) -> bytes:
-    pieces = []
-    while n_bytes:
-        piece = stream.read(n_bytes)
-        if not piece:
-            raise ValueError(f"it ends {n_bytes:,} bytes too early")
-        pieces.append(piece)
-        n_bytes -= len(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)

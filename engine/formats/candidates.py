@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import EngineError, ImportSourceError
+from engine.formats.records import Record
 from engine.formats.tables import RunTable
 from engine.store.hyperparameters import Scalar
 from engine.store.journal import LARGEST_STEP
@@ -27,17 +28,17 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 MOST_CHECKPOINTS = 1_000_000
-"""Of a run: about as many as its journal has room for."""
+"""Of a source: about as many as the journal of one run has room for."""
 MOST_RUNS = 100_000
 """In one file."""
 
 
 class Checkpoint(NamedTuple):
-    """One checkpoint to import: (sample, class) predictions by split."""
+    """One checkpoint to import: (sample, class) predictions by split, large ones as unread records."""
 
     step: int
     epoch: float | None
-    predictions: Mapping[str, NDArray[np.floating[Any]]]
+    predictions: Mapping[str, NDArray[np.floating[Any]] | Record]
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +216,9 @@ def refuse_many(count: int, most: int, things: str, owner: str) -> None:
         ImportSourceError: it is more than the most.
     """
     if count > most:
-        raise ImportSourceError(f"It declares {count:,} {things}, and {owner} has at most {most:,}.")
+        raise ImportSourceError(
+            f"It declares {count:,} {things}, and {owner} has at most {most:,}: import it in parts, or leave some out."
+        )
 
 
 def stated_clock(

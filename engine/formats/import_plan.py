@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +20,26 @@ from engine.errors import (
     InvalidSpecError,
     StudyNotFoundError,
 )
-from engine.formats.array_files import stored_arrays
-from engine.formats.candidates import Candidate, Checkpoint, Refusal, Report, Request, attempt, digest_of, run_id_of
+from engine.formats.array_files import StoredArray, stored_arrays
+from engine.formats.candidates import (
+    MOST_CHECKPOINTS,
+    Candidate,
+    Checkpoint,
+    Refusal,
+    Report,
+    Request,
+    attempt,
+    digest_of,
+    refuse_many,
+    run_id_of,
+)
 from engine.formats.importers import FORMATS
+from engine.formats.records import Record, RowSums, blocks_of
 from engine.formats.tables import RunTable
 from engine.store import files
 from engine.store.documents import DOCUMENT_LIMIT, read_document
-from engine.store.encoding import DTYPES, SUM_TOLERANCE, as_array, log_probabilities
-from engine.store.manifest import NAME, Manifest, new_manifest, read_manifest, refuse_foreign_files
+from engine.store.encoding import DTYPES, as_array, log_probabilities
+from engine.store.manifest import MOST_SAMPLES, NAME, Manifest, new_manifest, read_manifest, refuse_foreign_files
 from engine.store.run import ORIGIN_FILE
 from engine.store.study import run_paths
 from engine.values import SPLITS
@@ -120,7 +132,11 @@ def plan_import(
         raise ImportSourceError(f"There is nothing at {request.source}.")
     if request.default_split not in request.n_samples:
         request = replace(request, default_split=next(iter(request.n_samples)))
-    found = list(FORMATS[format_key].find(request))
+    found, n_checkpoints = [], 0
+    for entry in FORMATS[format_key].find(request):
+        n_checkpoints += entry.n_checkpoints if isinstance(entry, Candidate) else 0
+        refuse_many(n_checkpoints, MOST_CHECKPOINTS, "checkpoints", "a source")
+        found.append(entry)
     if existing is None and n_classes is None and class_names is None:
         # A new study takes the most frequent number of classes: a run that differs is refused, not all the others.
         counts = Counter(c.shapes[s][1] for c in found if isinstance(c, Candidate) for s in c.shapes)
@@ -137,8 +153,17 @@ def read_labels(path: Path, split: str) -> dict[str, NDArray[Any]]:
         named = {name: arrays[name] for name in SPLITS if name in arrays}
         if not named:
             raise ImportSourceError(f"{path.name} holds no array 'train' or 'test'; it has {', '.join(arrays)[:200]}.")
-        return {name: array.whole() for name, array in named.items()}
-    return {split: arrays[path.stem].whole()}
+        return {name: _labels(array) for name, array in named.items()}
+    return {split: _labels(arrays[path.stem])}
+
+
+def _labels(array: StoredArray) -> NDArray[Any]:
+    if len(array.shape) != 1 or array.dtype.kind not in "iu" or array.shape[0] > MOST_SAMPLES:
+        raise ImportSourceError(
+            f"{array.name} has shape {array.shape} of {array.dtype}; labels are one integer for each sample, of at "
+            f"most {MOST_SAMPLES:,} samples."
+        )
+    return array.whole(array.n_bytes)
 
 
 def read_class_names(path: Path) -> tuple[str, ...]:
@@ -254,12 +279,19 @@ def _arrival(candidate: Candidate, manifest: Manifest, kind: str, dtype: str, re
         n_bytes += candidate.n_checkpoints * shape[0] * shape[1] * DTYPES[dtype].itemsize
     found_kind = candidate.kind or kind
     content = hashlib.sha256(candidate.digest.encode())
-    # The numbers are read once for their digest: a source imported before must not be recorded twice.
-    for index, checkpoint in enumerate(() if candidate.digest else candidate.read()):
+    # The numbers are read once for their digest: a source imported before must not be recorded twice. Those too large
+    # to read unchecked are checked meanwhile, for the import reads them whole.
+    for place, checkpoint in enumerate(() if candidate.digest else candidate.read()):
+        _expect_shapes(candidate, checkpoint, place)
+        rows_sum = RowSums()
+        for split, first, block in digested(content, checkpoint):
+            if found_kind == "auto":
+                rows_sum.see(block)
+            elif isinstance(checkpoint.predictions[split], Record):
+                _check(block, found_kind, split, place, first)
         if found_kind == "auto":
-            found_kind = detected_kind(checkpoint.predictions)
-        add_to_digest(content, checkpoint)
-        report(candidate.run_id, index + 1, candidate.n_checkpoints)
+            found_kind = rows_sum.kind
+        report(candidate.run_id, place + 1, candidate.n_checkpoints)
     return Arrival(candidate, found_kind, n_bytes, arrival_digest(candidate, content, found_kind, dtype))
 
 
@@ -268,40 +300,42 @@ def arrival_digest(candidate: Candidate, content: Any, kind: str, dtype: str) ->
     return digest_of(content.hexdigest(), candidate.run_id, dict(candidate.hyperparameters), kind, dtype)
 
 
-def add_to_digest(content: Any, checkpoint: Checkpoint) -> None:
-    """Update a SHA-256 with a checkpoint's numbers and position."""
+def digested(content: Any, checkpoint: Checkpoint) -> Iterator[tuple[str, int, NDArray[Any]]]:
+    """Update a SHA-256 with a checkpoint's position and numbers; yields split, first sample and numbers by block."""
     content.update(repr((checkpoint.step, checkpoint.epoch)).encode())
     for split, values in checkpoint.predictions.items():
-        array = np.ascontiguousarray(as_array(values))
-        content.update(f"{split}{array.dtype.str}{array.shape}".encode())
-        content.update(array.data)
-
-
-def detected_kind(predictions: Mapping[str, NDArray[Any]]) -> Literal["probabilities", "log_probabilities"]:
-    """Detect probabilities or log-probabilities: the rows of every split sum to one as exactly one of them.
-
-    Logits are never guessed: numbers that are neither may be logits or damaged.
-    """
-    is_probability = is_logarithm = True
-    for values in predictions.values():
-        array = np.asarray(values, np.float64)
-        with np.errstate(over="ignore", invalid="ignore"):
-            is_probability &= bool((array >= 0).all() and (np.abs(array.sum(axis=1) - 1) <= SUM_TOLERANCE).all())
-            is_logarithm &= bool((np.abs(np.exp(array).sum(axis=1) - 1) <= SUM_TOLERANCE).all())
-    if is_probability == is_logarithm:
-        raise ImportSourceError(
-            "It is not clear what its numbers are: the rows of its first checkpoint sum to one neither as "
-            "probabilities nor as log-probabilities. Say what they are: --kind logits, probabilities or "
-            "log_probabilities."
-        )
-    return "probabilities" if is_probability else "log_probabilities"
+        declared = values if isinstance(values, Record) else as_array(values)
+        content.update(f"{split}{declared.dtype.str}{declared.shape}".encode())
+        first = 0
+        for block in blocks_of(declared):
+            content.update(np.ascontiguousarray(block).data)
+            yield split, first, block
+            first += len(block)
 
 
 def _check_all(arrival: Arrival, report: Report) -> None:
     for place, checkpoint in enumerate(arrival.candidate.read()):
+        _expect_shapes(arrival.candidate, checkpoint, place)
         for split, values in checkpoint.predictions.items():
-            try:
-                log_probabilities(values, arrival.kind, arrival.candidate.shapes[split], split)
-            except InvalidPredictionsError as error:
-                raise ImportSourceError(f"Checkpoint {place}: {error}") from None
+            first = 0
+            for block in blocks_of(values):
+                _check(block, arrival.kind, split, place, first)
+                first += len(block)
         report(arrival.candidate.run_id, place + 1, arrival.candidate.n_checkpoints)
+
+
+def _expect_shapes(candidate: Candidate, checkpoint: Checkpoint, place: int) -> None:
+    for split, values in checkpoint.predictions.items():
+        if np.shape(values) != candidate.shapes[split]:
+            raise ImportSourceError(
+                f"Checkpoint {place}: its {split} predictions have shape {np.shape(values)}, the first "
+                f"{candidate.shapes[split]}."
+            )
+
+
+def _check(block: NDArray[Any], kind: str, split: str, place: int, first: int) -> None:
+    try:
+        log_probabilities(block, kind, (block.shape[0], block.shape[1]), split)
+    except InvalidPredictionsError as error:
+        counted = f", its samples counted from {first:,}" if first else ""
+        raise ImportSourceError(f"Checkpoint {place}{counted}: {error}") from None

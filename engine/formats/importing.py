@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import EngineError, ImportSourceError, RunError
-from engine.formats.candidates import Refusal, Report
-from engine.formats.import_plan import Arrival, Plan, add_to_digest, arrival_digest
+from engine.formats.candidates import Checkpoint, Refusal, Report
+from engine.formats.import_plan import Arrival, Plan, arrival_digest, digested
+from engine.formats.records import whole
 from engine.recording.recorder import Recorder
 from engine.store import files
 from engine.store.documents import document_bytes
@@ -85,7 +86,7 @@ def _bring_in(arrival: Arrival, plan: Plan, workshop: Path, report: Report) -> N
         )
         with recorder:
             for done, checkpoint in enumerate(candidate.read()):
-                predictions = dict(checkpoint.predictions)
+                predictions = {split: whole(values) for split, values in checkpoint.predictions.items()}
                 recorder.record(
                     step=checkpoint.step,
                     epoch=checkpoint.epoch,
@@ -94,7 +95,8 @@ def _bring_in(arrival: Arrival, plan: Plan, workshop: Path, report: Report) -> N
                     test=predictions.get("test"),
                 )
                 if not candidate.digest:
-                    add_to_digest(content, checkpoint)
+                    for _ in digested(content, Checkpoint(checkpoint.step, checkpoint.epoch, predictions)):
+                        pass
                 report(candidate.run_id, done + 1, candidate.n_checkpoints)
         if arrival_digest(candidate, content, arrival.kind, plan.dtype) != arrival.digest:
             raise ImportSourceError("It changed while it was read: import it again once it is complete.")

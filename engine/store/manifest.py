@@ -27,8 +27,12 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 STUDY_FILE = "study.json"
 RUNS_FOLDER = "runs"
 LABEL_DTYPE = np.dtype("<i8")
-LABELS_LIMIT = 1 << 28
+MOST_SAMPLES = 8_000_000
+"""Of a probe set: six times the training set of ImageNet."""
+LABELS_LIMIT = HEADER_BYTES + MOST_SAMPLES * LABEL_DTYPE.itemsize
 """Size limit of a label file in bytes."""
+MOST_CLASSES = 80_000
+"""Of a study: the names of about as many have room in its study.json."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,9 +59,11 @@ class ProbeSet:
                 f"The {split} labels must be a non-empty (sample,) array of integers 0..n_classes-1, received "
                 f"shape {array.shape} and dtype {array.dtype}."
             )
-        array = np.ascontiguousarray(array, LABEL_DTYPE).copy()
+        if len(array) > MOST_SAMPLES:
+            raise ValueError(f"The {split} labels are {len(array):,}, and a probe set has at most {MOST_SAMPLES:,}.")
+        array = np.array(array, LABEL_DTYPE, order="C")
         array.flags.writeable = False
-        return cls(len(array), array, hashlib.sha256(array.tobytes()).hexdigest())
+        return cls(len(array), array, hashlib.sha256(array.data).hexdigest())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,7 +104,10 @@ def new_manifest(
         if drawable(text) != text:
             raise ValueError(f"title and class_names must be text that can be written, received {text!r}.")
     if class_names is None:
-        class_names = tuple(str(index) for index in range(n_classes or largest + 1))
+        count = n_classes or largest + 1
+        if count > MOST_CLASSES:
+            raise ValueError(f"There would be {count:,} classes, and a study has at most {MOST_CLASSES:,}.")
+        class_names = tuple(str(index) for index in range(count))
     elif n_classes not in (None, len(class_names)):
         raise ValueError(f"n_classes is {n_classes}, but {len(class_names)} class_names are given.")
     if len(class_names) < 2 or largest >= len(class_names):

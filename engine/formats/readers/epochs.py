@@ -59,13 +59,19 @@ def _candidate(folder: Path, paths: list[Path], request: Request) -> Candidate:
     for number, arrays in found.items():
         if missing := request.n_samples.keys() - arrays.keys():
             raise ImportSourceError(f"{request.numbers} {number:g} has no file for {', '.join(sorted(missing))}.")
+    shapes = {split: (array.shape[0], array.shape[1]) for split, array in found[min(found)].items()}
+    for number, arrays in found.items():
+        for split, array in arrays.items():
+            if array.shape != shapes[split]:
+                raise ImportSourceError(
+                    f"{request.numbers} {number:g} of {split} has shape {array.shape}, the first {shapes[split]}."
+                )
     positions = {number: step_and_epoch(number, request) for number in sorted(found)}
 
     def read() -> Iterator[Checkpoint]:
         for number, (step, epoch) in positions.items():
             yield Checkpoint(step, epoch, {split: next(array.records()) for split, array in found[number].items()})
 
-    shapes = {split: (array.shape[0], array.shape[1]) for split, array in found[min(found)].items()}
     return Candidate.of(request, folder.name, folder.name, shapes, len(found), read)
 
 

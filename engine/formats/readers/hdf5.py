@@ -10,15 +10,16 @@ import subprocess
 import sys
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Any, cast
 
 import numpy as np
 
 from engine import machine
-from engine.formats.array_files import StoredArray, stream_of
+from engine.formats.array_files import StoredArray
 from engine.formats.candidates import Candidate, Refusal, Request, blaming, each_file
+from engine.formats.records import BLOCK_BYTES
 from engine.formats.readers.runs import whole_run
 from engine.store import files
 
@@ -59,11 +60,29 @@ def _declared(path: Path, names: tuple[str, ...], process: _ReadingProcess) -> S
             what = " or ".join(names)
             raise ValueError(f"its {what} has shape {shape} of {dtype}; (checkpoint, sample, class) floats are read")
 
-    @contextmanager
-    def opener() -> Iterator[IO[bytes]]:
-        yield stream_of(process.ask(path, names, record)[1] for record in range(shape[0]))
+    n_rows = max(BLOCK_BYTES // (shape[2] * dtype.itemsize), 1)
 
-    return StoredArray(path.stem, shape, dtype, False, opener)
+    def blocks() -> Iterator[bytes]:
+        for record in range(shape[0]):
+            for start in range(0, shape[1], n_rows):
+                yield process.ask(path, names, (record, start, min(start + n_rows, shape[1])))[1]
+
+    return StoredArray(path.stem, shape, dtype, False, lambda: nullcontext(cast(IO[bytes], _Pieces(blocks()))))
+
+
+class _Pieces:
+    """Stream of pieces that are made one at a time, when they are read."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = memoryview(b"")
+
+    def read(self, n_bytes: int) -> memoryview:
+        """Return up to so many bytes, none at the end."""
+        while not self._rest and (piece := next(self._pieces, b"")):
+            self._rest = memoryview(piece)
+        taken, self._rest = self._rest[:n_bytes], self._rest[n_bytes:]
+        return taken
 
 
 class _ReadingProcess:
@@ -72,14 +91,14 @@ class _ReadingProcess:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
 
-    def ask(self, path: Path, names: tuple[str, ...], index: int | None) -> tuple[dict[str, Any], bytes]:
+    def ask(self, path: Path, names: tuple[str, ...], rows: tuple[int, int, int] | None) -> tuple[dict[str, Any], bytes]:
         """Return declaration and content; ValueError states how the file failed."""
         if self._process is None or self._process.poll() is not None:
             command = [sys.executable, "-I", str(_READER)]
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
             # No reader knows which record is the last, so the process ends when this object is garbage-collected.
             weakref.finalize(self, _end, self._process)
-        question = {"path": str(path), "names": names, "index": index}
+        question = {"path": str(path), "names": names, "rows": rows}
         try:
             declared, content = _exchange(self._process, json.dumps(question).encode() + b"\n")
         except (OSError, ValueError, EOFError) as error:

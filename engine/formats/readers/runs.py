@@ -78,8 +78,9 @@ def _runs_in(path: Path, stem: str, request: Request) -> dict[str, dict[str, Sto
 
 
 def _parts(array: StoredArray, request: Request) -> dict[str, StoredArray]:
-    n_runs = array.shape[0]
+    n_runs, n_checkpoints = array.shape[:2]
     refuse_many(n_runs, MOST_RUNS, "runs", "a file")
+    refuse_many(n_runs * n_checkpoints, MOST_CHECKPOINTS, "checkpoints", "a file")
     names = [f"{array.name}-{index}" for index in range(n_runs)]
     if request.runs is not None:
         if len(request.runs.rows) != n_runs:
@@ -107,7 +108,7 @@ def whole_run(name: str, source: str, arrays: Mapping[str, StoredArray], request
     for clock in _CLOCKS:
         if clock in arrays and arrays[clock].shape != (n_checkpoints,):
             raise ImportSourceError(f"It has {n_checkpoints} checkpoints and {clock} of shape {arrays[clock].shape}.")
-    stated = [arrays[name].whole() if name in arrays else None for name in _CLOCKS]
+    stated = [arrays[name].whole(8 * MOST_CHECKPOINTS) if name in arrays else None for name in _CLOCKS]
     steps, epochs, notes = stated_clock(n_checkpoints, stated[0], stated[1], request)
 
     def read() -> Iterator[Checkpoint]:

@@ -14,9 +14,10 @@ from click.testing import CliRunner
 from engine import ImportSourceError, InvalidSpecError, MissingPackageError, machine, open_study, verify_study
 from engine.__main__ import main
 from engine.formats.candidates import Request, run_id_of
-from engine.formats.import_plan import Plan, detected_kind, plan_import
+from engine.formats.import_plan import Plan, plan_import
 from engine.formats.importers import FORMATS
 from engine.formats.importing import carry_out
+from engine.formats.records import RowSums
 from engine.formats.tables import read_run_table
 from tests import foreign
 from tests.foreign import HYPERPARAMETERS, N_CHECKPOINTS, RUNS
@@ -295,11 +296,18 @@ def test_a_missing_package_is_named_with_the_command(monkeypatch: pytest.MonkeyP
 def test_kinds_are_recognised_only_where_they_are_certain() -> None:
     values = logits("run", 1, "train")
     logs = foreign.log_softmax(values)
-    assert detected_kind({"train": logs}) == "log_probabilities"
-    assert detected_kind({"train": np.exp(logs), "test": np.exp(logs)}) == "probabilities"
-    for unclear in ({"train": values}, {"train": logs, "test": np.exp(logs)}, {"train": np.full((2, 3), np.nan)}):
+    assert kind_of(logs) == "log_probabilities"
+    assert kind_of(np.exp(logs), np.exp(logs)) == "probabilities"
+    for unclear in ([values], [logs, np.exp(logs)], [np.full((2, 3), np.nan)]):
         with pytest.raises(ImportSourceError, match="--kind"):
-            detected_kind(unclear)
+            kind_of(*unclear)
+
+
+def kind_of(*blocks: np.ndarray) -> str:
+    sums = RowSums()
+    for block in blocks:
+        sums.see(block)
+    return sums.kind
 
 
 def test_every_format_says_what_it_reads() -> None:
