@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import resource
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -197,6 +198,23 @@ def user_folder(kind: Literal["cache", "data"]) -> Path:
     on_linux = Path(os.environ.get(f"XDG_{kind.upper()}_HOME") or base) / name
     here = platformdirs.user_cache_path if kind == "cache" else platformdirs.user_data_path
     return on_linux if on_linux.is_dir() else here(name, appauthor=False)
+
+
+@contextmanager
+def growth_limited(n_bytes: int) -> Iterator[None]:
+    """Let this process grow by at most so many bytes of memory meanwhile; more is a MemoryError. Linux only."""
+    try:
+        in_use = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
+    except OSError:
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    limits = [limit for limit in (soft, hard, in_use + n_bytes) if limit != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_DATA, (min(limits), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 def load_optional(module: str, purpose: str, package: str = "") -> Any:

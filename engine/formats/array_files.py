@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import os
+import struct
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from engine.errors import ImportSourceError
 from engine.formats.candidates import blaming
-from engine.formats.records import BLOCK_BYTES, SCATTERED_LIMIT, Record, read_exactly, skip
+from engine.formats.records import BLOCK_BYTES, SCATTERED_LIMIT, Record, Section, read_exactly, skip
 from engine.store import files
 from engine.store.documents import strict_json
 
@@ -30,7 +31,7 @@ SMALL = 1 << 22
 """Bytes below which the compression ratio is not checked."""
 
 DIRECTORY_LIMIT = 1 << 22
-"""Size limit in bytes of a container's list of its arrays: 40,000 of them. In memory it takes up to 25 times as much."""
+"""Size limit in bytes of a container's list of its arrays, some 40,000. It takes up to 25 times as much memory."""
 
 _HEADER_LIMIT = 10_000
 _ITEM_SIZES = {"f": (2, 4, 8), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8)}
@@ -132,11 +133,15 @@ def checked_members(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.Zi
 @contextmanager
 def opened_archive(path: Path) -> Iterator[zipfile.ZipFile]:
     """Open an untrusted zip file; its list of members is not read before its size is known."""
-    with files.opened(path) as (descriptor, _), _BoundedReads(io.FileIO(os.dup(descriptor))) as stream:
+    with (
+        blaming(path.name),
+        files.opened(path) as (descriptor, _),
+        _BoundedReads(io.FileIO(os.dup(descriptor))) as stream,
         # zipfile reads the list in one piece and makes an object of some 600 bytes for each entry of 46 or more.
-        with blaming(path.name), zipfile.ZipFile(stream) as archive:
-            stream.limit = None
-            yield archive
+        zipfile.ZipFile(stream) as archive,
+    ):
+        stream.limit = None
+        yield archive
 
 
 class _BoundedReads(io.BufferedReader):
@@ -158,6 +163,25 @@ def opened_stream(path: Path) -> Iterator[io.BufferedReader]:
     """Open a regular file without following a symbolic link."""
     with files.opened(path) as (descriptor, _), os.fdopen(os.dup(descriptor), "rb") as stream:
         yield stream
+
+
+def file_section(path: Path) -> Section:
+    """Return the bytes of a file."""
+    with files.opened(path) as (_, size):
+        return Section(size, lambda start: _file_from(path, start))
+
+
+def member_section(path: Path, info: zipfile.ZipInfo) -> Section:
+    """Return the bytes of a member of a zip file, which `checked_members` let pass."""
+    if info.compress_type != zipfile.ZIP_STORED:
+        return Section(info.file_size, lambda start: _member_from(path, info.filename, start))
+    # Stored bytes are read in place: a zip member is read from its beginning, for each of the arrays in it.
+    with opened_archive(path) as archive, archive.open(info), opened_stream(path) as stream:
+        stream.seek(info.header_offset + 26)
+        begin = info.header_offset + 30 + sum(struct.unpack("<HH", read_exactly(stream, 4)))
+        if begin + info.file_size > os.fstat(stream.fileno()).st_size:
+            raise ValueError(f"its member {info.filename!r:.80} ends after the file")
+    return Section(info.file_size, lambda start: _file_from(path, begin + start))
 
 
 def _npy(path: Path) -> StoredArray:

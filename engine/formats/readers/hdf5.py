@@ -19,8 +19,8 @@ import numpy as np
 from engine import machine
 from engine.formats.array_files import StoredArray
 from engine.formats.candidates import Candidate, Refusal, Request, blaming, each_file
-from engine.formats.records import BLOCK_BYTES
 from engine.formats.readers.runs import whole_run
+from engine.formats.records import BLOCK_BYTES
 from engine.store import files
 
 SUFFIXES = (".h5", ".hdf5")
@@ -91,7 +91,9 @@ class _ReadingProcess:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
 
-    def ask(self, path: Path, names: tuple[str, ...], rows: tuple[int, int, int] | None) -> tuple[dict[str, Any], bytes]:
+    def ask(
+        self, path: Path, names: tuple[str, ...], rows: tuple[int, int, int] | None
+    ) -> tuple[dict[str, Any], bytes]:
         """Return declaration and content; ValueError states how the file failed."""
         if self._process is None or self._process.poll() is not None:
             command = [sys.executable, "-I", str(_READER)]

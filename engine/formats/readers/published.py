@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import ImportSourceError
-from engine.formats.array_files import checked_members, opened_archive
+from engine.formats.array_files import checked_members, file_section, member_section, opened_archive
 from engine.formats.candidates import (
     Candidate,
     Checkpoint,
@@ -32,13 +32,9 @@ from engine.formats.candidates import (
     stated_clock,
 )
 from engine.formats.readers.pickles import PickledArray, read_pickle
+from engine.formats.records import BLOCK_BYTES, Record
 from engine.recording.schedules import study_steps
-from engine.store import files
 from engine.store.hyperparameters import Scalar, parse_hyperparameters
-
-PICKLE_LIMIT = (1 << 31) - (1 << 13)
-"""Size limit of a pickle that contains its arrays, as one read returns no more; a run of the study has 160 MB in
-separate storages."""
 
 _KEYS = {"train": "yh", "test": "yvh"}
 _EPOCHS = (200, 300)
@@ -59,29 +55,19 @@ def load_study_pickle(path: Path) -> Any:
     """
     with blaming(path.name):
         if not zipfile.is_zipfile(path):
-            return read_pickle(files.read_bytes(path, PICKLE_LIMIT))
+            return read_pickle(file_section(path))
         with opened_archive(path) as archive:
             members = checked_members(archive, path.name)
             root = next((name.removesuffix("/data.pkl") for name in members if name.endswith("/data.pkl")), None)
             if root is None:
                 raise ValueError("it is a zip file, but none that torch.save wrote")
-            if f"{root}/byteorder" in members and archive.read(f"{root}/byteorder") != b"little":
+            order = members.get(f"{root}/byteorder")
+            if order is not None and (order.file_size > 6 or archive.read(order) != b"little"):
                 raise ValueError("its numbers are big-endian")
-            if members[f"{root}/data.pkl"].file_size > PICKLE_LIMIT:
-                raise ValueError(f"its pickle has more than {PICKLE_LIMIT:,} bytes")
-            raw = archive.read(f"{root}/data.pkl")
-        sizes = {name: info.file_size for name, info in members.items()}
-
-        def storage(key: str) -> tuple[int, Any]:
-            member = f"{root}/data/{key}"
-            return sizes[member], lambda: _read_member(path, member)
-
-        return read_pickle(raw, storage)
-
-
-def _read_member(path: Path, member: str) -> bytes:
-    with blaming(path.name), opened_archive(path) as archive:
-        return archive.read(member)
+        return read_pickle(
+            member_section(path, members[f"{root}/data.pkl"]),
+            lambda key: member_section(path, members[f"{root}/data/{key}"]),
+        )
 
 
 def _candidate(path: Path, request: Request) -> Candidate:
@@ -94,6 +80,12 @@ def _candidate(path: Path, request: Request) -> Candidate:
         )
     arrays = [{split: _array(entry, split, place) for split in request.n_samples} for place, entry in enumerate(data)]
     shapes = {split: (array.shape[0], array.shape[-1]) for split, array in arrays[0].items()}
+    for place, entry in enumerate(arrays):
+        for split, array in entry.items():
+            if (array.shape[0], array.shape[-1]) != shapes[split]:
+                raise ImportSourceError(
+                    f"Checkpoint {place}: {_KEYS[split]!r} has shape {array.shape}, the first {shapes[split]}."
+                )
     settings = _settings(path, configs if isinstance(configs, dict) else {}, request)
     steps, epochs, notes = _clock(len(data), arrays[0].get("train"), settings, configs, request)
 
@@ -120,9 +112,11 @@ def _array(entry: Mapping[str, Any], split: str, place: int) -> PickledArray:
     return array
 
 
-def _matrix(array: PickledArray) -> NDArray[Any]:
-    values = array.load()
-    return np.ascontiguousarray(values.reshape(values.shape[0], values.shape[-1]))
+def _matrix(array: PickledArray) -> NDArray[Any] | Record:
+    n_samples, n_classes = array.shape[0], array.shape[-1]
+    if n_samples * n_classes * array.dtype.itemsize > BLOCK_BYTES and (record := array.record(n_samples, n_classes)):
+        return record
+    return np.ascontiguousarray(array.load().reshape(n_samples, n_classes))
 
 
 def _settings(path: Path, configs: Mapping[str, Any], request: Request) -> dict[str, Scalar]:

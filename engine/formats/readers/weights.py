@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import importlib
-import mmap
 import os
+import pickletools
 import sys
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from engine import machine
 from engine.errors import ImportSourceError, InvalidSpecError
-from engine.formats.array_files import checked_members, opened_stream, stored_arrays
+from engine.formats.array_files import (
+    checked_members,
+    file_section,
+    member_section,
+    opened_archive,
+    opened_stream,
+    stored_arrays,
+)
 from engine.formats.candidates import (
     Candidate,
     Checkpoint,
@@ -27,12 +36,22 @@ from engine.formats.candidates import (
     step_and_epoch,
 )
 from engine.formats.readers.epochs import numbered
+from engine.formats.readers.opcodes import Budget, operations
+from engine.formats.records import RECORD_LIMIT, Section
 from engine.store import files
 
 if TYPE_CHECKING:
     import torch
 
 SUFFIXES = (".pt", ".pth", ".ckpt", ".bin", ".safetensors")
+SMALLEST_LIMIT = 1 << 26
+"""Size in bytes up to which a file of weights is read for any network."""
+LARGEST_CHECKPOINT = 10
+"""Most times its network that a file of weights is read for: a half-precision network with the weights, two moments
+and a moving average in single precision has 9 times the weights, one in single precision 4."""
+PICKLE_GROWTH = 3 << 26
+"""Bytes that torch may take beside the tensors."""
+_ALL_OPCODES = {opcode.name for opcode in pickletools.opcodes}
 _NESTS = ("state_dict", "model_state_dict", "model", "net")
 """Keys under which training checkpoints hold the state_dict."""
 _PREFIXES = ("module.", "_orig_mod.", "model.")
@@ -57,21 +76,30 @@ def find_saved_weights(request: Request) -> Iterator[Candidate | Refusal]:
     return each_folder(request, SUFFIXES, lambda *found: _candidate(build, inputs, *found))
 
 
-def load_weights(path: Path) -> dict[str, Any]:
+def load_weights(path: Path, network_bytes: int = 0) -> dict[str, Any]:
     """Return the tensors by name of a saved state_dict, also from inside a training checkpoint.
 
+    Args:
+        path: the file.
+        network_bytes: size of the network that they are for; as much is read as a training checkpoint of it may have.
+
     Raises:
-        ImportSourceError: damaged, or loading it would run code.
+        ImportSourceError: damaged, too large, or loading it would run code.
     """
     import torch
 
+    limit = max(SMALLEST_LIMIT, LARGEST_CHECKPOINT * network_bytes)
     with blaming(path.name):
         if path.suffix == ".safetensors":
-            return {name: torch.from_numpy(array.whole().copy()) for name, array in stored_arrays(path).items()}
-        _refuse_reservations(path)
+            arrays = stored_arrays(path)
+            _expect_small(sum(array.n_bytes for array in arrays.values()), limit)
+            return {name: torch.from_numpy(array.whole(limit)) for name, array in arrays.items()}
+        _refuse_reservations(path, limit)
         with opened_stream(path) as stream:
             size = os.fstat(stream.fileno()).st_size
-            content = dict(torch.load(stream, map_location="cpu", weights_only=True))
+            # What the unpickler makes of few opcodes has no bound: it copies a dictionary as often as they say.
+            with machine.growth_limited(limit + PICKLE_GROWTH):
+                content = dict(torch.load(stream, map_location="cpu", weights_only=True))
         content = next((content[nest] for nest in _NESTS if isinstance(content.get(nest), dict)), content)
         weights = {name: value for name, value in content.items() if isinstance(value, torch.Tensor)}
         if not weights:
@@ -82,21 +110,51 @@ def load_weights(path: Path) -> dict[str, Any]:
         return weights
 
 
-def _refuse_reservations(path: Path) -> None:
-    """Refuse a file for which torch would take memory that the file does not hold.
+def _expect_small(n_bytes: int, limit: int) -> None:
+    if n_bytes > limit:
+        raise ValueError(
+            f"it holds tensors of {n_bytes:,} bytes, and at most {limit:,} are read for this network: save its "
+            "state_dict() alone"
+        )
+
+
+def _refuse_reservations(path: Path, limit: int) -> None:
+    """Refuse a file for which torch would take memory that the file does not hold, or far more than its network needs.
 
     ``weights_only`` unpacks zip members of any size, and makes a bytearray of any length: for a file of 348 bytes torch
     2.13 took 2 GB. Tensors and storages that are declared too large are reserved, never touched, and refused later.
     """
-    with opened_stream(path) as stream:
-        if zipfile.is_zipfile(stream):
-            with zipfile.ZipFile(stream) as archive:
-                names = [name for name in checked_members(archive, path.name) if name.lower().endswith(".pkl")]
-                pickles: list[Any] = [archive.read(name) for name in names]
-        else:
-            pickles = [mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)]
-    if any(pickle.find(b"\nbytearray\n") >= 0 for pickle in pickles):
-        raise ValueError("it makes a bytearray, which weights do not need")
+    budget = Budget()
+    if zipfile.is_zipfile(path):
+        with opened_archive(path) as archive:
+            members = checked_members(archive, path.name)
+        _expect_small(sum(info.file_size for info in members.values()), limit)
+        for name, info in members.items():
+            if name.lower().endswith(".pkl"):
+                _examine(member_section(path, info), budget)
+        return
+    whole = file_section(path)
+    _expect_small(whole.n_bytes, limit)
+    # The older format: a magic number, a version, the system, the content and the keys of the storages, then these.
+    place = 0
+    for _ in range(5):
+        place += _examine(Section(whole.n_bytes - place, partial(_open_after, whole, place)), budget)
+
+
+def _open_after(section: Section, place: int, start: int) -> AbstractContextManager[IO[bytes]]:
+    return section.open_at(place + start)
+
+
+def _examine(pickle: Section, budget: Budget) -> int:
+    """Return the number of bytes of a pickle; ValueError if it makes a bytearray or very many objects."""
+    steps = operations(pickle, budget, _ALL_OPCODES)
+    while True:
+        try:
+            _, argument = next(steps)
+        except StopIteration as end:
+            return int(end.value)
+        if isinstance(argument, str) and argument.endswith("bytearray"):
+            raise ValueError("it makes a bytearray, which weights do not need")
 
 
 def _builder(text: str) -> Callable[[Mapping[str, Any]], torch.nn.Module]:
@@ -118,13 +176,12 @@ def _inputs(request: Request) -> dict[str, Any]:
         arrays = dict(zip(request.n_samples, arrays.values(), strict=True))
     if missing := request.n_samples.keys() - arrays.keys():
         raise ImportSourceError(f"{path.name} has no inputs called {', '.join(sorted(missing))}.")
-    inputs = {split: arrays[split].whole().copy() for split in request.n_samples}
     for split, n_samples in request.n_samples.items():
-        if inputs[split].shape[:1] != (n_samples,):
+        if arrays[split].shape[:1] != (n_samples,):
             raise ImportSourceError(
-                f"{path.name}: its {split} inputs have shape {inputs[split].shape}, and there are {n_samples} labels."
+                f"{path.name}: its {split} inputs have shape {arrays[split].shape}, and there are {n_samples} labels."
             )
-    return inputs
+    return {split: arrays[split].whole(RECORD_LIMIT) for split in request.n_samples}
 
 
 def _candidate(
@@ -147,8 +204,9 @@ def _candidate(
             raise InvalidSpecError(
                 f"--build {request.options['build']!r} failed on {run_id}: {type(error).__name__}: {error}"
             ) from None
+        network_bytes = sum(tensor.numel() * tensor.itemsize for tensor in model.state_dict().values())
         for (step, epoch), path in ordered:
-            _fill(model, load_weights(path), path.name)
+            _fill(model, load_weights(path, network_bytes), path.name)
             with blaming(path.name):
                 predictions = {split: predict(model, values) for split, values in inputs.items()}
             yield Checkpoint(step, epoch, predictions)

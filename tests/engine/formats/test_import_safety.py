@@ -34,6 +34,7 @@ from engine.formats.importing import carry_out
 from engine.formats.readers.pickles import read_pickle
 from engine.formats.readers.published import load_study_pickle
 from engine.formats.readers.weights import load_weights
+from engine.formats.records import Section
 from engine.store import files
 from tests import foreign
 from tests.bomb import Bomb
@@ -286,17 +287,18 @@ def test_the_trusted_conversion_warns_and_requires_trust(tmp_path: Path) -> None
 def test_plain_pickles_are_read_as_python_reads_them() -> None:
     values = {"a": [1, -5, 2**70, 0.5, None, True, "ü"], "b": (1, (2, 3), ()), "c": b"\x00\xff" * 200, "d": {1: {}}}
     for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
-        assert read_pickle(pickle.dumps(values, protocol)) == values
+        assert read_pickle(Section.of(pickle.dumps(values, protocol))) == values
     shared = [1]
-    first, second = read_pickle(pickle.dumps([shared, shared]))
+    first, second = read_pickle(Section.of(pickle.dumps([shared, shared])))
     assert first is second
 
 
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("dtype", ["<f2", "<f4", "<f8", ">f4", "<i8", "|u1"])
 def test_pickled_arrays_are_read_as_numpy_wrote_them(protocol: int, dtype: str) -> None:
-    for array in (np.arange(24).reshape(2, 3, 4).astype(dtype), np.arange(6).reshape(2, 3).astype(dtype).T):
-        read = read_pickle(pickle.dumps(array, protocol))
+    large = np.arange(9_000).reshape(90, 100).astype(dtype)  # its bytes stay in the file
+    for array in (np.arange(24).reshape(2, 3, 4).astype(dtype), np.arange(6).reshape(2, 3).astype(dtype).T, large):
+        read = read_pickle(Section.of(pickle.dumps(array, protocol)))
         assert (read.shape, read.dtype) == (array.shape, array.dtype)
         np.testing.assert_array_equal(read.load(), array)
 
@@ -328,10 +330,10 @@ def test_tensors_are_read_as_torch_wrote_them(tmp_path: Path) -> None:
 )
 def test_pickles_that_lie_reserve_nothing_and_run_nothing(raw: bytes, error: type[Exception] | None) -> None:
     if error is None:
-        assert read_pickle(raw) == 1
+        assert read_pickle(Section.of(raw)) == 1
     else:
         with pytest.raises(error):
-            read_pickle(raw)
+            read_pickle(Section.of(raw))
 
 
 @pytest.mark.parametrize(
@@ -342,7 +344,7 @@ def test_tensors_that_reach_outside_their_storage_are_refused(shape: Any, stride
     from engine.formats.readers.pickles import _Storage, _tensor
 
     with pytest.raises(ValueError, match="a tensor declares"):
-        _tensor(_Storage(np.dtype("<f4"), 24, lambda: bytes(96)), offset, shape, strides)
+        _tensor(_Storage(np.dtype("<f4"), 24, Section.of(bytes(96))), offset, shape, strides)
 
 
 def test_weights_repeating_one_number_excessively_are_refused(tmp_path: Path) -> None:
