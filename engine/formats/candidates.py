@@ -29,8 +29,6 @@ T = TypeVar("T")
 
 MOST_CHECKPOINTS = 1_000_000
 """Of a source: about as many as the journal of one run has room for."""
-MOST_RUNS = 100_000
-"""In one file."""
 
 
 class Checkpoint(NamedTuple):

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import ast
 import csv
-import io
 import math
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from engine.errors import ImportSourceError
 from engine.store import files
 from engine.store.hyperparameters import TAKEN, Scalar, parse_hyperparameters
 
-TABLE_LIMIT = 1 << 26
-"""Size limit in bytes; 2,296 runs with thirty columns have half a megabyte."""
+TABLE_LIMIT = 1 << 25
+"""Size limit in bytes; 2,296 runs with thirty columns have half a megabyte, with configurations of W&B some 10 MB."""
+
+LINE_LIMIT = 1 << 20
+"""Most characters of a row; one with a W&B configuration and a summary of the longest have 230,000."""
+
+MOST_CELLS = 1_000_000
+"""Most values of a table, those in W&B configurations included; 2,296 runs with thirty columns have 69,000."""
+
+MOST_RUNS = 100_000
+"""In one file."""
 
 CONFIG_LIMIT = 100_000
 """Most characters of a W&B configuration."""
@@ -65,14 +75,10 @@ def read_run_table(path: Path, id_column: str | None = None, renamed: Mapping[st
     Raises:
         ImportSourceError: not CSV, no ids, a duplicate id, or a value that is not a hyperparameter.
     """
-    try:
-        raw = files.read_bytes(path, TABLE_LIMIT).decode("utf-8-sig")
-        lines = [row for row in csv.reader(io.StringIO(raw), strict=True) if row]
-    except (ValueError, csv.Error) as error:
-        raise ImportSourceError(f"{path.name} is no readable CSV table ({error}).") from None
-    if not lines:
+    lines = _lines(path)
+    _, header = next(lines, (0, []))
+    if not header:
         raise ImportSourceError(f"{path.name} is empty: it needs a line of column names and one line per run.")
-    header, *body = lines
     if len(set(header)) != len(header):
         raise ImportSourceError(f"{path.name} names a column twice: {header!r:.200}.")
     chosen = _id_column(header, id_column, path.name)
@@ -83,7 +89,8 @@ def read_run_table(path: Path, id_column: str | None = None, renamed: Mapping[st
     names, notes = _columns(header, chosen, dialect, renamed)
     rows: dict[str, dict[str, Scalar]] = {}
     paths: dict[str, str] = {}
-    for number, line in enumerate(body, start=2):
+    n_cells = 0
+    for number, line in lines:
         if len(line) != len(header):
             raise ImportSourceError(f"{path.name} line {number} has {len(line)} fields, the first line {len(header)}.")
         cells = dict(zip(header, line, strict=True))
@@ -96,6 +103,9 @@ def read_run_table(path: Path, id_column: str | None = None, renamed: Mapping[st
             values = {new: _value(cells[old]) for old, new in names.items()}
             if dialect == "Weights & Biases":
                 values |= {renamed.get(key, key): value for key, value in _config(cells["config"]).items()}
+            n_cells += len(values)
+            if n_cells > MOST_CELLS:
+                raise ValueError(f"The table holds more than {MOST_CELLS:,} values: split it, or leave columns out.")
             rows[run_id] = parse_hyperparameters(values)
         except ValueError as error:
             raise ImportSourceError(
@@ -103,7 +113,36 @@ def read_run_table(path: Path, id_column: str | None = None, renamed: Mapping[st
             ) from None
         if PATH_COLUMN in cells:
             paths[run_id] = cells[PATH_COLUMN].strip()
+        if len(rows) > MOST_RUNS:
+            raise ImportSourceError(f"{path.name} has more than {MOST_RUNS:,} rows: split it.")
     return RunTable(path.name, dialect, rows, paths, notes)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows of a CSV file that are not empty, each behind the number of its last line."""
+    n_characters = 0
+
+    def pieces(text: IO[str]) -> Iterator[str]:
+        # A row ends with a line unless a quotation goes on; the parser holds all of it.
+        nonlocal n_characters
+        while piece := text.readline(LINE_LIMIT):
+            n_characters += len(piece)
+            if n_characters >= LINE_LIMIT:
+                raise ValueError(f"line {reader.line_num + 1} belongs to a row of over {LINE_LIMIT:,} characters")
+            yield piece
+
+    try:
+        with files.opened(path) as (descriptor, size):
+            if size > TABLE_LIMIT:
+                raise ValueError(f"it has {size:,} bytes; at most {TABLE_LIMIT:,} are read: split it")
+            with os.fdopen(os.dup(descriptor), encoding="utf-8-sig", newline="") as text:
+                reader = csv.reader(pieces(text), strict=True)
+                for row in reader:
+                    n_characters = 0
+                    if row:
+                        yield reader.line_num, row
+    except (ValueError, csv.Error) as error:
+        raise ImportSourceError(f"{path.name} is no readable CSV table ({error}).") from None
 
 
 def _id_column(header: Sequence[str], asked: str | None, table: str) -> str:

@@ -10,7 +10,6 @@ from engine.errors import ImportSourceError
 from engine.formats.array_files import SUFFIXES, StoredArray, stored_arrays
 from engine.formats.candidates import (
     MOST_CHECKPOINTS,
-    MOST_RUNS,
     Candidate,
     Checkpoint,
     Refusal,
@@ -20,6 +19,7 @@ from engine.formats.candidates import (
     refuse_many,
     stated_clock,
 )
+from engine.formats.tables import MOST_RUNS
 
 _CLOCKS = ("steps", "epochs")
 

@@ -98,8 +98,13 @@ def load_weights(path: Path, network_bytes: int = 0) -> dict[str, Any]:
         with opened_stream(path) as stream:
             size = os.fstat(stream.fileno()).st_size
             # What the unpickler makes of few opcodes has no bound: it copies a dictionary as often as they say.
-            with machine.growth_limited(limit + PICKLE_GROWTH):
-                content = dict(torch.load(stream, map_location="cpu", weights_only=True))
+            try:
+                with machine.growth_limited(limit + PICKLE_GROWTH):
+                    content = dict(torch.load(stream, map_location="cpu", weights_only=True))
+            except MemoryError:
+                raise ValueError(
+                    f"loading it takes more than {limit + PICKLE_GROWTH:,} bytes: save model.state_dict() alone"
+                ) from None
         content = next((content[nest] for nest in _NESTS if isinstance(content.get(nest), dict)), content)
         weights = {name: value for name, value in content.items() if isinstance(value, torch.Tensor)}
         if not weights:
