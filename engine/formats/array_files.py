@@ -80,7 +80,7 @@ class StoredArray:
         with self.opener() as stream, blaming(self.name):
             skip(stream, self.first_record * n_bytes)
             for _ in range(math.prod(self.shape[:-2])):
-                record = Record((n_samples, n_classes), self.dtype, lambda: nullcontext(stream))
+                record = Record(self.name, (n_samples, n_classes), self.dtype, lambda: nullcontext(stream))
                 yield record if n_bytes > BLOCK_BYTES else record.whole()
                 skip(stream, record.n_unread)
 
@@ -171,17 +171,31 @@ def file_section(path: Path) -> Section:
         return Section(size, lambda start: _file_from(path, start))
 
 
-def member_section(path: Path, info: zipfile.ZipInfo) -> Section:
-    """Return the bytes of a member of a zip file, which `checked_members` let pass."""
-    if info.compress_type != zipfile.ZIP_STORED:
-        return Section(info.file_size, lambda start: _member_from(path, info.filename, start))
-    # Stored bytes are read in place: a zip member is read from its beginning, for each of the arrays in it.
-    with opened_archive(path) as archive, archive.open(info), opened_stream(path) as stream:
+def member_section(path: Path, info: zipfile.ZipInfo, *, in_place: bool = False) -> Section:
+    """Return the bytes of a member of a zip file, which `checked_members` let pass.
+
+    Args:
+        path: the file.
+        info: the member.
+        in_place: the checksum is checked now, and parts are read from where they are stored; otherwise the member is
+            unpacked up to a part, and to its end for its checksum, as often as one is read.
+    """
+    unpacked = Section(info.file_size, partial(_checked_member_from, path, info.filename))
+    if not in_place or info.compress_type != zipfile.ZIP_STORED:
+        return unpacked
+    with unpacked.open_at(0), opened_stream(path) as stream:
+        # The lengths of name and extra field stand at the end of the 30 bytes before these.
         stream.seek(info.header_offset + 26)
         begin = info.header_offset + 30 + sum(struct.unpack("<HH", read_exactly(stream, 4)))
-        if begin + info.file_size > os.fstat(stream.fileno()).st_size:
-            raise ValueError(f"its member {info.filename!r:.80} ends after the file")
     return Section(info.file_size, lambda start: _file_from(path, begin + start))
+
+
+@contextmanager
+def _checked_member_from(path: Path, member: str, start: int) -> Iterator[IO[bytes]]:
+    with _member_from(path, member, start) as stream:
+        yield stream
+        while stream.read(1 << 20):
+            pass
 
 
 def _npy(path: Path) -> StoredArray:

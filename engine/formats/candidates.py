@@ -10,17 +10,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import EngineError, ImportSourceError
-from engine.formats.records import Record
 from engine.formats.tables import RunTable
 from engine.store.hyperparameters import Scalar
 from engine.store.journal import LARGEST_STEP
 from engine.store.manifest import NAME
+
+if TYPE_CHECKING:
+    from engine.formats.records import Record
 
 Report = Callable[[str, int, int], None]
 """Called with a run's id, number of checkpoints or runs done, and their number."""

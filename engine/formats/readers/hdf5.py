@@ -108,8 +108,11 @@ class _ReadingProcess:
             raise ValueError(f"the HDF5 library failed on it ({error})") from None
         if "error" in declared:
             words = str(declared["error"])
-            is_packed = "filter" in words or "plugin" in words
-            raise ValueError(words + ("; for LZ4 or Blosc: pip install hdf5plugin" if is_packed else ""))
+            if "filter returned failure" in words:
+                words += "; a chunk is damaged, or unpacks to far more than it declares"
+            elif "filter" in words or "plugin" in words:
+                words += "; for LZ4 or Blosc: pip install hdf5plugin"
+            raise ValueError(words)
         return declared, content
 
 

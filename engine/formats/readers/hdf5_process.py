@@ -19,9 +19,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-MEMORY_LIMIT = 1 << 28
+MEMORY_LIMIT = 3 << 26
 """Bytes by which the process may grow; a chunk of the largest size and its filters take about 170 MB."""
-LARGEST_CHUNK = 1 << 26
+LARGEST_CHUNK = 1 << 25
 """Size limit in bytes of a chunk, which the library unpacks as a whole for any number in it."""
 LARGEST_INFLATION = 200
 """Most times its stored size that a data set may unpack to, from ``SMALL`` bytes on."""
@@ -39,7 +39,10 @@ def answer(path: str, names: list[str], rows: list[int] | None) -> tuple[dict[st
             raise ValueError(f"{name!r} is no data set of plain numbers kept in this file")
         n_bytes = math.prod(data.shape) * data.dtype.itemsize
         if n_bytes > max(SMALL, LARGEST_INFLATION * data.id.get_storage_size()):
-            raise ValueError(f"{name!r} holds {data.id.get_storage_size():,} bytes and would unpack to {n_bytes:,}")
+            raise ValueError(
+                f"{name!r} holds {data.id.get_storage_size():,} bytes and would unpack to {n_bytes:,}: more than "
+                f"{LARGEST_INFLATION} times as much is taken for a bomb. If it is yours, keep it uncompressed"
+            )
         chunk_bytes = math.prod(data.chunks or ()) * data.dtype.itemsize
         if chunk_bytes > LARGEST_CHUNK:
             raise ValueError(

@@ -71,12 +71,12 @@ class PickledArray:
             raw = read_exactly(stream, n_bytes)
         return np.ndarray(self.shape, self.dtype, raw, 0, tuple(stride * size for stride in self.strides))
 
-    def record(self, n_samples: int, n_classes: int) -> Record | None:
+    def record(self, name: str, n_samples: int, n_classes: int) -> Record | None:
         """Return its numbers as an unread (sample, class) record; None unless they lie in this order in one piece."""
         if self.strides != _strides(self.shape, "C"):
             return None
         start = self.offset * self.dtype.itemsize
-        return Record((n_samples, n_classes), self.dtype, lambda: self.section.open_at(start))
+        return Record(name, (n_samples, n_classes), self.dtype, lambda: self.section.open_at(start))
 
 
 class _Name(tuple[str, str]):

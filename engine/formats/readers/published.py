@@ -65,7 +65,7 @@ def load_study_pickle(path: Path) -> Any:
             if order is not None and (order.file_size > 6 or archive.read(order) != b"little"):
                 raise ValueError("its numbers are big-endian")
         return read_pickle(
-            member_section(path, members[f"{root}/data.pkl"]),
+            member_section(path, members[f"{root}/data.pkl"], in_place=True),
             lambda key: member_section(path, members[f"{root}/data/{key}"]),
         )
 
@@ -92,7 +92,7 @@ def _candidate(path: Path, request: Request) -> Candidate:
     def read() -> Iterator[Checkpoint]:
         for step, epoch, entry in zip(steps, epochs, arrays, strict=True):
             with blaming(path.name):
-                predictions = {split: _matrix(array) for split, array in entry.items()}
+                predictions = {split: _matrix(path.name, array) for split, array in entry.items()}
             yield Checkpoint(step, epoch, predictions)
 
     run_id = run_id_of(_label(settings, path))
@@ -112,9 +112,10 @@ def _array(entry: Mapping[str, Any], split: str, place: int) -> PickledArray:
     return array
 
 
-def _matrix(array: PickledArray) -> NDArray[Any] | Record:
+def _matrix(name: str, array: PickledArray) -> NDArray[Any] | Record:
     n_samples, n_classes = array.shape[0], array.shape[-1]
-    if n_samples * n_classes * array.dtype.itemsize > BLOCK_BYTES and (record := array.record(n_samples, n_classes)):
+    is_large = n_samples * n_classes * array.dtype.itemsize > BLOCK_BYTES
+    if is_large and (record := array.record(name, n_samples, n_classes)):
         return record
     return np.ascontiguousarray(array.load().reshape(n_samples, n_classes))
 

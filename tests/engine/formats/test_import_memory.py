@@ -23,7 +23,7 @@ from engine.formats.candidates import Request
 from engine.formats.import_plan import plan_import
 from engine.formats.importing import carry_out
 from tests.peaks import MEBIBYTE, peak_of
-from tests.recording import log_softmax
+from tests.recording import flip, log_softmax
 
 LARGEST = 300
 """MB that reading a refused file may take."""
@@ -148,7 +148,7 @@ CASES: dict[str, tuple[str, str, Callable[[Path], Path], dict[str, Any]]] = {
         {"n_samples": 20_000, "kind": "logits"},
     ),
     "runs of checkpoints": ("arrays", "checkpoints", lambda f: npy(f / "run.npy", (1000, 100_000, 5, 3)), {}),
-    "later epoch": ("epochs", "the first", lambda f: epochs(f, (5, 3), (5, 6 * 10**7)), {}),
+    "later epoch": ("epochs", "the first", lambda f: epochs(f, (5, 3), (5, 6 * 10**7)), {"kind": "logits"}),
     "Fortran order": (
         "epochs", "ascontiguousarray", lambda f: epochs(f, (20_000, 4000), order="F"), {"n_samples": 20_000}
     ),
@@ -221,6 +221,29 @@ def test_refused_weights_take_little_memory(tmp_path: Path) -> None:
     for (words, _), reason in zip([WEIGHTS[name] for name in sorted(WEIGHTS)], reasons, strict=True):
         assert words in reason
     assert peak < LARGEST
+
+
+def test_damage_inside_large_predictions_is_refused(tmp_path: Path) -> None:
+    values = np.zeros((1, 5_000, 1_000), np.float32)
+    np.savez(tmp_path / "run.npz", test=values)
+    flip(tmp_path / "run.npz", -1_000_000)
+    with h5py.File(tmp_path / "run.h5", "w") as file:
+        data = file.create_dataset("test", data=values, chunks=(1, 1_000, 1_000), compression="gzip")
+        data.id.write_direct_chunk((0, 4_000, 0), b"no zlib" * 30_000)
+    labels = {"test": np.arange(5_000) % 1_000}
+    torch.save({"data": [{"yvh": torch.from_numpy(values[0])}]}, tmp_path / "run.p")
+    torch.save({"data": [{"yvh": values[0]}]}, tmp_path / "inline.p")
+    flip(tmp_path / "run.p", -1_000_000)
+    flip(tmp_path / "inline.p", -1_000_000)
+    for format_key, name, words in (
+        ("arrays", "run.npz", "CRC"), ("hdf5", "run.h5", "a chunk is damaged"), ("study", "run.p", "CRC"),
+        ("study", "inline.p", "CRC"),
+    ):  # fmt: skip
+        plan = plan_import(
+            Request(tmp_path / name, {}, "test"), tmp_path / "s", format_key, labels=labels, kind="logits"
+        )
+        (refused,) = plan.refusals
+        assert words in refused.reason
 
 
 def test_large_right_files_still_come_in(tmp_path: Path) -> None:
