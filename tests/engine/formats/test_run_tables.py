@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine import ImportSourceError
+from engine.formats import tables
 from engine.formats.tables import RunTable, read_run_table
 
 
@@ -72,6 +73,15 @@ def test_tracker_columns_are_omitted_and_said(tmp_path: Path) -> None:
 )
 def test_bad_tables_are_refused_with_the_line(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(ImportSourceError, match=words.replace("(", r"\(")):
+        read(tmp_path, text)
+
+
+def test_values_of_configurations_count_as_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "name,seed,config\n" + "".join(f"run{i},1,\"{{'a': 1, 'b': 2}}\"\n" for i in range(4))
+    monkeypatch.setattr(tables, "MOST_CELLS", 12)
+    assert len(read(tmp_path, text).rows) == 4
+    monkeypatch.setattr(tables, "MOST_CELLS", 11)
+    with pytest.raises(ImportSourceError, match="line 5: The table holds more than 11 values: split it"):
         read(tmp_path, text)
 
 
