@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import ImportSourceError
-from engine.formats.candidates import blaming
+from engine.formats.candidates import blamed, blaming
 from engine.formats.records import BLOCK_BYTES, SCATTERED_LIMIT, Record, Section, read_exactly, skip
 from engine.store import files
 from engine.store.documents import strict_json
@@ -80,7 +80,7 @@ class StoredArray:
         with self.opener() as stream, blaming(self.name):
             skip(stream, self.first_record * n_bytes)
             for _ in range(math.prod(self.shape[:-2])):
-                record = Record(self.name, (n_samples, n_classes), self.dtype, lambda: nullcontext(stream))
+                record = Record((n_samples, n_classes), self.dtype, lambda: blamed(self.name, nullcontext(stream)))
                 yield record if n_bytes > BLOCK_BYTES else record.whole()
                 skip(stream, record.n_unread)
 

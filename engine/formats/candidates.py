@@ -6,23 +6,21 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
+from typing import IO, Any, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import EngineError, ImportSourceError
+from engine.formats.records import Record
 from engine.formats.tables import RunTable
 from engine.store.hyperparameters import Scalar
 from engine.store.journal import LARGEST_STEP
 from engine.store.manifest import NAME
-
-if TYPE_CHECKING:
-    from engine.formats.records import Record
 
 Report = Callable[[str, int, int], None]
 """Called with a run's id, number of checkpoints or runs done, and their number."""
@@ -187,6 +185,13 @@ def blaming(name: str) -> Iterator[None]:
     except Exception as error:
         reason = str(error).strip() or type(error).__name__
         raise ImportSourceError(f"{name} cannot be read ({reason:.300}).") from None
+
+
+@contextmanager
+def blamed(name: str, opened: AbstractContextManager[IO[bytes]]) -> Iterator[IO[bytes]]:
+    """Open a stream, and blame the named file for what fails while it is read."""
+    with blaming(name), opened as stream:
+        yield stream
 
 
 def step_and_epoch(number: float, request: Request) -> tuple[int, float | None]:

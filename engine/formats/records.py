@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import ImportSourceError
-from engine.formats.candidates import blaming
 from engine.store.encoding import SUM_TOLERANCE, as_array
 
 BLOCK_BYTES = 1 << 24
@@ -49,17 +48,14 @@ class Record:
     """Predictions of one checkpoint that are too large to read unchecked; they are read once, in blocks or whole.
 
     Attributes:
-        name: of what holds it, for messages.
         shape: (sample, class).
         dtype: of the numbers.
         n_unread: bytes of it that are left in its stream.
     """
 
     def __init__(
-        self, name: str, shape: tuple[int, int], dtype: np.dtype[Any],
-        opener: Callable[[], AbstractContextManager[IO[bytes]]],
-    ) -> None:  # fmt: skip
-        self.name = name
+        self, shape: tuple[int, int], dtype: np.dtype[Any], opener: Callable[[], AbstractContextManager[IO[bytes]]]
+    ) -> None:
         self.shape = shape
         self.dtype = dtype
         self.n_unread = math.prod(shape) * dtype.itemsize
@@ -75,13 +71,13 @@ class Record:
         n_samples, n_classes = self.shape
         row_bytes = n_classes * self.dtype.itemsize
         n_rows = max(BLOCK_BYTES // max(row_bytes, 1), 1)
-        with blaming(self.name), self._opener() as stream:
+        with self._opener() as stream:
             for start in range(0, n_samples, n_rows):
                 yield self._rows(stream, min(n_rows, n_samples - start))
 
     def whole(self) -> NDArray[Any]:
         """Read all of it."""
-        with blaming(self.name), self._opener() as stream:
+        with self._opener() as stream:
             return self._rows(stream, self.shape[0])
 
     def _rows(self, stream: IO[bytes], count: int) -> NDArray[Any]:

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.formats.candidates import blamed
 from engine.formats.readers.opcodes import OBJECT_BYTES, Budget, Text, operations
 from engine.formats.records import SCATTERED_LIMIT, Record, Section, read_exactly
 
@@ -76,7 +77,7 @@ class PickledArray:
         if self.strides != _strides(self.shape, "C"):
             return None
         start = self.offset * self.dtype.itemsize
-        return Record(name, (n_samples, n_classes), self.dtype, lambda: self.section.open_at(start))
+        return Record((n_samples, n_classes), self.dtype, lambda: blamed(name, self.section.open_at(start)))
 
 
 class _Name(tuple[str, str]):
