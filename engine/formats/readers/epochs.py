@@ -77,6 +77,8 @@ def _candidate(folder: Path, paths: list[Path], request: Request) -> Candidate:
 
 def _stored_array(path: Path) -> StoredArray:
     (array,) = stored_arrays(path).values()
-    if len(array.shape) != 2 or not math.prod(array.shape):
-        raise ImportSourceError(f"{path.name} has shape {array.shape}; a file per epoch holds (sample, class).")
+    if len(array.shape) != 2 or not math.prod(array.shape) or array.dtype.kind != "f":
+        raise ImportSourceError(
+            f"{path.name} has shape {array.shape} of {array.dtype}; a file per epoch holds (sample, class) floats."
+        )
     return array

@@ -98,8 +98,10 @@ def whole_run(name: str, source: str, arrays: Mapping[str, StoredArray], request
     if missing := request.n_samples.keys() - taken.keys():
         raise ImportSourceError(f"It has no predictions on {', '.join(sorted(missing))}, only on {', '.join(arrays)}.")
     for split, array in taken.items():
-        if len(array.shape) != 3 or not math.prod(array.shape):
-            raise ImportSourceError(f"Its {split} has shape {array.shape}; (checkpoint, sample, class) is read.")
+        if len(array.shape) != 3 or not math.prod(array.shape) or array.dtype.kind != "f":
+            raise ImportSourceError(
+                f"Its {split} has shape {array.shape} of {array.dtype}; (checkpoint, sample, class) floats are read."
+            )
     lengths = {array.shape[0] for array in taken.values()}
     if len(lengths) != 1:
         raise ImportSourceError(f"Its splits have {' and '.join(map(str, sorted(lengths)))} checkpoints.")

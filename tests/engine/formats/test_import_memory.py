@@ -141,7 +141,8 @@ CASES: dict[str, tuple[str, str, Callable[[Path], Path], dict[str, Any]]] = {
         "arrays", "a header of",
         lambda f: holes(f / "run.npy", 2**30, b"\x93NUMPY\x02\x00" + struct.pack("<L", 2**30)), {},
     ),
-    "zeros": ("arrays", "--kind", lambda f: npy(f / "run.npy", (2, 20_000, 1000), "<f8"), {"n_samples": 20_000}),
+    "zeros": ("arrays", "--kind", lambda f: npy(f / "run.npy", (2, 20_000, 4000), "<f2"), {"n_samples": 20_000}),
+    "integers": ("arrays", "floats are read", lambda f: npy(f / "run.npy", (1, 5, 10**8), "<u1"), {}),
     "last number": (
         "arrays", "received nan at sample",
         lambda f: npy(f / "run.npy", (1, 20_000, 1000), "<f8", end=struct.pack("<d", float("nan"))),
