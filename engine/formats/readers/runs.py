@@ -100,7 +100,7 @@ def whole_run(name: str, source: str, arrays: Mapping[str, StoredArray], request
     for split, array in taken.items():
         if len(array.shape) != 3 or not math.prod(array.shape) or array.dtype.kind != "f":
             raise ImportSourceError(
-                f"Its {split} has shape {array.shape} of {array.dtype}; (checkpoint, sample, class) floats are read."
+                f"Its {split} has shape {array.shape} of {array.dtype}; (checkpoint, sample, class) is read, as floats."
             )
     lengths = {array.shape[0] for array in taken.values()}
     if len(lengths) != 1:

@@ -142,14 +142,14 @@ CASES: dict[str, tuple[str, str, Callable[[Path], Path], dict[str, Any]]] = {
         lambda f: holes(f / "run.npy", 2**30, b"\x93NUMPY\x02\x00" + struct.pack("<L", 2**30)), {},
     ),
     "zeros": ("arrays", "--kind", lambda f: npy(f / "run.npy", (2, 20_000, 4000), "<f2"), {"n_samples": 20_000}),
-    "integers": ("arrays", "floats are read", lambda f: npy(f / "run.npy", (1, 5, 10**8), "<u1"), {}),
+    "integers": ("arrays", "as floats", lambda f: npy(f / "run.npy", (1, 5, 10**8), "<u1"), {}),
     "last number": (
         "arrays", "received nan at sample",
         lambda f: npy(f / "run.npy", (1, 20_000, 1000), "<f8", end=struct.pack("<d", float("nan"))),
         {"n_samples": 20_000, "kind": "logits"},
     ),
     "runs of checkpoints": ("arrays", "checkpoints", lambda f: npy(f / "run.npy", (1000, 100_000, 5, 3)), {}),
-    "later epoch": ("epochs", "the first", lambda f: epochs(f, (5, 3), (5, 6 * 10**7)), {"kind": "logits"}),
+    "later epoch": ("epochs", "the first", lambda f: epochs(f, (5, 3), (5, 5 * 10**7)), {"kind": "logits"}),
     "Fortran order": (
         "epochs", "ascontiguousarray", lambda f: epochs(f, (20_000, 4000), order="F"), {"n_samples": 20_000}
     ),
