@@ -117,22 +117,28 @@ class RowSums:
         self._is_probability = self._is_logarithm = True
 
     def see(self, block: NDArray[Any]) -> None:
-        """Take in (sample, class) numbers."""
+        """Take in (sample, class) numbers; ImportSourceError if all seen so far are neither."""
         array = np.asarray(block, np.float64)
         with np.errstate(over="ignore", invalid="ignore"):
             self._is_probability &= bool((array >= 0).all() and (np.abs(array.sum(axis=1) - 1) <= SUM_TOLERANCE).all())
             self._is_logarithm &= bool((np.abs(np.exp(array).sum(axis=1) - 1) <= SUM_TOLERANCE).all())
+        if not self._is_probability and not self._is_logarithm:
+            raise _unclear()
 
     @property
     def kind(self) -> Literal["probabilities", "log_probabilities"]:
-        """What the numbers taken in are; ImportSourceError if it is not clear."""
+        """What the numbers taken in are; ImportSourceError if they may be both."""
         if self._is_probability == self._is_logarithm:
-            raise ImportSourceError(
-                "It is not clear what its numbers are: the rows of its first checkpoint sum to one neither as "
-                "probabilities nor as log-probabilities. Say what they are: --kind logits, probabilities or "
-                "log_probabilities."
-            )
+            raise _unclear()
         return "probabilities" if self._is_probability else "log_probabilities"
+
+
+def _unclear() -> ImportSourceError:
+    return ImportSourceError(
+        "It is not clear what its numbers are: the rows of its first checkpoint sum to one neither as "
+        "probabilities nor as log-probabilities. Say what they are: --kind logits, probabilities or "
+        "log_probabilities."
+    )
 
 
 def skip(stream: IO[bytes], n_bytes: int) -> None:

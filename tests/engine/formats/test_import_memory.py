@@ -145,8 +145,8 @@ CASES: dict[str, tuple[str, str, Callable[[Path], Path], dict[str, Any]]] = {
     "integers": ("arrays", "as floats", lambda f: npy(f / "run.npy", (1, 5, 10**8), "<u1"), {}),
     "last number": (
         "arrays", "received nan at sample",
-        lambda f: npy(f / "run.npy", (1, 20_000, 1000), "<f8", end=struct.pack("<d", float("nan"))),
-        {"n_samples": 20_000, "kind": "logits"},
+        lambda f: npy(f / "run.npy", (1, 5_000, 1000), "<f8", end=struct.pack("<d", float("nan"))),
+        {"n_samples": 5_000, "kind": "logits"},
     ),
     "runs of checkpoints": ("arrays", "checkpoints", lambda f: npy(f / "run.npy", (1000, 100_000, 5, 3)), {}),
     "later epoch": ("epochs", "the first", lambda f: epochs(f, (5, 3), (5, 5 * 10**7)), {"kind": "logits"}),
@@ -225,13 +225,13 @@ def test_refused_weights_take_little_memory(tmp_path: Path) -> None:
 
 
 def test_damage_inside_large_predictions_is_refused(tmp_path: Path) -> None:
-    values = np.zeros((1, 5_000, 1_000), np.float32)
+    values = np.zeros((1, 2_500, 1_000), np.float32)
     np.savez(tmp_path / "run.npz", test=values)
     flip(tmp_path / "run.npz", -1_000_000)
     with h5py.File(tmp_path / "run.h5", "w") as file:
-        data = file.create_dataset("test", data=values, chunks=(1, 1_000, 1_000), compression="gzip")
-        data.id.write_direct_chunk((0, 4_000, 0), b"no zlib" * 30_000)
-    labels = {"test": np.arange(5_000) % 1_000}
+        data = file.create_dataset("test", data=values, chunks=(1, 500, 1_000), compression="gzip")
+        data.id.write_direct_chunk((0, 2_000, 0), b"no zlib" * 15_000)
+    labels = {"test": np.arange(2_500) % 1_000}
     torch.save({"data": [{"yvh": torch.from_numpy(values[0])}]}, tmp_path / "run.p")
     torch.save({"data": [{"yvh": values[0]}]}, tmp_path / "inline.p")
     flip(tmp_path / "run.p", -1_000_000)
@@ -248,7 +248,7 @@ def test_damage_inside_large_predictions_is_refused(tmp_path: Path) -> None:
 
 
 def test_large_right_files_still_come_in(tmp_path: Path) -> None:
-    n_samples, n_classes = 5_000, 1_000
+    n_samples, n_classes = 2_500, 1_000
     rng = np.random.default_rng(0)
     values = log_softmax(rng.normal(size=(n_samples, n_classes))).astype(np.float32)
     (tmp_path / "source").mkdir()
