@@ -29,12 +29,18 @@ MATERIAL_VERSION = 2
 """Part of every key of remembered material: raise it when numbers made from it can change."""
 
 
+def replicates_of(study: Study, choice: str = AUTOMATIC) -> Replicates:
+    """Return the columns in which repetitions differ among all runs of a study, found or as chosen."""
+    return find_replicates(study.runs, study.differing, choice)
+
+
 def offer_of(study: Study, run_ids: Sequence[str]) -> Offer:
     """Return the values that options can take for some runs of a study."""
     runs = study.runs.loc[list(run_ids)]
     differing = [name for name in study.hyperparameters if is_differing(runs[name].tolist())]
-    last = find_replicates(runs, differing).columns
-    return Offer(runs, tuple([name for name in differing if name not in last] + list(last)))
+    found = replicates_of(study)
+    last = [name for name in differing if name in found.columns]
+    return Offer(runs, tuple([name for name in differing if name not in last] + last), found)
 
 
 class Material:
@@ -110,7 +116,7 @@ class Material:
     @cached_property
     def replicates(self) -> Replicates:
         """Columns in which repetitions of a configuration differ."""
-        return find_replicates(self.runs, tuple(self.hyperparameters), self._choice)
+        return replicates_of(self.study, self._choice)
 
     @cached_property
     def configurations(self) -> NDArray[np.int64]:

@@ -29,14 +29,17 @@ class Offer:
     Attributes:
         runs: the selected runs, indexed by run_id: hyperparameters and ``n_checkpoints``.
         differing: hyperparameters that differ among the runs, replicates last.
+        found: columns in which repetitions differ, found among all runs of the study.
     """
 
     runs: pd.DataFrame
     differing: tuple[str, ...]
+    found: Replicates
 
     def replicates(self, chosen: Mapping[str, Value]) -> Replicates:
         """Return the columns in which repetitions differ, found or as an option of these says."""
-        return find_replicates(self.runs, self.differing, str(chosen.get(REPLICATES.key, AUTOMATIC)))
+        choice = str(chosen.get(REPLICATES.key, AUTOMATIC))
+        return self.found if choice == AUTOMATIC else find_replicates(self.runs, self.differing, choice)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +111,11 @@ class Role(Option):
 
     def parse(self, value: Any, offer: Offer, chosen: Mapping[str, Value]) -> Value:
         choice = str(value or AUTOMATIC)
-        find_replicates(offer.runs, offer.differing, choice)
+        offer.replicates({self.key: choice})
         return choice
 
     def alternatives(self, offer: Offer, chosen: Mapping[str, Value]) -> tuple[tuple[str, str], ...]:
-        offered, value = choices(offer.differing, offer.replicates({})), str(chosen[self.key])
+        offered, value = choices(offer.differing, offer.found), str(chosen[self.key])
         is_listed = any(value == each for each, _ in offered)
         return offered if is_listed else (*offered, (value, " and ".join(offer.replicates(chosen).columns)))
 

@@ -1,4 +1,9 @@
-"""Replicates: the columns in which repetitions of a configuration differ."""
+"""Replicates: the columns in which repetitions of a configuration differ.
+
+Any factor of a full grid without repetitions looks like a seed: runs that agree in all else differ in it. What is found
+by values is therefore asked about, only whole numbers and labels of runs are taken, and names of usual settings are
+neither taken nor asked about.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.errors import InvalidSpecError
-from engine.store.hyperparameters import configuration_codes, level_text, seed_columns
+from engine.store.hyperparameters import configuration_codes, level_text, name_words, seed_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +22,21 @@ if TYPE_CHECKING:
 AUTOMATIC, NONE = "found", "none"
 """Choices that are no column; a column is written as ``of:`` and its name."""
 _COLUMN = "of:"
+UNSURE = {"rep", "trial", "fold"}
+"""Words in names of seeds that also mean the number of a run in a search, or a part of the data."""
+LABELS = {"id", "uid", "uuid", "run", "job", "name", "hash", "path", "folder", "timestamp", "created"}
+"""Words that say that a column with a value of its own for every run is the run's label."""
+SETTINGS = {
+    *("lr", "rate", "learning", "eta", "decay", "momentum", "beta", "gamma", "eps", "epsilon", "warmup", "schedule"),
+    *("size", "width", "depth", "dim", "hidden", "units", "layer", "layers", "blocks", "channels", "filters", "heads"),
+    *("kernel", "stride", "rank", "length", "window", "parameters", "params", "weight", "norm", "bias", "dropout"),
+    *("batch", "epoch", "epochs", "step", "steps", "samples", "data", "noise", "temperature", "clip", "bits"),
+    *("architecture", "arch", "model", "network", "net", "optimizer", "optimiser", "optim", "dataset", "task", "loss"),
+    *("activation", "patience", "use", "is", "has", "with"),
+}  # fmt: skip
+"""Words in names of usual settings, whatever their values."""
+LEAST_REPEATED = 0.5
+"""Least share of runs that must agree with another without a column for the column to be found by its values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +45,12 @@ class Replicates:
 
     Attributes:
         columns: those in which repetitions differ; runs that agree in all others are one configuration.
-        how: ``"name"``, ``"values"`` (a value of its own for every run), ``"chosen"`` or ``"none"``.
+        how: ``"name"``, ``"values"``, ``"chosen"`` or ``"none"``.
         question: what to ask where it is in doubt; empty where it is not.
     """
 
-    columns: tuple[str, ...]
-    how: str
+    columns: tuple[str, ...] = ()
+    how: str = "none"
     question: str = ""
 
     @property
@@ -39,7 +59,7 @@ class Replicates:
         names = " and ".join(self.columns)
         why = {
             "name": "as its name says" if len(self.columns) == 1 else "as their names say",
-            "values": "since every run has a value of its own there and runs agree in all else",
+            "values": "since runs that agree in all else differ there",
             "chosen": "as chosen",
         }
         if not self.columns:
@@ -50,12 +70,12 @@ class Replicates:
 def find_replicates(runs: pd.DataFrame, differing: Sequence[str], choice: str = AUTOMATIC) -> Replicates:
     """Return which columns tell repetitions of a configuration apart.
 
-    A name decides first (:func:`seed_columns`). Else the columns that are text or whole numbers with a value of its own
-    for every run do, if runs without them agree: names of runs, or seeds called otherwise. Both may be wrong, so a
-    column that is found by its values is asked about, and so is one that could be a repetition's number.
+    A name decides first (:func:`seed_columns`). Where no runs agree in all else, columns do by their values: labels of
+    runs, and whole numbers without which half of the runs agree with another. Both may be wrong and are asked about.
 
     Args:
-        runs: one row per run, with the hyperparameters as columns.
+        runs: one row per run, with the hyperparameters as columns: all runs of a study, since a few that differ in one
+            setting look like repetitions.
         differing: those that differ among the runs.
         choice: ``"found"``, ``"none"``, or ``"of:"`` and a column of ``runs``.
 
@@ -73,20 +93,13 @@ def find_replicates(runs: pd.DataFrame, differing: Sequence[str], choice: str = 
                 f"{choice[:100]!r}."
             )
         return Replicates((name,), "chosen")
-    if named := seed_columns(differing):
-        return Replicates(named, "name")
-    unique = [name for name in differing if runs[name].map(level_text).nunique() == len(runs)]
-    exact = [name for name in unique if not _is_fractional(runs[name])]
-    if exact and _share_repeated(runs, [name for name in differing if name not in exact]) >= 0.5:
-        question = (
-            f"Does {' and '.join(exact)} only tell repetitions apart? Every run has a value of its own there. If it is "
-            "a hyperparameter, choose “nothing”."
-        )
-        return Replicates(tuple(exact), "values", question)
-    doubtful = unique or [name for name in differing if _is_counter(runs, name, differing)]
-    asked = [n for n in doubtful if _share_repeated(runs, [other for other in differing if other != n]) >= 0.5]
-    question = f"Does {' or '.join(asked)} only tell repetitions apart? If so, choose it." if asked else ""
-    return Replicates((), "none", question)
+    named = seed_columns(differing)
+    rest = [name for name in differing if name not in named]
+    repeated = _share_repeated(runs, rest)
+    # A name is believed if it makes any repetition; without a name, a few runs recorded twice do not end the search.
+    if repeated > 0 if named else repeated >= LEAST_REPEATED:
+        return Replicates(named, "name" if named else "none", _doubt_of_names(named))
+    return _by_values(runs, rest, named)
 
 
 def choices(differing: Sequence[str], found: Replicates) -> tuple[tuple[str, str], ...]:
@@ -98,30 +111,75 @@ def choices(differing: Sequence[str], found: Replicates) -> tuple[tuple[str, str
     return ((AUTOMATIC, automatic), *others, (NONE, "nothing"))
 
 
+def _by_values(runs: pd.DataFrame, rest: Sequence[str], named: tuple[str, ...]) -> Replicates:
+    """Return what values say where few runs agree in the rest: all that differs but seeds by name."""
+    unusual = [name for name in rest if not SETTINGS & set(name_words(name))]
+    unique = [name for name in unusual if runs[name].map(level_text).nunique() == len(runs)]
+    labels = [name for name in unique if LABELS & set(name_words(name)) or _is_whole(runs[name])]
+    if labels and _is_repeated_without(runs, rest, labels):
+        unsure = [name for name in labels if not LABELS & set(name_words(name))]
+        return Replicates((*named, *labels), "values" if unsure else "name", _taken(unsure) or _doubt_of_names(named))
+    doubtful = [
+        name
+        for name in unusual
+        if (name in unique or _is_whole(runs[name])) and _is_repeated_without(runs, rest, [name])
+    ]
+    if named:
+        return Replicates(named, "name", _not_taken(doubtful) or _doubt_of_names(named))
+    whole = [name for name in doubtful if _is_whole(runs[name])]
+    counted = [name for name in whole if _is_counted(runs[name])]
+    # Of several, the one that is numbered as seeds are; two such could each be the other's seed.
+    taken = next((names for names in (whole, counted) if len(names) == 1), [])
+    return Replicates(tuple(taken), "values", _taken(taken)) if taken else Replicates(question=_not_taken(doubtful))
+
+
+def _doubt_of_names(named: Sequence[str]) -> str:
+    unsure = [name for name in named if UNSURE & set(name_words(name))]
+    if not unsure:
+        return ""
+    return (
+        f"Does {' or '.join(unsure)} only tell repetitions apart? It is taken to, by name. If runs differ in data or "
+        "settings there, choose “nothing”."
+    )
+
+
+def _taken(names: Sequence[str]) -> str:
+    if not names:
+        return ""
+    return (
+        f"Does {' and '.join(names)} only tell repetitions apart? It is taken to, since runs that agree in all else "
+        "differ there. If it is a hyperparameter, choose “nothing”."
+    )
+
+
+def _not_taken(names: Sequence[str]) -> str:
+    return f"Does {' or '.join(names)} only tell repetitions apart? If so, choose it." if names else ""
+
+
+def _is_repeated_without(runs: pd.DataFrame, rest: Sequence[str], left_out: Sequence[str]) -> bool:
+    return _share_repeated(runs, [name for name in rest if name not in left_out]) >= LEAST_REPEATED
+
+
 def _share_repeated(runs: pd.DataFrame, columns: Sequence[str]) -> float:
     """Return the share of the runs that agree with another in these columns."""
     codes = configuration_codes(runs, columns)
     counts = np.bincount(codes)
-    return float((counts[codes] > 1).mean())
+    return float((counts[codes] > 1).mean()) if len(codes) else 0.0
 
 
-def _is_fractional(column: pd.Series) -> bool:
-    """Return whether a column holds numbers that are not whole: a random search's learning rate, not a seed."""
-    return any(isinstance(value, float) and value == value and value != int(value) for value in column.tolist())
+def _present(column: pd.Series) -> list[object]:
+    return [value for value in column.tolist() if value is not None and value == value]
 
 
-def _is_counter(runs: pd.DataFrame, name: str, differing: Sequence[str]) -> bool:
-    """Return whether whole numbers count the runs of every group that agrees in all else: 0, 1, ... or 1, 2, ...
-
-    A grid of 1, 2 and 3 layers looks the same, so this is a question and no finding.
-    """
-    values = runs[name].tolist()
-    if not all(isinstance(value, int) and not isinstance(value, bool) for value in values):
-        return False
-    codes = configuration_codes(runs, [other for other in differing if other != name])
-    groups = [sorted(np.asarray(values)[codes == code].tolist()) for code in range(codes.max() + 1)]
-    return max(map(len, groups)) > 1 and all(group in _countings(len(group)) for group in groups)
+def _is_whole(column: pd.Series) -> bool:
+    """Return whether all values are whole numbers; a missing one makes whole numbers floats in a table."""
+    return all(
+        isinstance(value, int | float) and not isinstance(value, bool) and float(value).is_integer()
+        for value in _present(column)
+    )
 
 
-def _countings(n: int) -> tuple[list[int], list[int]]:
-    return list(range(n)), list(range(1, n + 1))
+def _is_counted(column: pd.Series) -> bool:
+    """Return whether whole numbers are 0, 1, ... or 1, 2, ... without a gap, as seeds are often numbered."""
+    levels = {int(value) for value in _present(column)}  # type: ignore[call-overload]
+    return min(levels, default=-1) in (0, 1) and max(levels) - min(levels) + 1 == len(levels)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from engine.cache.blobs import BlobCache, content_key
@@ -202,13 +202,15 @@ def _find(kind: str) -> Analysis:
 
 def _key_of(spec: AnalysisSpec, study: Study) -> str:
     """Return the content-addressed key of an analysis; hyperparameters are part of the content."""
-    from engine.analyses.material import MATERIAL_VERSION
+    from engine.analyses.material import MATERIAL_VERSION, replicates_of
 
     selection = spec.selection
     runs = study.runs.loc[list(selection.run_ids), list(study.hyperparameters)]
     question = {
         "kind": [spec.kind, _find(spec.kind).version, MATERIAL_VERSION],
         "options": spec.options,
+        # Found among all runs of the study, not only among these.
+        "replicates": asdict(replicates_of(study)),
         "divergence": selection.divergence,
         "split": selection.split,
         # Content of all splits: some figures compare splits.

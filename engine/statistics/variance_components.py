@@ -25,8 +25,9 @@ class VarianceComponents:
         between: :math:`\\hat\\tau^2`; negative by chance, or where configurations are alike.
         share_of_squares: share of the sum of squares that lies within configurations.
         pair_ratio: mean divergence of two runs of a configuration over that of two of different ones.
-        nearest: share of the runs with a repetition whose nearest run is one.
+        nearest: share of the runs with a repetition whose nearest run is one; equally near ones share the place.
         nearest_by_chance: the same if the nearest run were any other.
+        degrees_within, degrees_between: degrees of freedom, N - G and G - 1.
     """
 
     within: float
@@ -35,6 +36,13 @@ class VarianceComponents:
     pair_ratio: float
     nearest: float
     nearest_by_chance: float
+    degrees_within: int
+    degrees_between: int
+
+    @property
+    def share_of_squares_by_chance(self) -> float:
+        """Expected share of the sum of squares within configurations if they were alike: that of the degrees."""
+        return self.degrees_within / (self.degrees_within + self.degrees_between)
 
     @property
     def share_within(self) -> float:
@@ -85,7 +93,8 @@ def variance_components(divergences: ArrayLike, groups: ArrayLike) -> VarianceCo
     same, apart = matrix[i, j][is_same[i, j]], matrix[i, j][~is_same[i, j]]
     is_repeated = sizes[codes] > 1
     others = matrix + np.where(np.eye(n_runs, dtype=bool), np.inf, 0.0)
-    nearest = codes[others.argmin(axis=1)] == codes
+    is_nearest = others == others.min(axis=1, keepdims=True)
+    nearest = (is_nearest & is_same).sum(axis=1) / is_nearest.sum(axis=1)
     return VarianceComponents(
         within=within,
         between=between,
@@ -95,4 +104,6 @@ def variance_components(divergences: ArrayLike, groups: ArrayLike) -> VarianceCo
         nearest_by_chance=float((sizes[codes][is_repeated] - 1).mean() / (n_runs - 1))
         if is_repeated.any()
         else math.nan,
+        degrees_within=n_runs - n_groups,
+        degrees_between=n_groups - 1,
     )

@@ -25,6 +25,8 @@ Scalar = str | int | float | bool | None
 _TOKENS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _SEEDS = {"seed", "rng", "replica", "replicate", "replication", "rep", "repeat", "repetition", "trial", "fold"}
 _COUNTERS = {"id", "idx", "index", "no", "nr", "num", "number"}
+_TOTALS = {"n", "num", "number", "max", "min", "total", "per"}
+"""First words of a number of seeds, which is no seed."""
 
 
 def parse_hyperparameters(values: Mapping[str, Any]) -> dict[str, Scalar]:
@@ -91,8 +93,15 @@ def seed_columns(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in names if _is_seed(name))
 
 
+def name_words(name: str) -> list[str]:
+    """Return the words of a hyperparameter's name in lower case, digits left out: ``randomSeed2`` has two."""
+    return [word.lower() for word in _TOKENS.findall(name)]
+
+
 def _is_seed(name: str) -> bool:
-    words = [word.lower() for word in _TOKENS.findall(name)]
+    words = name_words(name)
+    if words[:1] and words[0] in _TOTALS:
+        return False
     while len(words) > 1 and words[-1] in _COUNTERS:
         words.pop()
     return bool(words) and (words[-1] in _SEEDS or words[-2:] == ["random", "state"])

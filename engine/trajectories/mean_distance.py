@@ -9,7 +9,6 @@ by the kernels of :mod:`engine.distances.bhattacharyya`, which keep the digits o
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -122,27 +121,6 @@ def between_groups(distances: Array, groups: ArrayLike) -> Array:
     means = 0.5 * (means + means.T)
     np.fill_diagonal(means, 0.0)
     return means
-
-
-def variance_within(distances: Array, groups: ArrayLike) -> float:
-    """Return half the mean distance between two runs of a group, averaged over the groups with two runs or more.
-
-    For points with squared distances this is the variance about the group's mean, so that the mean distance of two
-    groups exceeds that of their means by twice as much.
-
-    Args:
-        distances, groups: as of :func:`between_groups`.
-
-    Returns:
-        A divergence; NaN if no group has two runs.
-    """
-    members = _members(groups)
-    counts = members.sum(axis=0)
-    sums = np.einsum("ig,ij,jg->g", members, distances, members)
-    several = counts > 1
-    if not several.any():
-        return math.nan
-    return float(0.5 * (sums[several] / (counts[several] * (counts[several] - 1))).mean())
 
 
 def _members(groups: ArrayLike) -> Array:

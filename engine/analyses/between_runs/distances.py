@@ -14,6 +14,7 @@ from engine.analyses.between_runs.aligned import (
     configuration_names,
     pairs_of,
 )
+from engine.analyses.between_runs.repetitions import pair_numbers, repetition_notes, repetitions_of
 from engine.analyses.finding import Finding
 from engine.analyses.material import Material
 from engine.analyses.options import REPLICATES, Choice, Columns, Number, levels_of
@@ -47,6 +48,7 @@ def run(material: Material, options: Options) -> Finding:
     things = distances if by_run else between_groups(distances, material.configurations)
     if not by_run and material.n_seeds > 1:
         notes.append("Between configurations the distance is the mean over all pairs of their seeds.")
+    numbers: dict[str, float | int | str] = {**_numbers(material, distances)}
     tree = dendrogram(things, options["linkage"])
     if not tree.is_optimal:
         notes.append(f"The order of {len(things)} leaves is one that the tree allows, not the best of them.")
@@ -66,6 +68,9 @@ def run(material: Material, options: Options) -> Finding:
                 "distance": tree.heights[:, 2],
             }
         )
+        repetitions = repetitions_of(distances, material)
+        numbers |= pair_numbers(repetitions)
+        notes += repetition_notes(repetitions)
         tables["by_hyperparameter"] = _by_hyperparameter(material, distances, options["strips"])
     if 1 < len(things) <= MOST_LISTED:
         tables["pairs"] = _pairs(material, things, names, by_run)
@@ -75,7 +80,7 @@ def run(material: Material, options: Options) -> Finding:
     return Finding(
         tables=tables,
         arrays={"distances": things[np.ix_(tree.order, tree.order)]},
-        numbers=_numbers(material, distances),
+        numbers=numbers,
         notes=tuple(notes),
     )
 
@@ -206,6 +211,7 @@ TRAJECTORY_HEAT_MAP = Analysis(
         ),
     ),
     run=run,
+    version=2,
     needs={
         **dict.fromkeys(("clock", "points", "after", "part", "at"), ("measure", ("clock",))),
         "scale": ("measure", ("kernel",)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,12 @@ from numpy.typing import NDArray
 
 from engine.analyses.analysis import Analysis, Options
 from engine.analyses.between_runs.aligned import AlignedRuns, alignment_options
+from engine.analyses.between_runs.repetitions import (
+    repetition_notes,
+    repetitions_of,
+    variance_numbers,
+    variance_table,
+)
 from engine.analyses.finding import Finding
 from engine.analyses.material import Material
 from engine.analyses.options import REPLICATES, Choice, Columns, Number
@@ -40,12 +46,10 @@ def run(material: Material, options: Options) -> Finding:
     """Return tests of every hyperparameter, its importance on held-out configurations, and aliased groups."""
     from engine.statistics.factors import aliased_groups, cramers_v, describe_aliases, determines, make_factor
     from engine.statistics.importance import LEAST_CONFIGURATIONS, importance
-    from engine.statistics.variance_components import variance_components
-    from engine.trajectories.mean_distance import between_groups, variance_within
+    from engine.trajectories.mean_distance import between_groups
 
     by_run = options["unit"] == "run"
-    seeds = set(material.replicates.columns)
-    columns = [name for name in options["columns"] if by_run or name not in seeds]
+    columns = [name for name in options["columns"] if name not in material.replicates.columns]
     notes = [
         f"{name} tells repetitions apart and means nothing across configurations: its share is that of the variance "
         "within them."
@@ -59,11 +63,11 @@ def run(material: Material, options: Options) -> Finding:
         )
     aligned = AlignedRuns(material, options)
     distances = aligned.distances().among_runs
-    first, noise, components = np.arange(len(distances)), np.nan, None
+    repetitions = repetitions_of(distances, material)
+    notes += repetition_notes(repetitions)
+    first, noise = np.arange(len(distances)), np.nan
     if not by_run:
-        if material.n_seeds > 1 and material.configurations.any():
-            components = variance_components(distances, material.configurations)
-        noise = variance_within(distances, material.configurations)
+        noise = np.nan if isinstance(repetitions, str) else repetitions.within
         distances = between_groups(distances, material.configurations)
         first = np.unique(material.configurations, return_index=True)[1]
     factors = [make_factor(name, material.hyperparameters[name].iloc[first].tolist()) for name in columns]
@@ -71,6 +75,8 @@ def run(material: Material, options: Options) -> Finding:
 
     table = _tests(material, distances, factors, options["permutations"], noise, by_run)
     tables = {"hyperparameters": table}
+    if not isinstance(repetitions, str):
+        tables["variance"] = variance_table(repetitions)
     pairs = [(one, other) for one in range(len(factors)) for other in range(one + 1, len(factors))]
     if pairs:
         tables["associations"] = pd.DataFrame(
@@ -84,11 +90,10 @@ def run(material: Material, options: Options) -> Finding:
         )
     numbers: dict[str, float | int | str] = {
         "configurations" if not by_run else "runs": len(distances),
-        "smallest p-value that was possible": float(table["smallest possible p"].min()),
+        **variance_numbers(repetitions),
     }
-    if components is not None:
-        numbers["share of the variance of a run within its configuration"] = components.share_within
     if not by_run:
+        numbers["smallest p-value that was possible"] = float(table["smallest possible p"].min())
         powers = _powers(distances, factors, material)
         numbers |= {f"power at {effect:g} sd": found for effect, found in powers.items()}
         notes.append(_power_note(powers, table, len(distances)))
@@ -112,7 +117,7 @@ def run(material: Material, options: Options) -> Finding:
         numbers[SCORE] = score
         notes += _cautions(found, score, by_run)
     notes += describe_aliases(factors)
-    notes += _test_notes(factors, table, seeds, by_run)
+    notes += _test_notes(factors, table, by_run)
     return Finding(tables=tables, numbers=numbers, notes=(*notes, *aligned.notes()))
 
 
@@ -127,7 +132,7 @@ def _tests(
         factors: the hyperparameters over the units.
         n_permutations: of each test.
         noise: variance of a configuration's seeds, part of every distance between two configurations; or NaN.
-        by_run: whether units are single runs, of which only the seeds are tested.
+        by_run: whether units are single runs, which are not tested: those of a configuration are alike.
     """
     from engine.statistics.factors import determines, strata_of
     from engine.statistics.permutation.dispersion import permdisp
@@ -137,7 +142,6 @@ def _tests(
 
     total = float(np.trace(centred(distances, factors)))
     n_units = len(distances)
-    seeds = material.replicates.columns
     rows = []
     for place, factor in enumerate(factors):
         material.report(DISTANCES_SHARE + TESTS_SHARE * place / len(factors))
@@ -149,7 +153,6 @@ def _tests(
         test = partial(permanova, distances, factor, n_permutations=n_permutations, check=material.check)
         alone, beyond = test(), test(given=others, strata=strata if is_exact else None)
         spread = permdisp(distances, factor, n_permutations=n_permutations, check=material.check)
-        is_tested = not by_run or factor.name in seeds
         explained = beyond.share * total - beyond.degrees * noise
         rows.append(
             {
@@ -161,14 +164,14 @@ def _tests(
                 "share without seed noise": explained / (total - (n_units - 1) * noise),
                 "statistic": beyond.name,
                 "value of the statistic": beyond.statistic,
-                "p beyond the others": beyond.p_value if is_tested else np.nan,
+                "p beyond the others": beyond.p_value if not by_run else np.nan,
                 "permuted": "within equal others" if is_exact else "residuals",
                 "smallest possible p": beyond.smallest_p,
                 "permutations": beyond.n_permutations,
                 "R² alone": alone.share,
                 "R² alone, by chance": alone.chance_share,
-                "p alone, exploratory": alone.p_value if is_tested else np.nan,
-                "p of unequal spread, exploratory": spread.p_value if is_tested else np.nan,
+                "p alone, exploratory": alone.p_value if not by_run else np.nan,
+                "p of unequal spread, exploratory": spread.p_value if not by_run else np.nan,
             }
         )
     table = pd.DataFrame(rows)
@@ -264,22 +267,26 @@ def _power_note(powers: dict[float, float], table: pd.DataFrame, n_units: int) -
     return f"{text} Too few to say “no difference” from a large p." if is_weak else text
 
 
-def _test_notes(factors: Sequence[Factor], table: pd.DataFrame, seeds: Collection[str], by_run: bool) -> list[str]:
-    units = _units(by_run)
+def _test_notes(factors: Sequence[Factor], table: pd.DataFrame, by_run: bool) -> list[str]:
     smallest, largest = table["smallest possible p"].min(), table["smallest possible p"].max()
     span = f"{smallest:.2g}" if smallest == largest else f"{smallest:.2g} to {largest:.2g}, by hyperparameter"
-    notes = [
+    tested = (
         f"p beyond the others counts in how many of {int(table['permutations'].max())} permutations of "
-        f"{len(factors[0].codes)} {units} chance does as well; the smallest possible is {span}. {units.capitalize()} "
+        f"{len(factors[0].codes)} configurations chance does as well; the smallest possible is {span}. Configurations "
         "change places only with those that agree in all other hyperparameters, or residuals do where too few agree. "
-        "Adjusted p allow for the number of hyperparameters (Holm). All other p-values are exploratory.",
+        "Adjusted p allow for the number of hyperparameters (Holm). All other p-values are exploratory."
+    )
+    notes = [
+        "No p-value from single runs, because seeds of a configuration are alike: choose configurations."
+        if by_run
+        else tested,
         "R² is the share of the total of InPCA's centred matrix (PERMANOVA, with divergences where squared distances "
         "stand). Values that mean nothing have the share by chance; ω² takes that out. Beyond the others: only what no "
         "other hyperparameter explains, finer versions of itself left aside.",
     ]
     if not by_run and table["share without seed noise"].notna().any():
         notes.append(
-            "The share without seed noise is the share of what is left of all shares when the mean variance between "
+            "The share without seed noise is the share of what is left of all shares when the variance between "
             "seeds of a configuration is taken out."
         )
     if (table["statistic"] == "Welch").any():
@@ -297,15 +304,9 @@ def _test_notes(factors: Sequence[Factor], table: pd.DataFrame, seeds: Collectio
             f"{', '.join(numeric)}: so many values that it is tested as a number (a spline of three degrees of "
             "freedom, or a line over fewer than twelve values; in logarithms where all are positive)."
         )
-    untested = table.loc[table["p beyond the others"].isna(), "hyperparameter"].tolist()
-    if by_run:
-        if named := [name for name in untested if name not in seeds]:
-            notes.append(
-                f"{', '.join(named)}: no p-value from single runs, because seeds of a configuration are alike. Choose "
-                "configurations to test it."
-            )
-    elif untested:
-        notes.append(f"{', '.join(untested)}: no test, because too few {units} share a value or all are equal.")
+    failed = table.loc[table["p beyond the others"].isna(), "hyperparameter"].tolist()
+    if failed and not by_run:
+        notes.append(f"{', '.join(failed)}: no test, because too few configurations share a value or all are equal.")
     return notes
 
 
@@ -340,5 +341,5 @@ WHAT_DECIDES = Analysis(
         *alignment_options(100),
     ),
     run=run,
-    version=3,
+    version=4,
 )
