@@ -1,8 +1,8 @@
 """Replicates: the columns in which repetitions of a configuration differ.
 
 Any factor of a full grid without repetitions looks like a seed: runs that agree in all else differ in it. What is found
-by values is therefore asked about, only whole numbers and labels of runs are taken, and names of usual settings are
-neither taken nor asked about.
+by values is therefore asked about, fractions are not taken, and names of usual settings are neither taken nor asked
+about.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def _by_values(runs: pd.DataFrame, rest: Sequence[str], named: tuple[str, ...]) 
     """Return what values say where few runs agree in the rest: all that differs but seeds by name."""
     unusual = [name for name in rest if not SETTINGS & set(name_words(name))]
     unique = [name for name in unusual if runs[name].map(level_text).nunique() == len(runs)]
-    labels = [name for name in unique if LABELS & set(name_words(name)) or _is_whole(runs[name])]
+    labels = [name for name in unique if LABELS & set(name_words(name)) or not _is_fractional(runs[name])]
     if labels and _is_repeated_without(runs, rest, labels):
         unsure = [name for name in labels if not LABELS & set(name_words(name))]
         return Replicates((*named, *labels), "values" if unsure else "name", _taken(unsure) or _doubt_of_names(named))
@@ -173,10 +173,14 @@ def _present(column: pd.Series) -> list[object]:
 
 def _is_whole(column: pd.Series) -> bool:
     """Return whether all values are whole numbers; a missing one makes whole numbers floats in a table."""
-    return all(
-        isinstance(value, int | float) and not isinstance(value, bool) and float(value).is_integer()
-        for value in _present(column)
-    )
+    present = _present(column)
+    are_numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in present)
+    return are_numbers and not _is_fractional(column)
+
+
+def _is_fractional(column: pd.Series) -> bool:
+    """Return whether a column holds numbers that are not whole: a random search's learning rate, not a seed."""
+    return any(isinstance(value, float) and not value.is_integer() for value in _present(column))
 
 
 def _is_counted(column: pd.Series) -> bool:

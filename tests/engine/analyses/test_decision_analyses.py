@@ -61,19 +61,23 @@ def test_in_balanced_grids_shares_alone_equal_shares_beyond(explorer):
     assert rows.loc["architecture", "R² beyond the others"] == pytest.approx(rows.loc["architecture", "R² alone"])
 
 
-def test_seeds_are_tested_on_single_runs_only(explorer):
+def test_seeds_have_a_variance_and_no_share(explorer):
     together = find(explorer, "importance", columns=["architecture", "seed"], permutations=99, repeats=5)
     assert together.tables["hyperparameters"]["hyperparameter"].tolist() == ["architecture"]
     assert any(note.startswith("seed tells repetitions apart") for note in together.notes)
+    variance = together.tables["variance"].set_index("variance")
+    assert variance["degrees of freedom"].tolist() == [14, 15]
+    share = together.numbers["share of the sum of squares within configurations"]
+    assert variance.loc["within configurations", "share of the sum of squares"] == share
+    assert any(note.startswith(f"Seeds take {100 * share:.0f} %") for note in together.notes)
     columns = ["architecture", "learning_rate", "seed"]
     single = find(explorer, "importance", columns=columns, permutations=99, repeats=5, unit="run")
     rows = single.tables["hyperparameters"].set_index("hyperparameter")
-    assert rows.loc["seed", "p alone, exploratory"] > 0.05
-    assert np.isfinite(rows.loc["seed", "p beyond the others"])
-    assert np.isnan(rows.loc["architecture", "p beyond the others"])
-    assert np.isnan(rows.loc["architecture", "p alone, exploratory"])
-    assert any("no p-value from single runs" in note for note in single.notes)
+    assert set(rows.index) == {"architecture", "learning_rate"}
+    assert rows.filter(regex="^p ").isna().all(axis=None)
+    assert any(note.startswith("No p-value from single runs") for note in single.notes)
     assert single.numbers["runs"] == 30
+    assert single.tables["variance"].equals(together.tables["variance"])
 
 
 def test_few_configurations_are_tested_with_their_smallest_p(explorer):

@@ -12,7 +12,7 @@ from engine import EmbeddingSpec, InvalidSpecError
 from engine.analyses import ANALYSES
 from engine.analyses.material import offer_of
 from engine.analyses.options import REPLICATES
-from engine.analyses.replicates import find_replicates
+from engine.analyses.replicates import Replicates, find_replicates
 from engine.store.hyperparameters import is_differing
 
 GRID = [{"width": width, "rate": rate} for width in (1, 2) for rate in (0.1, 0.2, 0.5)]
@@ -35,9 +35,52 @@ def found(runs, choice="found"):
 
 
 def test_names_decide_first():
-    role = found(table(lambda at, k, run: {"init_seed": k, "uuid": f"run {run}"}))
+    role = found(table(lambda at, k, run: {"init_seed": k}))
     assert (role.columns, role.how, role.question) == (("init_seed",), "name", "")
     assert "init_seed, as its name says" in role.sentence
+
+
+def test_a_label_beside_a_seed_makes_no_configurations():
+    role = found(table(lambda at, k, run: {"seed": k, "uuid": f"run {run}"}))
+    assert (role.columns, role.how, role.question) == (("seed", "uuid"), "name", "")
+    doubtful = found(table(lambda at, k, run: {"seed": k, "k": 1000 + 7 * run}))
+    assert doubtful.columns == ("seed", "k")
+    assert "Does k only" in doubtful.question
+
+
+@pytest.mark.parametrize("name", ["n_fold", "num_seed"])
+def test_a_number_of_seeds_is_no_seed(name):
+    assert found(table(lambda at, k, run: {name: at % 3, "seed": k})).columns == ("seed",)
+
+
+def test_a_fold_is_taken_and_asked_about():
+    role = found(table(lambda at, k, run: {"fold": k}))
+    assert role.columns == ("fold",)
+    assert "Does fold only" in role.question
+
+
+@pytest.mark.parametrize("name", ["hidden_units", "batch size", "modelName"])
+def test_usual_settings_are_no_replicates(name):
+    assert found(table(lambda at, k, run: {name: 11 + 3 * run})) == Replicates()
+    assert found(table(lambda at, k, run: {name: k})) == Replicates()
+
+
+def test_runs_recorded_twice_do_not_hide_it():
+    runs = table(lambda at, k, run: {"k": k})
+    assert found(pd.concat([runs, runs.iloc[:1]])).columns == ("k",)
+    assert found(runs.drop(columns="k")) == Replicates()
+
+
+def test_few_runs_have_the_role_of_their_study(explorer):
+    study = explorer.study("small")
+    few = study.runs.index[(study.runs["learning_rate"] == 0.01) & (study.runs["seed"] == 0)]
+    offer = offer_of(study, list(few))
+    assert offer.differing == ("architecture",)
+    assert offer.replicates({}).columns == ("seed",)
+    finding = explorer.analyses.find("trajectory-distances", EmbeddingSpec("small", "train", tuple(few)))
+    assert finding.basis.n_configurations == 3
+    assert "two seeds over two configurations" not in finding.numbers
+    assert any("nothing is known of seeds" in note for note in finding.notes)
 
 
 @pytest.mark.parametrize("values", [lambda run: f"run-{run}", lambda run: 7919 * run + 3])
@@ -53,9 +96,9 @@ def test_two_names_of_runs_are_one_role():
 
 
 def test_a_random_search_is_asked_about():
-    role = found(table(lambda at, k, run: {"decay": RANDOM.uniform()}))
+    role = found(table(lambda at, k, run: {"alpha": RANDOM.uniform()}))
     assert role.columns == ()
-    assert "decay" in role.question
+    assert "alpha" in role.question
 
 
 def test_names_of_single_runs_are_no_replicates():
@@ -63,11 +106,14 @@ def test_names_of_single_runs_are_no_replicates():
     assert (role.columns, role.question) == ((), "")
 
 
-def test_a_counter_is_asked_about():
+def test_a_counter_is_taken_and_asked_about():
+    # Widths of 1 and 2 look the same, but for their name.
     role = found(table(lambda at, k, run: {"k": k}, repeats=3))
-    assert role.columns == ()
-    # Widths of 1 and 2 look the same.
-    assert role.question == "Does width or k only tell repetitions apart? If so, choose it."
+    assert (role.columns, role.how) == (("k",), "values")
+    assert "Does k only" in role.question
+    two = found(table(lambda at, k, run: {"k": k}, repeats=3).rename(columns={"width": "w"}))
+    assert two.columns == ()
+    assert two.question == "Does w or k only tell repetitions apart? If so, choose it."
 
 
 def test_a_grid_without_repetitions_has_none():
