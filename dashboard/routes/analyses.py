@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -39,13 +40,13 @@ def add_analysis_routes(route: AddRoute, explorer: Explorer) -> None:
         status = findings.request(spec, client=question.text("client"), study=study)
         if not status.is_over:
             status = findings.wait(status.key, PATIENCE_SECONDS)
-        analysis, chosen = ANALYSES[spec.kind], dict(spec.options)
+        analysis, chosen, asked = ANALYSES[spec.kind], dict(spec.options), findings.asked(spec, study)
         return {
             **asdict(status),
             "options": chosen,
             "alternatives": findings.alternatives(spec, study),
             "described": [
-                {**_described(option, analysis.options), "applies": analysis.applies(option.key, chosen)}
+                {**_described(option, analysis.options, asked), "applies": analysis.applies(option.key, chosen)}
                 for option in analysis.options
             ],
         }
@@ -95,12 +96,13 @@ def _document(spec: AnalysisSpec, finding: Finding) -> dict[str, Any]:
     }
 
 
-def _described(option: Option, options: tuple[Option, ...]) -> dict[str, Any]:
+def _described(option: Option, options: tuple[Option, ...], asked: Mapping[str, str]) -> dict[str, Any]:
     """Description of an option's control, without its choices, which depend on the other options.
 
-    ``governs`` lists the options whose choices are the levels of this one's value.
+    ``title`` is a question where the value is in doubt, see ``asked``. ``governs`` lists the options whose choices are
+    the levels of this one's value.
     """
-    document: dict[str, Any] = {"key": option.key, "title": option.title, "kind": type(option).__name__.lower()}
+    document: dict[str, Any] = {"key": option.key, "title": asked[option.key], "kind": type(option).__name__.lower()}
     document["governs"] = [other.key for other in options if isinstance(other, Level) and other.of == option.key]
     if isinstance(option, Number):
         document |= {"low": option.low, "high": option.high, "is_whole": option.is_whole}

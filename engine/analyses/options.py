@@ -61,6 +61,10 @@ class Option:
         """Return all (value, display text) pairs; none for a value that is typed."""
         return ()
 
+    def asked(self, offer: Offer, chosen: Mapping[str, Value]) -> str:
+        """Return the words before its control: the title, or a question where the value is in doubt."""
+        return self.title
+
 
 @dataclass(frozen=True, slots=True)
 class Choice(Option):
@@ -118,6 +122,9 @@ class Role(Option):
         offered, value = choices(offer.differing, offer.found), str(chosen[self.key])
         is_listed = any(value == each for each, _ in offered)
         return offered if is_listed else (*offered, (value, " and ".join(offer.replicates(chosen).columns)))
+
+    def asked(self, offer: Offer, chosen: Mapping[str, Value]) -> str:
+        return offer.replicates(chosen).question or self.title
 
 
 REPLICATES = Role("replicates", "repetitions differ in")

@@ -107,6 +107,14 @@ class Findings:
         offer = offer_of(study, spec.selection.run_ids)
         return {option.key: option.alternatives(offer, chosen) for option in _find(spec.kind).options}
 
+    def asked(self, spec: AnalysisSpec, study: Study | None = None) -> dict[str, str]:
+        """Return the words before the control of each option, a question where its value is in doubt, by its key."""
+        from engine.analyses.material import offer_of
+
+        study, chosen = study or self._find_study(spec.selection.study_id), dict(spec.options)
+        offer = offer_of(study, spec.selection.run_ids)
+        return {option.key: option.asked(offer, chosen) for option in _find(spec.kind).options}
+
     def request(self, spec: AnalysisSpec, client: str = "", study: Study | None = None) -> JobStatus:
         """Return the status of the computation of a finding without waiting; ``"done"`` at once if it is cached.
 

@@ -116,5 +116,5 @@ TUBE = Analysis(
     ),
     options=(REPLICATES, MEAN, *alignment_options(100)),
     run=run,
-    version=2,
+    version=3,
 )

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from engine import EmbeddingSpec, InvalidSpecError
+from engine import EmbeddingSpec, Explorer, InvalidSpecError
 from engine.analyses import ANALYSES
+from engine.analyses.between_runs.repetitions import pair_numbers, repetition_notes, repetitions_of, variance_numbers
 from engine.analyses.material import offer_of
 from engine.analyses.options import REPLICATES
 from engine.analyses.replicates import Replicates, find_replicates
 from engine.store.hyperparameters import is_differing
+from tests.awkward_studies import LABELS as TRUE
+from tests.awkward_studies import _record
 
 GRID = [{"width": width, "rate": rate} for width in (1, 2) for rate in (0.1, 0.2, 0.5)]
 RANDOM = np.random.default_rng(0)
@@ -159,3 +163,65 @@ def test_figures_that_group_no_runs_ignore_the_role(explorer):
     for analysis in ANALYSES.values():
         chosen = dict(analysis.parse({"replicates": "none"}, offer))
         assert chosen.get("replicates", "none") == "none"
+
+
+@pytest.fixture(scope="module")
+def unnamed(tmp_path_factory):
+    """Two equal studies of four configurations, whose seed is called so and otherwise."""
+    folder = tmp_path_factory.mktemp("unnamed")
+    for name in ("seed", "k"):
+        for at, (width, rate) in enumerate(itertools.product((8, 16), (0.1, 0.2))):
+            for k in range(2):
+                setting = {"width": width, "rate": rate, name: k}
+                _record(folder / name, f"run-{at}-{k}", np.linspace(0, 1, 3), TRUE, noise_of=2 * at + k, **setting)
+    explorer = Explorer(folder, device="cpu", cache=folder / "cache")
+    yield explorer
+    explorer.close()
+
+
+def test_a_seed_of_another_name_gives_the_same(unnamed):
+    for kind in ("importance", "tube"):
+        by_name, by_values = (
+            unnamed.analyses.find(kind, EmbeddingSpec(study_id, "train", tuple(unnamed.study(study_id).runs.index)))
+            for study_id in ("seed", "k")
+        )
+        assert by_values.numbers == by_name.numbers
+        assert "Does k only tell repetitions apart?" in by_values.notes[0]
+        assert "Does" not in by_name.notes[0]
+
+
+def test_the_control_of_a_doubtful_column_asks(unnamed):
+    selection = EmbeddingSpec("k", "train", tuple(unnamed.study("k").runs.index))
+    asked = unnamed.analyses.asked(unnamed.analyses.parse("tube", selection, {}))
+    assert asked["replicates"].startswith("Does k only tell repetitions apart?")
+    assert asked["mean"] == "mean"
+    decided = unnamed.analyses.parse("tube", selection, {"replicates": "of:k"})
+    assert unnamed.analyses.asked(decided)["replicates"] == REPLICATES.title
+
+
+@pytest.mark.parametrize(
+    ("codes", "distances", "reason"),
+    [
+        ([0, 0, 0], np.ones((3, 3)) - np.eye(3), "of one configuration"),
+        ([0, 1, 2], np.ones((3, 3)) - np.eye(3), "only one of its configuration"),
+        ([0, 0, 1, 1], np.kron(1.0 - np.eye(2), np.ones((2, 2))), "are equal"),
+        ([0, 0, 1, 1], np.zeros((4, 4)), "are equal"),
+    ],
+    ids=["one configuration", "no repetition", "equal seeds", "equal runs"],
+)
+def test_what_cannot_be_told_is_said(codes, distances, reason):
+    material = SimpleNamespace(configurations=np.array(codes), n_seeds=np.bincount(codes).max())
+    found = repetitions_of(distances, material)
+    assert reason in found
+    assert variance_numbers(found) == pair_numbers(found) == {}
+    assert repetition_notes(found) == [found]
+
+
+def test_no_variance_between_is_none_found():
+    random = np.random.default_rng(5)
+    points = np.repeat(random.normal(size=(3, 1)), 2, axis=1).T.ravel()[:, None]  # each configuration has both ends
+    material = SimpleNamespace(configurations=np.repeat([0, 1], 3), n_seeds=3)
+    found = repetitions_of((points - points.T) ** 2, material)
+    assert found.between < 0
+    assert variance_numbers(found)["variance between configurations"] == "none found"
+    assert "No variance between configurations" in repetition_notes(found)[0]

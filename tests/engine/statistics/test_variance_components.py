@@ -38,6 +38,31 @@ def test_components_are_those_of_the_definitions(signs):
     assert found.pair_ratio == pytest.approx(np.mean(same) / np.mean(apart))
 
 
+def test_sums_of_squares_are_those_of_signed_coordinates():
+    """Brute force: all coordinates of InPCA in float64, and their squares about means, time-like ones negative."""
+    random = np.random.default_rng(6)
+    divergences = np.sqrt(squared(random.normal(size=(11, 3)))) ** 3
+    groups = np.array([0, 0, 0, 1, 1, 2, 2, 3, 3, 3, 3])
+    centring = np.eye(11) - 1 / 11
+    values, vectors = np.linalg.eigh(-0.5 * centring @ divergences @ centring)
+    assert values.min() < -0.1
+    coordinates, signs = vectors * np.sqrt(np.abs(values)), np.sign(values)
+    means = np.stack([coordinates[groups == group].mean(axis=0) for group in groups])
+    within = (signs * (coordinates - means) ** 2).sum()
+    between = (signs * means**2).sum()
+    n_0 = (11 - (9 + 4 + 4 + 16) / 11) / 3
+    found = variance_components(divergences, groups)
+    assert found.within == pytest.approx(within / 7)
+    assert found.between == pytest.approx((between / 3 - within / 7) / n_0)
+    assert found.share_of_squares == pytest.approx(within / (within + between))
+    assert found.share_of_squares_by_chance == 0.7
+
+
+def test_equally_near_runs_share_the_place():
+    apart = 1.0 - np.eye(6)
+    assert variance_components(apart, [0, 0, 1, 1, 2, 2]).nearest == pytest.approx(1 / 5)
+
+
 @pytest.mark.parametrize("sizes", [[2] * 12, [5] * 6, [1, 1, 2, 2, 3, 5, 5]])
 def test_known_components_are_found_without_bias(sizes):
     random, groups = np.random.default_rng(2), np.repeat(np.arange(len(sizes)), sizes)
