@@ -94,6 +94,17 @@ def explorer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[engine.Explor
     explorer.close()
 
 
+@pytest.mark.full
+def test_two_seeds_are_as_far_apart_as_said(
+    study: engine.Study, tour: tuple[View, ...], explorer: engine.Explorer
+) -> None:
+    said = re.search(r"Two seeds are (?:already )?(0\.\d\d) times", tour[3].sentence)
+    assert said is not None
+    spec = engine.EmbeddingSpec(study.study_id, "train", tuple(study.runs.index))
+    found = explorer.analyses.find("trajectory-distances", spec).numbers["two seeds over two configurations"]
+    assert round(float(found), 2) == float(said[1])
+
+
 def seen(points: np.ndarray, everything: np.ndarray, camera: tuple[float, ...], shape: float) -> np.ndarray:
     """Where points lie in a picture of a shape (width over height): from -1 to 1 across and upward."""
     low, high = everything.min(axis=0), everything.max(axis=0)

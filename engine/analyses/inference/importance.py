@@ -325,7 +325,8 @@ WHAT_DECIDES = Analysis(
     computed=(
         "From the distances between trajectories at equal clock, averaged over the seeds of a configuration: the R² "
         "that a random forest loses on pairs of held-out configurations when a hyperparameter is shuffled; and the "
-        "share of variation that it explains beyond the others (PERMANOVA), tested by permutation."
+        "share of variation that it explains beyond the others (PERMANOVA), tested by permutation. Seeds are no "
+        "hyperparameter: what they do is the variance within configurations."
     ),
     options=(
         REPLICATES,
