@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.errors import InvalidSpecError
-from engine.store.hyperparameters import configuration_codes, level_text, name_words, seed_columns
+from engine.store.hyperparameters import configuration_codes, name_words, seed_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,7 +96,7 @@ def find_replicates(runs: pd.DataFrame, differing: Sequence[str], choice: str = 
         return Replicates((name,), "chosen")
     named = seed_columns(differing)
     rest = [name for name in differing if name not in named]
-    repeated = _share_repeated(runs, rest)
+    repeated = _share_repeated([configuration_codes(runs, rest)])
     # A name is believed if it makes any repetition; without a name, a few runs recorded twice do not end the search.
     if repeated > 0 if named else repeated >= LEAST_REPEATED:
         return Replicates(named, "name" if named else "none", _doubt_of_names(named))
@@ -113,17 +114,18 @@ def choices(differing: Sequence[str], found: Replicates) -> tuple[tuple[str, str
 
 def _by_values(runs: pd.DataFrame, rest: Sequence[str], named: tuple[str, ...]) -> Replicates:
     """Return what values say where few runs agree in the rest: all that differs but seeds by name."""
+    codes = {name: configuration_codes(runs, [name]) for name in rest}
+
+    def is_repeated_without(left_out: Sequence[str]) -> bool:
+        return _share_repeated([codes[name] for name in rest if name not in left_out]) >= LEAST_REPEATED
+
     unusual = [name for name in rest if not SETTINGS & set(name_words(name))]
-    unique = [name for name in unusual if runs[name].map(level_text).nunique() == len(runs)]
+    unique = [name for name in unusual if codes[name].max() + 1 == len(runs)]
     labels = [name for name in unique if LABELS & set(name_words(name)) or not _is_fractional(runs[name])]
-    if labels and _is_repeated_without(runs, rest, labels):
+    if labels and is_repeated_without(labels):
         unsure = [name for name in labels if not LABELS & set(name_words(name))]
         return Replicates((*named, *labels), "values" if unsure else "name", _taken(unsure) or _doubt_of_names(named))
-    doubtful = [
-        name
-        for name in unusual
-        if (name in unique or _is_whole(runs[name])) and _is_repeated_without(runs, rest, [name])
-    ]
+    doubtful = [name for name in unusual if (name in unique or _is_whole(runs[name])) and is_repeated_without([name])]
     if named:
         return Replicates(named, "name", _not_taken(doubtful) or _doubt_of_names(named))
     whole = [name for name in doubtful if _is_whole(runs[name])]
@@ -156,15 +158,12 @@ def _not_taken(names: Sequence[str]) -> str:
     return f"Does {' or '.join(names)} only tell repetitions apart? If so, choose it." if names else ""
 
 
-def _is_repeated_without(runs: pd.DataFrame, rest: Sequence[str], left_out: Sequence[str]) -> bool:
-    return _share_repeated(runs, [name for name in rest if name not in left_out]) >= LEAST_REPEATED
-
-
-def _share_repeated(runs: pd.DataFrame, columns: Sequence[str]) -> float:
-    """Return the share of the runs that agree with another in these columns."""
-    codes = configuration_codes(runs, columns)
-    counts = np.bincount(codes)
-    return float((counts[codes] > 1).mean()) if len(codes) else 0.0
+def _share_repeated(codes: Sequence[NDArray[np.int64]]) -> float:
+    """Return the share of the runs that agree with another in all (run,) codes; of all if there are no codes."""
+    if not codes:
+        return 1.0
+    _, places, counts = np.unique(np.stack(codes, axis=1), axis=0, return_inverse=True, return_counts=True)
+    return float((counts[places.reshape(-1)] > 1).mean()) if len(places) else 0.0
 
 
 def _present(column: pd.Series) -> list[object]:
