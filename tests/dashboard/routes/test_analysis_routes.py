@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import itertools
 import json
 
 import numpy as np
@@ -13,9 +14,9 @@ import pytest
 from dashboard import create_app
 from dashboard.figures.analyses import ANALYSIS_FIGURES
 from dashboard.figures.analyses.series import MOST_POINTS, run_series
-from engine import EmbeddingSpec
+from engine import EmbeddingSpec, Explorer
 from engine.analyses import ANALYSES
-from tests.awkward_studies import AWKWARD
+from tests.awkward_studies import AWKWARD, LABELS, _record
 from tests.wire import everything, finished
 
 SHAPES = {"wide", "half", "square"}
@@ -41,6 +42,21 @@ def ask(client, explorer, kind, study_id="small"):
 
 def test_every_analysis_has_its_figures():
     assert set(ANALYSIS_FIGURES) == set(ANALYSES)
+
+
+def test_the_control_of_a_doubtful_column_asks(tmp_path):
+    for width, k in itertools.product((8, 16), (0, 1)):
+        times = np.linspace(0, 1, 3)
+        _record(tmp_path / "unnamed", f"{width}-{k}", times, LABELS, noise_of=width + k, width=width, k=k)
+    explorer = Explorer(tmp_path, device="cpu", cache=tmp_path / "cache")
+    try:
+        status = ask(create_app(explorer).server.test_client(), explorer, "tube", "unnamed")
+    finally:
+        explorer.close()
+    titles = {entry["key"]: entry["title"] for entry in status["described"]}
+    assert titles["replicates"].startswith("Does k only tell repetitions apart?")
+    assert titles["mean"] == "mean"
+    assert ["found", "k (by its values)"] in status["alternatives"]["replicates"]
 
 
 @pytest.mark.parametrize("kind", ANALYSES)
