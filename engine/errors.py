@@ -76,6 +76,10 @@ class UnwritableCacheError(CacheError):
     """A cache folder that is full or may not be written."""
 
 
+class DamagedDistancesError(CacheError):
+    """Distances on disk that were damaged or cut short while they were being read."""
+
+
 class KeepsakeError(EngineError):
     """Saved views or selections that cannot be read or written."""
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from engine.errors import EngineError, JobCancelled
+from engine.machine import ASK_FOR_LESS
 from engine.values import JobStatus
 
 logger = logging.getLogger(__name__)
@@ -24,6 +25,11 @@ REMEMBERED = 256
 """Number of finished jobs whose status is kept."""
 LONGEST_QUEUE = 64
 """Number of waiting jobs from which on new ones are refused."""
+DEFECT = (
+    "This could not be computed, through a defect of the program. The reason is in the log, where the program was "
+    "started: please report it, and change the selection or an option meanwhile."
+)
+NO_MEMORY = f"There was not enough memory to compute this: {ASK_FOR_LESS}."
 
 
 class Job:
@@ -228,7 +234,10 @@ def _run(job: Job) -> tuple[str, str]:
     except EngineError as error:
         logger.warning("The computation %.20s failed: %s", job.key, error)
         return "failed", str(error)
-    except BaseException as error:
+    except MemoryError:
+        logger.exception("The computation %.20s ran out of memory.", job.key)
+        return "failed", NO_MEMORY
+    except BaseException:
         logger.exception("The computation %.20s failed.", job.key)
-        return "failed", f"internal error: {type(error).__name__}: {error}"
+        return "failed", DEFECT
     return "done", ""

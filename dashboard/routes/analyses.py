@@ -63,7 +63,9 @@ def add_analysis_routes(route: AddRoute, explorer: Explorer) -> None:
     def fetch_analysis(key: str) -> ResponseReturnValue:
         spec, finding = findings.finding(key)
         try:
-            return immutable_json(_document(spec, finding))
+            answer = immutable_json(_document(spec, finding))
+            findings.note_drawn(key)
+            return answer
         except Exception:
             logger.exception("The figure %s of the study %s could not be drawn.", spec.kind, spec.selection.study_id)
             if findings.compute_again(key):

@@ -9,6 +9,7 @@ as a miss.
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import hashlib
 import json
@@ -42,12 +43,20 @@ LOCK_PATIENCE = 2.0
 BACK_OFF = 10.0
 """Seconds during which an unusable database is not tried again."""
 
+JOURNAL = "truncate"
+"""Rollback journal: a process that is killed leaves it to the next one."""
+
 _DATABASE = "cache.db"
 _VALUE_FOLDER = re.compile(r"[0-9a-f]{2}")
 _DIGEST_BYTES = 32
 _DAMAGED = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT}
 """Primary result codes (sqlite.org/rescode.html) of a database that waiting does not repair; a missing table gives
 SQLITE_ERROR."""
+
+_REFUSED = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE,
+}  # fmt: skip
+"""Errors of a place that could hold a folder, and may do so later; any other is one of the path."""
 
 Answer = TypeVar("Answer")
 
@@ -56,22 +65,31 @@ FORMER_FOLDER = "scenes"
 """Folder of earlier versions' database, whose values had another frame; it goes, whatever else lies there stays."""
 
 
-def prepare_cache_folder(folder: str | os.PathLike[str] | None) -> Path:
+def prepare_cache_folder(folder: str | os.PathLike[str] | None) -> tuple[Path, str]:
     """Create the cache folder with mode 0700, by default under the user's cache directory.
 
+    Returns:
+        The folder, and a sentence that says why there is none if its place refuses one now; empty if it is there.
+
     Raises:
-        CacheError: the folder cannot be created or is not a folder.
+        CacheError: the path cannot be a folder at all.
     """
     path = Path(folder).expanduser() if folder is not None else user_folder("cache")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.is_dir():
             path.mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise CacheError(f"The cache folder {path} cannot be created ({error}): choose another one.") from error
+    except (OSError, ValueError) as error:
+        reason = error.errno if isinstance(error, OSError) else None
+        if reason not in _REFUSED:
+            raise CacheError(f"The cache folder {path} cannot be created ({error}): choose another one.") from error
+        return path.absolute(), (
+            f"The cache folder {path} cannot be created ({os.strerror(reason)}): results are kept in memory until this "
+            "server ends. Free some space or mend the permissions there, or start with another --cache."
+        )
     if (path / FORMER_FOLDER / "cache.db").is_file():
         shutil.rmtree(path / FORMER_FOLDER, ignore_errors=True)
-    return path.resolve()
+    return path.resolve(), ""
 
 
 def content_key(kind: str, question: Any) -> str:
@@ -103,6 +121,15 @@ class BlobCache:
         self._reason = ""
         self.trouble = ""
 
+    @property
+    def largest(self) -> int:
+        """Bytes of the largest value that is stored."""
+        return self.size_limit // LARGEST_SHARE
+
+    @property
+    def _database(self) -> Path:
+        return self.folder / _DATABASE
+
     def get(self, key: str) -> bytes | None:
         """Return the bytes stored under this key, or None."""
         framed = self._attempt(lambda cache: cache.get(key))
@@ -116,7 +143,7 @@ class BlobCache:
 
     def put(self, key: str, payload: bytes) -> bool:
         """Store `payload`; return False if it could not be stored."""
-        if len(payload) > self.size_limit // LARGEST_SHARE:
+        if len(payload) > self.largest:
             return False
         framed = _digest(key, payload) + payload
 
@@ -155,13 +182,17 @@ class BlobCache:
                 try:
                     return operation(self._opened())
                 except CacheError as refusal:
+                    self._reason = str(refusal)
                     logger.warning("%s", refusal)
                     return None
                 except (OSError, diskcache.Timeout) as trouble:
                     self._fall_asleep(trouble)
                 except sqlite3.Error as error:
                     # Extended result codes keep the primary one in the low byte.
-                    if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_BUSY) & 0xFF in _DAMAGED:
+                    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_BUSY) & 0xFF
+                    # A header with one flipped bit makes a database read-only for SQLite, whatever its permissions.
+                    is_locked_by_header = code == sqlite3.SQLITE_READONLY and os.access(self._database, os.W_OK)
+                    if code in _DAMAGED or is_locked_by_header:
                         self._start_over(error)
                     else:
                         self._fall_asleep(error)
@@ -171,7 +202,7 @@ class BlobCache:
 
     def _opened(self) -> Any:
         """Return the open database; it is opened anew if it is not open, or if its file has been replaced."""
-        database = self.folder / _DATABASE
+        database = self._database
         if self._cache is not None and self._identity == _identity(database):
             return self._cache
         self._release()
@@ -189,8 +220,13 @@ class BlobCache:
             size_limit=self.size_limit,
             eviction_policy="least-recently-used",
             statistics=0,
-            # Mapped, a database that another program cuts short ends the process.
+            # Mapped, a database that another program cuts short ends the process; so does the shared memory of a
+            # write-ahead log, which several processes cannot do without.
             sqlite_mmap_size=0,
+            sqlite_journal_mode=JOURNAL,
+            # Not even a power cut loses more than time, and each value has its digest: waiting for the disk would
+            # make a read 15 ms, because it notes its time.
+            sqlite_synchronous=0,
         )
         self._identity = _identity(database)
         return self._cache
@@ -215,6 +251,7 @@ class BlobCache:
     def _start_over(self, reason: Exception) -> None:
         """Remove the files that diskcache made in this folder, and no others."""
         self._release()
+        self._reason = str(reason) or type(reason).__name__
         logger.warning("The cache in %s is damaged (%s): it is made anew.", self.folder, reason)
         for suffix in ("", "-wal", "-shm", "-journal"):
             with contextlib.suppress(OSError):
@@ -235,6 +272,8 @@ def _probe(database: Path) -> None:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("SELECT name FROM sqlite_master").fetchall()
         connection.execute("ROLLBACK")
+        # A database of an earlier version has a write-ahead log, which goes while no other process uses it.
+        connection.execute(f"PRAGMA journal_mode = {JOURNAL}").fetchall()
     finally:
         connection.close()
 

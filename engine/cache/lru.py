@@ -18,6 +18,11 @@ class Recent(Generic[Value]):
         self._size = 0
         self._lock = threading.Lock()
 
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of all values."""
+        return self._size
+
     def get(self, key: str) -> Value | None:
         with self._lock:
             if key not in self._values:

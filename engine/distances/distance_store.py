@@ -22,7 +22,7 @@ from engine.distances.table import find_divergence
 from engine.distances.tiles.blocks import compute_blocks, plan_blocks
 from engine.distances.tiles.file import TileFile
 from engine.distances.tiles.packed import PackedDistances, Spare
-from engine.distances.tiles.panels import PanelFolder, RunModels
+from engine.distances.tiles.panels import PanelFolder, RunModels, panel_budget
 from engine.distances.tiles.sources import Source
 from engine.distances.tiles.streamed import TiledDistances
 from engine.errors import CacheError, UnwritableCacheError
@@ -64,7 +64,7 @@ class DistanceStore:
         self._device = device
         self._memory = memory
         self._files: dict[str, TileFile] = {}
-        self._panels = PanelFolder(self._folder / "panels")
+        self._panels = PanelFolder(self._folder / "panels", memory=self._memory)
         self._spare = Spare()
         self._moving = threading.Lock()
         self.trouble = ""
@@ -219,8 +219,10 @@ class DistanceStore:
                 blocks = plan_blocks(rows, columns, absent, 4 * selection.n_values)
                 row, models = find_divergence(divergence), RunModels(device, self._panels)
                 prepare = models.prepare if row.is_packed else models.read
+                # On another device, prepared models take none of this machine's memory.
+                room = panel_budget(self._memory) if device == "cpu" else None
                 try:
-                    compute_blocks(blocks, row.function, prepare, file.add, progress, cancelled)
+                    compute_blocks(blocks, row.function, prepare, file.add, progress, cancelled, room)
                 except UnwritableCacheError as refusal:
                     self._move_to_memory(folder, refusal)
                     continue
@@ -242,7 +244,7 @@ class DistanceStore:
                 self._folder = memory_folder(self)
             except OSError:
                 raise refusal from None
-            self._files, self._panels = {}, PanelFolder(self._folder / "panels")
+            self._files, self._panels = {}, PanelFolder(self._folder / "panels", memory=self._memory)
             self.trouble = f"{refusal} Until this server ends, distances are kept in memory."
             logger.warning("%s", self.trouble)
 

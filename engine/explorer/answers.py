@@ -28,7 +28,7 @@ class Codec(Generic[Value]):
     """Bytes and size of a kind of value.
 
     Attributes:
-        kind: the kind in words, for log lines.
+        kind: the kind in a word, for the log and the page.
         keys: pattern of its keys; no other key is looked up.
         magic, build: as of :func:`engine.arrays.decode`.
         n_bytes: value -> approximate size in memory, in bytes.
@@ -59,6 +59,7 @@ class Answers(Generic[Value]):
 
     Attributes:
         jobs: the worker's queue.
+        trouble: why a value was not kept although the disk takes others, as a sentence; empty before the first.
     """
 
     def __init__(self, codec: Codec[Value], blobs: BlobCache, memory_limit: int) -> None:
@@ -67,6 +68,7 @@ class Answers(Generic[Value]):
         self._blobs = blobs
         self._recent: Recent[Value] = Recent(memory_limit)
         self._stand_ins: Recent[str] = Recent(STAND_INS)
+        self.trouble = ""
 
     def get(self, key: str) -> Value | None:
         """Return the value of a key, or None; damaged bytes on disk count as absent."""
@@ -87,9 +89,18 @@ class Answers(Generic[Value]):
         """Keep a value in memory and on disk."""
         self._recent.put(key, value, self._codec.n_bytes(value))
         try:
-            self._blobs.put(key, self._codec.encode(value))
+            blob = self._codec.encode(value)
+            if len(blob) > self._blobs.largest:
+                raise CacheError(f"It takes {len(blob):,} bytes, and the cache keeps up to {self._blobs.largest:,}.")
         except CacheError as refusal:
+            # The first one stands: a sentence that changed with every value would come back after it was put away.
+            self.trouble = self.trouble or (
+                f"One {self._codec.kind} at least cannot be kept on disk, and is computed again after a restart. "
+                f"{refusal}"
+            )
             logger.warning("The %s %.20s is not kept on disk. %s", self._codec.kind, key, refusal)
+        else:
+            self._blobs.put(key, blob)
 
     def drop(self, key: str) -> None:
         """Forget a value that cannot be used: the next request computes it."""

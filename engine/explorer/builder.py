@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from engine.cache.blobs import BlobCache
 from engine.distances.table import find_divergence
+from engine.distances.tiles.streamed import again_if_damaged
 from engine.explorer.costs import STAGES, Costs, Work
 from engine.jobs import Job
 from engine.trajectories.geodesics import POSITIONS, on_geodesic
@@ -73,12 +74,15 @@ class SceneBuilder:
             RunFormatError: a selected run turned out damaged.
             JobCancelled: every client withdrew.
         """
+        # A wrong amount of work would teach wrong rates.
+        planned = [plan.work] if plan.work is not None and plan.work.n_before == self._n_built else []
+        return again_if_damaged(
+            lambda: self._built(plan, job, planned.pop() if planned else self.work(plan.spec, plan.selection))
+        )
+
+    def _built(self, plan: Plan, job: Job, work: Work) -> Scene:
         began = time.perf_counter()
         spec, selection = plan.spec, plan.selection
-        # A wrong amount of work would teach wrong rates.
-        work = plan.work
-        if work is None or work.n_before != self._n_built:
-            work = self.work(spec, selection)
         stages = _Stages(job, self._costs, work)
         points = on_geodesic(selection.study, spec.split)
         with stages.enter("load") as report:

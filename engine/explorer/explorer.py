@@ -44,7 +44,7 @@ class Explorer:
         studies: folder of study folders.
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``; None takes CUDA if there is one, else the CPU.
         cache: folder for distances and scenes, by default in the user's cache directory; deleting it at any time
-            only costs time.
+            only costs time, as does a place that is full or may not be written.
         memory: bytes that distances in memory may take; by default half of the free memory at the time. Above, they
             are multiplied straight from the disk, and the scene is marked ``is_streamed``.
 
@@ -56,7 +56,7 @@ class Explorer:
 
     Raises:
         DeviceError: the device asked for is not there.
-        CacheError: the cache folder cannot be created.
+        CacheError: the path of the cache cannot be a folder.
     """
 
     def __init__(
@@ -69,7 +69,9 @@ class Explorer:
         self._memory = memory
         self._device_wanted = device
         self._device = choose_device(device)
-        self.cache_folder = prepare_cache_folder(cache)
+        self.cache_folder, self._trouble = prepare_cache_folder(cache)
+        if self._trouble:
+            logger.warning("%s", self._trouble)
         self._catalogue = catalogue = Catalogue(studies)
         self.study, self.list_studies, self.hold = catalogue.study, catalogue.summaries, catalogue.hold
         self._blobs = BlobCache(self.cache_folder / "answers")
@@ -172,8 +174,11 @@ class Explorer:
 
     def troubles(self) -> tuple[str, ...]:
         """Return faults that leave all results right, such as a cache that cannot be written, one sentence each."""
+        if self._trouble:
+            return (self._trouble,)  # the others follow from it
         distances = self._builder.distances.trouble if self._builder else ""
-        return tuple(filter(None, [distances, self._blobs.trouble]))
+        kept = [self._blobs.trouble, self._scenes.trouble, self.analyses.answers.trouble]
+        return tuple(filter(None, [distances, *kept]))
 
     @property
     def is_compiling(self) -> bool:

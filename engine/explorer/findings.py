@@ -55,6 +55,7 @@ class Findings:
         memory: memory budget in bytes; None for half of the free memory.
 
     Attributes:
+        answers: the findings kept.
         wait, cancel, close: as those of :class:`Answers`.
     """
 
@@ -71,10 +72,10 @@ class Findings:
         self._leave_out_damaged = leave_out_damaged
         self._blobs = blobs
         self._memory = memory
-        self._answers = Answers(_codec(), blobs, MEMORY_LIMIT)
+        self.answers = Answers(_codec(), blobs, MEMORY_LIMIT)
         self._asked: Recent[AnalysisSpec] = Recent(KEYS_KNOWN)
         self._redone: Recent[bool] = Recent(KEYS_KNOWN)
-        self.wait, self.cancel, self.close = self._answers.wait, self._answers.cancel, self._answers.close
+        self.wait, self.cancel, self.close = self.answers.wait, self.answers.cancel, self.answers.close
 
     def parse(
         self, kind: str, selection: EmbeddingSpec, options: Mapping[str, Any], study: Study | None = None
@@ -126,8 +127,8 @@ class Findings:
         study = study or self._find_study(spec.selection.study_id)
         key = _key_of(spec, study)
         self._asked.put(key, spec, 1)
-        return self._answers.request(
-            key, lambda job: self._answers.fill(key, lambda: self._find_out(spec, study, job), job), client
+        return self.answers.request(
+            key, lambda job: self.answers.fill(key, lambda: self._find_out(spec, study, job), job), client
         )
 
     def finding(self, key: str) -> tuple[AnalysisSpec, Finding]:
@@ -136,17 +137,21 @@ class Findings:
         Raises:
             SceneNotReadyError: the finding was never requested, is still being computed, or was evicted.
         """
-        spec, finding = self._asked.get(key), self._answers.get(key)
+        spec, finding = self._asked.get(key), self.answers.get(key)
         if spec is None or finding is None:
             raise SceneNotReadyError(f"No finding is kept under the key {key[:80]!r}: ask for the figure again.")
         return spec, finding
 
+    def note_drawn(self, key: str) -> None:
+        """Note that a finding was drawn: if it cannot be later, it is computed again."""
+        self._redone.drop(key)
+
     def compute_again(self, key: str) -> bool:
-        """Forget a finding that cannot be drawn; False if it was before, so that computing is no help."""
+        """Forget a finding that cannot be drawn; False if it could not be just before: computing is no help then."""
         if self._redone.get(key):
             return False
         self._redone.put(key, True, 1)
-        self._answers.drop(key)
+        self.answers.drop(key)
         return True
 
     def find(self, kind: str, selection: EmbeddingSpec, **options: Any) -> Finding:
@@ -157,7 +162,7 @@ class Findings:
             JobCancelled: the desk was closed meanwhile.
         """
         spec = self.parse(kind, selection, options)
-        return self.finding(self._answers.finish(lambda client: self.request(spec, client)))[1]
+        return self.finding(self.answers.finish(lambda client: self.request(spec, client)))[1]
 
     def _find_out(self, spec: AnalysisSpec, study: Study, job: Job) -> Finding:
         from engine.analyses import Basis, Material
@@ -197,7 +202,7 @@ def _codec() -> Codec[Finding]:
     from engine.analyses import Finding
     from engine.analyses.finding import MAGIC
 
-    return Codec("finding", _KEY, MAGIC, Finding.of, lambda f: f.n_bytes, lambda f: f.basis.seconds)
+    return Codec("figure", _KEY, MAGIC, Finding.of, lambda f: f.n_bytes, lambda f: f.basis.seconds)
 
 
 def _find(kind: str) -> Analysis:

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.cache.lru import Recent
-from engine.errors import CacheError, InvalidSpecError
+from engine.distances.tiles.streamed import again_if_damaged
+from engine.errors import InvalidSpecError
 from engine.statistics.thinning import drawn_runs
 from engine.trajectories.geodesics import on_geodesic
 from engine.values import Embedding, Scene, SignedComponents
@@ -181,10 +182,6 @@ class SceneMeasures:
         with self._locks[kind]:
             found: Measure | None = self._recent.get(name)
             if found is None:
-                try:
-                    found, size = measure()
-                except CacheError:
-                    # Tiles that were damaged are forgotten by now, and are measured anew.
-                    found, size = measure()
+                found, size = again_if_damaged(measure)
                 self._recent.put(name, found, size)
             return found

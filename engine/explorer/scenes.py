@@ -24,4 +24,6 @@ def _build(fields: dict[str, Any]) -> Scene:
     return Scene(**fields)
 
 
-SCENES = Codec("scene", re.compile(r"v\d{1,6}-[0-9a-f]{64}"), b"SCENE2\n\0", _build, _size, lambda scene: scene.seconds)
+SCENES = Codec(
+    "embedding", re.compile(r"v\d{1,6}-[0-9a-f]{64}"), b"SCENE2\n\0", _build, _size, lambda scene: scene.seconds
+)

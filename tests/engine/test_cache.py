@@ -20,6 +20,7 @@ from engine.cache.disk import StrictDisk
 from engine.cache.lru import Recent
 from engine.errors import CacheError
 from tests.bomb import Bomb
+from tests.recording import flip
 from tests.scale import amount
 
 LARGE = b"x" * 100_000
@@ -144,6 +145,30 @@ def test_a_value_of_another_length_is_a_miss(blobs, damage):
     (file,) = blobs.folder.rglob("*.val")
     file.write_bytes(damage(file.read_bytes()))
     assert blobs.get("key") is None
+
+
+def test_no_file_of_the_database_is_mapped(tmp_path):
+    """Neither of a new one nor of one with a write-ahead log, as earlier versions made it."""
+    before = diskcache.Cache(str(tmp_path), disk=StrictDisk)
+    before.set("key", cache_module._digest("key", b"value") + b"value")
+    before.close()
+    cache = BlobCache(tmp_path)
+    assert cache.get("key") == b"value"
+    assert cache.put("other", LARGE)
+    assert not [path.name for path in tmp_path.iterdir() if path.name.endswith(("-shm", "-wal"))]
+    assert not [line for line in Path("/proc/self/maps").read_text().splitlines() if str(tmp_path) in line]
+    cache.close()
+
+
+@pytest.mark.parametrize("position", [18, 19])
+def test_a_header_of_another_mode_is_damage(tmp_path, position):
+    first = BlobCache(tmp_path)
+    first.put("key", b"value")
+    first.close()
+    flip(tmp_path / "cache.db", position, 2)
+    second = BlobCache(tmp_path)
+    assert second.put("other", b"value")
+    assert (second.get("other"), second.trouble) == (b"value", "")
 
 
 def test_a_moved_value_is_a_miss(blobs):
@@ -288,12 +313,14 @@ def test_two_processes_share_a_cache(tmp_path):
 
 def test_the_folder_is_private_a_blocking_file_named(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
-    folder = prepare_cache_folder(None)
+    folder, trouble = prepare_cache_folder(None)
+    assert not trouble
     assert folder == tmp_path / "home" / "inpca-explorer"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     (tmp_path / "file").write_text("")
-    with pytest.raises(CacheError, match="file"):
-        prepare_cache_folder(tmp_path / "file")
+    for nonsense in ("file", "file/within", "nul\0byte", "x" * 300):
+        with pytest.raises(CacheError, match="choose another"):
+            prepare_cache_folder(tmp_path / nonsense)
 
 
 def test_only_a_database_of_earlier_versions_goes(tmp_path):
@@ -329,6 +356,20 @@ def test_closing_releases_what_ended_threads_had_opened(tmp_path):
     cache.close()
     opened = [os.readlink(entry) for entry in Path("/proc/self/fd").iterdir() if os.path.lexists(entry)]
     assert not [name for name in opened if name.startswith(str(tmp_path))]
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS, errno.ENOSPC])
+def test_a_place_that_refuses_costs_time_only(tmp_path, monkeypatch, code):
+    def refuse(*_, **__):
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as disk:
+        disk.setattr(cache_module.Path, "mkdir", refuse)
+        folder, trouble = prepare_cache_folder(tmp_path / "cache")
+        assert not BlobCache(folder).put("key", b"value")
+    assert folder == tmp_path / "cache"
+    assert os.strerror(code) in trouble
+    assert "--cache" in trouble
 
 
 def test_the_reason_of_a_failed_write_is_known(blobs, monkeypatch):

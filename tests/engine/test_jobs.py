@@ -184,18 +184,20 @@ def test_a_self_cancelling_computation_is_not_repeated(jobs):
     ("error", "message"),
     [
         (SelectionError("Two checkpoints are selected: select three."), "Two checkpoints are selected: select three."),
-        (ZeroDivisionError("by nought"), "internal error: ZeroDivisionError: by nought"),
-        (SystemExit(3), "internal error: SystemExit: 3"),
-        (MemoryError(), "internal error: MemoryError: "),
+        (ZeroDivisionError("by nought"), jobs_module.DEFECT),
+        (SystemExit(3), jobs_module.DEFECT),
+        (MemoryError(), jobs_module.NO_MEMORY),
     ],
 )
-def test_a_failure_keeps_its_message_sparing_the_worker(jobs, error, message):
+def test_a_failure_is_a_sentence_sparing_the_worker(jobs, caplog, error, message):
     def fail(job):
         raise error
 
     jobs.submit("key", fail)
     status = jobs.wait("key", PATIENCE)
     assert (status.state, status.message) == ("failed", message)
+    (record,) = caplog.records
+    assert (record.exc_info is None) is isinstance(error, SelectionError), "a defect's traceback is in the log"
     jobs.submit("key", nothing)
     assert jobs.wait("key", PATIENCE).state == "done", "a new request computes again"
 

@@ -37,7 +37,7 @@ def test_each_system_has_its_own_folders(
     system: type, cache: str, data: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(platformdirs, "PlatformDirs", system)
-    assert prepare_cache_folder(None) == home / cache
+    assert prepare_cache_folder(None)[0] == home / cache
     assert user_folder("data") == home / data
 
 
@@ -46,7 +46,7 @@ def test_folders_of_earlier_versions_stay_in_use(system: type, home: Path, monke
     monkeypatch.setattr(platformdirs, "PlatformDirs", system)
     for place in LINUX_PLACES:
         (home / place).mkdir(parents=True)
-    assert [prepare_cache_folder(None), user_folder("data")] == [home / place for place in LINUX_PLACES]
+    assert [prepare_cache_folder(None)[0], user_folder("data")] == [home / place for place in LINUX_PLACES]
 
 
 @pytest.mark.parametrize("system", [place[0] for place in PLACES])

@@ -110,6 +110,7 @@ def compute_blocks(
     keep: Callable[[list[Tile]], None],
     progress: Progress | None,
     cancelled: Cancelled | None,
+    room: int | None = None,
 ) -> None:
     """Compute the blocks in order and pass their tiles to ``keep``.
 
@@ -119,7 +120,9 @@ def compute_blocks(
         prepare: returns the prepared models of a group.
         keep: receives the tiles of a finished block.
         progress, cancelled: as for :meth:`DistanceStore.matrix`; JobCancelled if ``cancelled`` returns True.
+        room: bytes of prepared models to keep at most; None for ``PREPARED_BYTES``.
     """
+    most = PREPARED_BYTES if room is None else min(room, PREPARED_BYTES)
     prepared: dict[Group, Prepared] = {}
     n_bytes = 0
 
@@ -129,7 +132,7 @@ def compute_blocks(
             return prepared[group]
         models = prepare(group)
         size = 4 * len(models) * models.shape[0] * models.shape[1]
-        if n_bytes + size <= PREPARED_BYTES:
+        if n_bytes + size <= most:
             n_bytes += size
             prepared[group] = models
         return models

@@ -37,6 +37,7 @@ from engine.distances.split import LogModels, log_models
 from engine.distances.tiles.blocks import Group
 from engine.distances.tiles.sources import Source
 from engine.errors import CacheError
+from engine.machine import memory_budget
 from engine.store import files
 from engine.values import FloatArray
 
@@ -51,6 +52,8 @@ SHARE_OF_ROOM = 0.25
 """Limit on a folder of panels, as a share of its size plus the free space of its disk."""
 MEMORY_BYTES = 2**29
 """Limit on the panels that stay in memory, bytes: those that the next blocks of runs need again."""
+SHARE_OF_MEMORY = 0.25
+"""Limit on the panels that stay in memory, as a share of the memory budget, which distances take beside them."""
 IN_USE_SECONDS = 3600.0
 """Panels read or written within this time are not deleted for others."""
 LAYOUT = "16 lanes, 4 samples"
@@ -75,14 +78,16 @@ class PanelFolder:
     Args:
         folder: created if missing; may be deleted at any time.
         limit: limit on its size in bytes.
+        memory: memory budget in bytes; None for half of the free memory at the time.
 
     Attributes:
         recall: name -> panels of a run if this process has them in memory, else None.
     """
 
-    def __init__(self, folder: Path, limit: int = PANEL_BYTES) -> None:
+    def __init__(self, folder: Path, limit: int = PANEL_BYTES, memory: int | None = None) -> None:
         self._folder = folder
         self._limit = limit
+        self._memory = memory
         self._lock = threading.Lock()
         self._n_bytes: int | None = None
         self._open: Recent[PackedRun] = Recent(MEMORY_BYTES)
@@ -105,7 +110,9 @@ class PanelFolder:
         except (ValueError, OSError, CacheError) as reason:
             logger.warning("Packed panels in %s are made again: %s", self._folder, reason)
             return None
-        self._open.put(name, run, size)
+        self._open.size_limit = panel_budget(self._memory, self._open.n_bytes)
+        if size <= self._open.size_limit:
+            self._open.put(name, run, size)
         return run
 
     def write(self, name: str, run: PackedRun) -> None:
@@ -147,6 +154,11 @@ class PanelFolder:
                 return False
         self._n_bytes += n_bytes
         return True
+
+
+def panel_budget(memory: int | None, kept: int = 0) -> int:
+    """Return the bytes of panels to keep in memory, of a budget as for :func:`.memory_budget`."""
+    return min(MEMORY_BYTES, int(SHARE_OF_MEMORY * memory_budget(memory, kept)))
 
 
 def _build(fields: dict[str, Any]) -> PackedRun:

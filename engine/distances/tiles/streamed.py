@@ -4,20 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.distances.tiles.packed import Blocks, PackedDistances, Spare
 from engine.distances.tiles.reader import Ints, TileReader
-from engine.errors import CacheError
+from engine.errors import DamagedDistancesError
 from engine.machine import run_all, thread_count
 from engine.values import Distances, DistanceSums
 
 DAMAGED = (
     "Distances on disk were damaged or cut short while they were being read: ask again, and they are measured anew."
 )
+Answer = TypeVar("Answer")
+
+
+def again_if_damaged(read: Callable[[], Answer]) -> Answer:
+    """Return what ``read`` makes of distances that it takes from their store.
+
+    It is called once more if tiles turn out damaged between two passes: the store then measures them anew.
+
+    Raises:
+        DamagedDistancesError: they were damaged again meanwhile.
+    """
+    try:
+        return read()
+    except DamagedDistancesError:
+        return read()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +71,7 @@ class TiledDistances:
     """(model, model) distances as tiles, each unordered pair of runs once.
 
     The matrix is symmetric and finite with a zero diagonal by construction of the tiles. Sums and products raise
-    CacheError if tiles are damaged.
+    DamagedDistancesError if tiles are damaged.
 
     Attributes:
         reader: reader of the tiles; places are (tile, 4): first row, first column, height, width.
@@ -80,7 +95,7 @@ class TiledDistances:
     def sums(self) -> DistanceSums:
         """Row sums and sum of squares, computed in one pass on first use."""
         if self._sums is None and not self.add_up():
-            raise CacheError(DAMAGED)
+            raise DamagedDistancesError(DAMAGED)
         assert self._sums is not None
         return self._sums
 
@@ -138,7 +153,7 @@ class TiledDistances:
         sums = TileSums(np.zeros((self.n_models, len(models)), dtype=np.float32), np.zeros((len(models), len(models))))
         run_of = np.repeat(np.arange(len(models)), models)
         if not self.reader.each(sum_tiles, run_of, sums.rows, sums.squares):
-            raise CacheError(DAMAGED)
+            raise DamagedDistancesError(DAMAGED)
         return sums
 
     def products_by_run(
@@ -157,7 +172,7 @@ class TiledDistances:
         run_of = np.repeat(np.arange(len(models)), models)
         scaled = (factor * eigenvalues).astype(np.float32)
         if not self.reader.each(multiply_tiles_by_factor, run_of, factor, scaled, out):
-            raise CacheError(DAMAGED)
+            raise DamagedDistancesError(DAMAGED)
         return out
 
     def multiply(self, vectors: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[np.float64]:
@@ -174,7 +189,7 @@ class TiledDistances:
             multiply_tiles(buffer, starts, places, lanes, products[part])
 
         if not self.reader.read(consume):
-            raise CacheError(DAMAGED)
+            raise DamagedDistancesError(DAMAGED)
         return as_vectors(products, vectors.shape[1])
 
     def columns(self, models: Sequence[int]) -> NDArray[np.float64]:

@@ -128,7 +128,7 @@ def warm_up(folder: Path, device: str | None) -> None:
     values = pairwise_distances(logits, device=device).values.astype(np.float32)
     runs = {str(run): slice(run * N_CHECKPOINTS, (run + 1) * N_CHECKPOINTS) for run in range(N_RUNS)}
     counts = np.full(N_RUNS, N_CHECKPOINTS)
-    with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as name:
+    with _scratch(folder) as name:
         file = TileFile(Path(name))
         file.add([Tile(a, b, values[runs[a], runs[b]], 0) for a in runs for b in runs if b <= a])
         rectangle = file.gather(["0"], list(runs), counts[:1], counts)
@@ -138,6 +138,14 @@ def warm_up(folder: Path, device: str | None) -> None:
         packed = TiledDistances(found[0], len(values), "bhattacharyya", 0, "").pack(counts, Spare())
         if packed is not None:
             project(embed(packed, 3), rectangle[0])
+
+
+def _scratch(folder: Path) -> tempfile.TemporaryDirectory[str]:
+    """Return a temporary folder inside ``folder``, or among the system's if none can be made there."""
+    try:
+        return tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True)
+    except OSError:
+        return tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
 
 
 def main() -> None:

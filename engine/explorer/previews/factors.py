@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from engine.cache.lru import Recent
 from engine.distances.distance_store import DistanceStore
 from engine.distances.selection import Selection
+from engine.distances.tiles.streamed import again_if_damaged
 from engine.embedding.low_rank import Preview
 from engine.trajectories.geodesics import on_geodesic
 
@@ -61,9 +62,13 @@ class Previews:
             MemoryBudgetError, CacheError: as :meth:`DistanceStore.operator`.
         """
         whole = _measured(selection)
-        source = self._distances.operator(whole, divergence=divergence)
-        tiles = self._distances.tiles(whole, divergence=divergence)
-        preview = Preview.build(tiles, source, whole.run_ids, whole.counts.tolist(), check=check)
+
+        def build() -> Preview:
+            source = self._distances.operator(whole, divergence=divergence)
+            tiles = self._distances.tiles(whole, divergence=divergence)
+            return Preview.build(tiles, source, whole.run_ids, whole.counts.tolist(), check=check)
+
+        preview = again_if_damaged(build)
         contents = dict(zip(whole.run_ids, whole.contents, strict=True))
         self._entries.put(_key(whole, divergence), _Entry(preview, contents), preview.n_bytes)
 

@@ -156,12 +156,13 @@ def test_an_undrawable_finding_is_computed_again(client, explorer, caplog):
     status = ask(client, explorer, "lengths")
     findings = explorer.analyses
     _, finding = findings.finding(status["key"])
-    findings._answers.put(status["key"], dataclasses.replace(finding, tables={}))
-    refusal = client.get(f"/api/analyses/{status['key']}")
-    assert refusal.status_code == 404
-    assert [record.levelname for record in caplog.records] == ["ERROR"]
-    assert ask(client, explorer, "lengths")["key"] == status["key"]
-    assert client.get(f"/api/analyses/{status['key']}").status_code == 200
+    for again in (1, 2):
+        findings.answers.put(status["key"], dataclasses.replace(finding, tables={}))
+        refusal = client.get(f"/api/analyses/{status['key']}")
+        assert refusal.status_code == 404, "however often it was drawn in between"
+        assert [record.levelname for record in caplog.records] == again * ["ERROR"]
+        assert ask(client, explorer, "lengths")["key"] == status["key"]
+        assert client.get(f"/api/analyses/{status['key']}").status_code == 200
 
 
 def test_a_figure_that_cannot_be_drawn_is_named(client, explorer, monkeypatch, caplog):
