@@ -13,7 +13,7 @@ import pytest
 import engine
 from engine.distances.distance_store import DistanceStore
 from engine.distances.selection import Selection
-from engine.distances.tiles import blocks
+from engine.distances.tiles import blocks, panels
 from engine.distances.tiles import reader as tile_reader
 from engine.trajectories.geodesics import POSITIONS, on_geodesic
 from tests import families
@@ -57,6 +57,20 @@ def test_nothing_is_computed_twice(store, study, tmp_path):
     store.matrix(select(study, study.run_ids[1:3]))
     DistanceStore(tmp_path, device="cpu").matrix(select(study))
     assert study.reads == reads
+
+
+def test_prepared_models_keep_to_the_budget(tmp_path, study, small_blocks, monkeypatch):
+    """With little memory, models are prepared again for every row of blocks, and the distances are as right."""
+    monkeypatch.setattr(blocks, "PREPARED_BYTES", 2**29)
+    really, prepared = panels.RunModels.prepare, []
+    monkeypatch.setattr(
+        panels.RunModels, "prepare", lambda models, group: prepared.append(group) or really(models, group)
+    )
+    for memory, is_enough in ((2**28, True), (2**14, False)):
+        prepared.clear()
+        store = DistanceStore(tmp_path / str(memory), device="cpu", memory=memory)
+        assert store.matrix(select(study)).values == pytest.approx(study.expected(), abs=1e-7)
+        assert (len(prepared) == len(set(prepared))) is is_enough
 
 
 def pairs_of(planned):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine.distances.prepared import prepare
-from engine.distances.tiles.panels import PackedRun, PanelFolder
+from engine.distances.tiles.panels import SHARE_OF_MEMORY, PackedRun, PanelFolder
 from tests import families
 
 
@@ -83,6 +83,19 @@ def test_the_bound_is_kept_by_deleting_unused_panels(tmp_path):
         os.utime(tmp_path / "kept" / f"{name}.packed", (used_long_ago - age,) * 2)
     folder.write("e", run)
     assert sorted(path.stem for path in (tmp_path / "kept").iterdir()) == ["a", "b", "e"]
+
+
+@pytest.mark.parametrize("memory", [0, 3, 20])
+def test_panels_in_memory_keep_to_its_budget(tmp_path, memory):
+    run = packed()
+    PanelFolder(tmp_path).write("a", run)
+    size = next(tmp_path.iterdir()).stat().st_size
+    folder = PanelFolder(tmp_path, memory=int(memory * size / SHARE_OF_MEMORY))
+    for name in "abcdef":
+        folder.write(name, run)
+        assert_same(folder.read(name), run)
+    kept = [name for name in "abcdef" if folder.recall(name) is not None]
+    assert kept == list("abcdef")[-memory:] * bool(memory)
 
 
 def test_an_unwritable_folder_only_costs_time(tmp_path, caplog):

@@ -16,6 +16,7 @@ from engine.distances import memory_folder
 from engine.distances.distance_store import DistanceStore
 from engine.distances.selection import Selection
 from engine.errors import UnwritableCacheError
+from engine.explorer.previews import compiling
 from engine.store import files
 from tests import oracles
 
@@ -78,6 +79,34 @@ def test_the_page_says_what_is_not_kept(studies_folder: Path, refusing: Path) ->
     told = client.get(f"/api/studies/small/pulse?fingerprint={study.fingerprint}").get_json()["troubles"]
     assert any("Distances cannot be written" in trouble for trouble in told)
     explorer.close()
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS])
+def test_a_folder_that_cannot_be_made_is_said(
+    studies_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    folder, really = tmp_path / "locked" / "cache", os.mkdir
+
+    def mkdir(path: str, *arguments: object, **options: object) -> None:
+        if Path(path).is_relative_to(folder.parent):
+            raise OSError(code, os.strerror(code))
+        really(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "mkdir", mkdir)
+    explorer = Explorer(studies_folder, device="cpu", cache=folder)
+    try:
+        (told,) = explorer.troubles()
+        assert os.strerror(code) in told
+        selection = EmbeddingSpec("small", "train", tuple(explorer.study("small").runs.index))
+        scene = explorer.embed(selection)
+        assert scene.embedding.n_models == 240
+        assert explorer.run_distances(scene.key).means.shape == (30, 30)
+        assert explorer.analyses.find("lengths", selection).tables
+        assert explorer.troubles() == (told,)
+        compiling.warm_up(explorer.cache_folder, "cpu")
+    finally:
+        explorer.close()
+    assert not folder.parent.exists()
 
 
 @pytest.mark.parametrize("refusing", DISKS[:1], indirect=True)

@@ -135,3 +135,26 @@ def test_scenes_of_an_earlier_layout_are_a_miss(tmp_path):
     blobs = BlobCache(tmp_path)
     blobs.put(KEY, b"SCENE1\n\0" + SCENES.encode(make_scene(KEY))[8:])
     assert Answers(SCENES, blobs, 1).get(KEY) is None
+
+
+def test_a_value_too_large_for_the_disk_is_said(tmp_path):
+    blobs = BlobCache(tmp_path, size_limit=16_000)
+    answers = Answers(SCENES, blobs, 2**20)
+    told = []
+    for key in (KEY, KEY.replace("a", "b")):
+        answers.put(key, make_scene(key, n_models=40))
+        assert answers.get(key) is not None
+        told.append(answers.trouble)
+    assert blobs.put("another", b"value")
+    assert told == 2 * [answers.trouble]
+    assert "cannot be kept on disk" in answers.trouble
+    assert Answers(SCENES, blobs, 1).get(KEY) is None
+
+
+def test_a_value_without_a_frame_is_said(tmp_path):
+    scene = make_scene()
+    scene.models["odd"] = [object()] * len(scene.models)
+    answers = Answers(SCENES, BlobCache(tmp_path), 2**20)
+    answers.put(KEY, scene)
+    assert answers.get(KEY) is scene
+    assert "'odd'" in answers.trouble
