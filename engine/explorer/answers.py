@@ -58,13 +58,14 @@ class Answers(Generic[Value]):
         memory_limit: bytes of recent values in memory.
 
     Attributes:
+        codec: as given.
         jobs: the worker's queue.
         trouble: why a value was not kept although the disk takes others, as a sentence; empty before the first.
     """
 
     def __init__(self, codec: Codec[Value], blobs: BlobCache, memory_limit: int) -> None:
         self.jobs = Jobs()
-        self._codec = codec
+        self.codec = codec
         self._blobs = blobs
         self._recent: Recent[Value] = Recent(memory_limit)
         self._stand_ins: Recent[str] = Recent(STAND_INS)
@@ -72,33 +73,33 @@ class Answers(Generic[Value]):
 
     def get(self, key: str) -> Value | None:
         """Return the value of a key, or None; damaged bytes on disk count as absent."""
-        if not self._codec.keys.fullmatch(key):
+        if not self.codec.keys.fullmatch(key):
             return None
         value = self._recent.get(key)
         if value is None and (blob := self._blobs.get(key)) is not None:
             try:
-                value = self._codec.decode(blob)
+                value = self.codec.decode(blob)
             except CacheError as refusal:
-                logger.warning("The %s %.20s is computed again. %s", self._codec.kind, key, refusal)
+                logger.warning("The %s %.20s is computed again. %s", self.codec.kind, key, refusal)
                 self._blobs.drop(key)
                 return None
-            self._recent.put(key, value, self._codec.n_bytes(value))
+            self._recent.put(key, value, self.codec.n_bytes(value))
         return value
 
     def put(self, key: str, value: Value) -> None:
         """Keep a value in memory and on disk."""
-        self._recent.put(key, value, self._codec.n_bytes(value))
+        self._recent.put(key, value, self.codec.n_bytes(value))
         try:
-            blob = self._codec.encode(value)
+            blob = self.codec.encode(value)
             if len(blob) > self._blobs.largest:
                 raise CacheError(f"It takes {len(blob):,} bytes, and the cache keeps up to {self._blobs.largest:,}.")
         except CacheError as refusal:
             # The first one stands: a sentence that changed with every value would come back after it was put away.
             self.trouble = self.trouble or (
-                f"One {self._codec.kind} at least cannot be kept on disk, and is computed again after a restart. "
+                f"One {self.codec.kind} at least cannot be kept on disk, and is computed again after a restart. "
                 f"{refusal}"
             )
-            logger.warning("The %s %.20s is not kept on disk. %s", self._codec.kind, key, refusal)
+            logger.warning("The %s %.20s is not kept on disk. %s", self.codec.kind, key, refusal)
         else:
             self._blobs.put(key, blob)
 
@@ -139,7 +140,7 @@ class Answers(Generic[Value]):
         """
         if (value := self.get(key)) is not None:
             self.jobs.withdraw(client)
-            return JobStatus.done(key, self._codec.seconds(value))
+            return JobStatus.done(key, self.codec.seconds(value))
         return self.jobs.submit(key, compute, client, seconds)
 
     def fill(self, key: str, make: Callable[[], Value], job: Job) -> bool:
@@ -187,4 +188,4 @@ class Answers(Generic[Value]):
 
     def _kept_status(self, key: str) -> JobStatus:
         value = self.answer(key)
-        return JobStatus.unknown(key) if value is None else JobStatus.done(key, self._codec.seconds(value))
+        return JobStatus.unknown(key) if value is None else JobStatus.done(key, self.codec.seconds(value))

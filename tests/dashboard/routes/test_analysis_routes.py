@@ -41,7 +41,7 @@ def ask(client, explorer, kind, study_id="small"):
 
 
 def test_every_analysis_has_its_figures():
-    assert set(ANALYSIS_FIGURES) == set(ANALYSES)
+    assert set(ANALYSIS_FIGURES) == set(ANALYSES) == set(OTHER_SHAPES)
 
 
 def test_the_control_of_a_doubtful_column_asks(tmp_path):
@@ -139,12 +139,38 @@ def test_long_series_are_thinned_and_keep_their_ends():
     assert (series["x"][second - 1], series["x"][second]) == (n // 2 - 1, n // 2)
 
 
+OTHER_SHAPES = {
+    "progress": {"definition": "mean", "along": "step", "start": "cnn-0.001-0:1", "end": "cnn-0.1-1:7"},
+    "geodesic-distance": {"clock": "arc-length", "start": "cnn-0.001-0:1"},
+    "lengths": {"convention": "arc", "column": "learning_rate"},
+    "reindexed": {"clock": "step", "points": 2, "after": "reference"},
+    "outliers": {"column": "learning_rate", "threshold": 0.1},
+    "trajectory-distances": {"measure": "frechet", "of": "configurations", "linkage": "single", "strips": ["seed"]},
+    "trajectory-embedding": {"of": "configurations", "geodesic": "no", "points": 1},
+    "tube": {"mean": "harmonic", "clock": "epoch", "points": 1},
+    "mean-models": {"column": "seed", "definition": "angle", "points": 1},
+    "fit-and-project": {"column": "seed", "fit": "others", "axes": 1},
+    "weights": {"weights": "checkpoint", "column": "seed", "factor": 0},
+    "train-and-test": {"join": "one", "repeats": 1},
+    "samples": {"smallest": 30, "shuffles": 1},
+    "three-bases": {"width": 1, "outliers": "in"},
+    "importance": {"columns": ["seed"], "unit": "run", "permutations": 99, "repeats": 5, "points": 1},
+    "null": {"column": "seed", "shuffles": 1, "points": 1},
+    "bootstrap": {"over": "seeds", "repeats": 20, "components": 1},
+    "distance-bands": {"over": "seeds", "column": "learning_rate", "repeats": 20, "points": 1},
+}
+"""Options of each analysis that change the shapes of its arrays: single rows, columns and repetitions, and lists."""
+
+
+@pytest.mark.parametrize("options", [{}, OTHER_SHAPES], ids=["by default", "in other shapes"])
 @pytest.mark.parametrize("kind", ANALYSES)
-def test_a_figure_from_disk_is_drawn_alike(explorer, kind):
+def test_a_figure_from_disk_is_drawn_alike(explorer, kind, options):
     findings = explorer.analyses
-    computed = findings.find(kind, selection_of(explorer))
-    kept = findings._answers._codec.decode(findings._answers._codec.encode(computed))
-    drawn = [json.dumps(ANALYSIS_FIGURES[kind](finding)) for finding in (computed, kept)]
+    computed = findings.find(kind, selection_of(explorer), **options.get(kind, {}))
+    codec = findings.answers.codec
+    drawn = [
+        json.dumps(ANALYSIS_FIGURES[kind](finding)) for finding in (computed, codec.decode(codec.encode(computed)))
+    ]
     assert drawn[0] == drawn[1]
 
 

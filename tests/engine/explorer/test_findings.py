@@ -96,6 +96,16 @@ def test_a_failure_is_told_and_can_be_retried(explorer, selection, monkeypatch):
     assert explorer.analyses.find("progress", selection).tables
 
 
+def test_a_finding_that_cannot_be_kept_is_said(explorer, selection, monkeypatch):
+    odd = Finding({"t": pd.DataFrame({"odd": [object()]})})
+    monkeypatch.setitem(ANALYSES, "progress", replace(ANALYSES["progress"], run=lambda *_: odd))
+    assert explorer.troubles() == ()
+    assert list(explorer.analyses.find("progress", selection).tables["t"]) == ["odd"]
+    (told,) = explorer.troubles()
+    assert "figure" in told
+    assert "'odd'" in told
+
+
 def test_what_is_asked_must_exist(explorer, selection):
     with pytest.raises(InvalidSpecError, match="no figure 'horoscope'"):
         explorer.analyses.find("horoscope", selection)
