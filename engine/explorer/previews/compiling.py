@@ -28,6 +28,7 @@ NEAR, NEARER = 6e-2, 1e-3
 ENGINE = str(__package__).rpartition(".explorer")[0]
 """Package of this module: ``engine``, or ``inpca`` where it is installed."""
 KERNELS = {
+    "cache.checksums": ("find_damaged",),
     "trajectories.numba_loops": ("_project", "_enclose"),
     "distances.kernels.roots": ("_scale",),
     "distances.kernels.vector_ir": ("fill_tile",),

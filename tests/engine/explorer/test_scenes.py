@@ -137,7 +137,7 @@ def test_scenes_of_an_earlier_layout_are_a_miss(tmp_path):
     assert Answers(SCENES, blobs, 1).get(KEY) is None
 
 
-def test_a_value_too_large_for_the_disk_is_said(tmp_path):
+def test_a_value_too_large_for_disk_is_said(tmp_path):
     blobs = BlobCache(tmp_path, size_limit=16_000)
     answers = Answers(SCENES, blobs, 2**20)
     told = []
