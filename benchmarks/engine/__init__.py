@@ -10,7 +10,10 @@ from pathlib import Path
 from engine.errors import DeviceError
 from engine.machine import choose_device, find_device
 
-CASES = ("floor", "distances", "card", "growth", "selections", "progress", "trajectories", "analyses", "store", "large")
+CASES = (
+    "floor", "distances", "card", "growth", "selections", "checks", "progress", "trajectories", "analyses", "store",
+    "large",
+)  # fmt: skip
 """``card`` runs on a GPU only."""
 
 
@@ -35,6 +38,7 @@ def run_bench(
     device = choose_device(device or "cpu") or find_device(device)
     from benchmarks.engine.cases import (
         analyses,
+        checks,
         distances,
         selections,
         store,
@@ -96,6 +100,10 @@ def run_bench(
             for selected in selections.QUICK if quick else selections.FULL:
                 say(f"selection changes in a study of {selected.n_runs} runs")
                 take(selections.run_selections(selected, device, Path(scratch), discipline))
+        if "checks" in wanted:
+            for check in checks.QUICK if quick else checks.FULL:
+                say(f"checksums of the distances of {check.study.name}")
+                take(checks.run_checks(check, device, Path(scratch), discipline))
         if "progress" in wanted:
             for progress in progress_cases.QUICK if quick else progress_cases.FULL:
                 say(progress.name)

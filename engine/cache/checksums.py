@@ -154,7 +154,7 @@ def _by_zlib(
 
 def _can_fold() -> bool:
     """Return whether numba compiles for this very processor, and it multiplies so."""
-    is_of_host = config.CPU_NAME is None and config.CPU_FEATURES is None
+    is_of_host = all(getattr(config, name, None) is None for name in ("CPU_NAME", "CPU_FEATURES"))
     return bool(is_of_host and binding.get_host_cpu_features().get("pclmul"))
 
 

@@ -14,6 +14,7 @@ from benchmarks.__main__ import main
 from benchmarks.engine.cases import (
     analyses,
     card,
+    checks,
     growth,
     large,
     progress,
@@ -86,6 +87,19 @@ def test_progress_case_compares_both_roads_on_equal_models():
     assert [row[0] for row in table.rows][-2] == "published: a minimisation per model, from 6 models"
     assert [float(row[6]) < 1e-4 for row in table.rows[-2:]] == [True, True]
     assert [goal.is_met for goal in goals] == [False, True]
+
+
+def test_checks_are_left_out_every_second_time(studies_folder, tmp_path, monkeypatch):
+    turns = []
+    for name in ("_check", "_take_as_it_is"):
+        really = getattr(checks, name)
+        monkeypatch.setattr(checks, name, lambda *tiles, name=name, really=really: turns.append(name) or really(*tiles))
+    case = checks.CheckCase(studies_folder / "small", (4,), ((3, 8),), 1e9)
+    table, (goal,) = checks.run_checks(case, "cpu", tmp_path, HASTY)
+    assert [row[1] for row in table.rows] == 4 * [checks.CHECKED, checks.TRUSTED]
+    assert goal.is_met
+    assert set(itertools.pairwise(turns)) >= {("_check", "_take_as_it_is"), ("_take_as_it_is", "_check")}
+    assert checks.TileReader._check.__name__ == "<lambda>", "what was there before is there again"
 
 
 def test_trajectory_case_compares_both_roads_on_equal_points():
