@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.engine.cases.selections import N_COMPONENTS, selections
-from benchmarks.engine.measuring.report import Goal, Table, seconds_cells, short
+from benchmarks.engine.measuring.report import Goal, Table, duration, seconds_cells, short
 from benchmarks.engine.measuring.timing import Candidate, Discipline, measure
 from engine.distances.distance_store import DistanceStore
 from engine.distances.selection import Selection
@@ -31,7 +33,8 @@ NOTE = (
     "*Without*, only the comparison is left out; the two take turns in one process, with the distances in the system's "
     "file cache. *Selected*: other runs each time, gathered and embedded. *Gathered*: the whole matrix. *One pass*: "
     f"the product of the distances on disk with {TiledDistances.vectors_per_pass} vectors, as a streamed embedding "
-    "needs several; *tiles* are the pairs of runs."
+    "needs several; *tiles* are the pairs of runs. *CPU* is the median of what all threads of this process took, which "
+    "other programs disturb less than the time on the clock."
 )
 _check = TileReader._check
 
@@ -83,7 +86,7 @@ def run_checks(case: CheckCase, device: str, folder: Path, discipline: Disciplin
         tiles = _tiles(folder / f"tiles-{n_runs}-{n_checkpoints}", n_runs, n_checkpoints, device)
         what = f"one pass over {n_runs * (n_runs + 1) // 2} tiles of {n_checkpoints} x {n_checkpoints}"
         _compare(rows, what, lambda _, tiles=tiles: _pass(tiles), _nothing, discipline)
-    columns = ("what", "", "median", "spread", "samples", "others", "x without")
+    columns = ("what", "", "median", "spread", "samples", "others", "x without", "CPU", "CPU x without")
     return Table("Checksums of distances", columns, rows, NOTE), goals
 
 
@@ -99,17 +102,27 @@ def _compare(
     def candidate(is_checked: bool) -> Candidate:
         following = arguments()
 
+        def timed(argument: Any) -> object:
+            began = time.process_time()
+            result = call(argument)
+            spent[is_checked].append(time.process_time() - began)
+            return result
+
         def prepare() -> object:
             TileReader._check = _check if is_checked else _take_as_it_is  # type: ignore[method-assign]
             return next(following)
 
-        return Candidate(call, prepare)
+        return Candidate(timed, prepare)
 
+    spent: dict[bool, list[float]] = {True: [], False: []}
     with _checks_restored():
         timings, _ = measure({CHECKED: candidate(True), TRUSTED: candidate(False)}, ROUNDS, discipline)
+    # The first call, which may compile, is none of the samples.
+    cpu, bare_cpu = (statistics.median(spent[is_checked][1:]) for is_checked in (True, False))
     ratio = timings[CHECKED].median / timings[TRUSTED].median
-    rows.append((what, CHECKED, *seconds_cells(timings[CHECKED]), short(ratio)))
-    rows.append(("", TRUSTED, *seconds_cells(timings[TRUSTED]), "1"))
+    cells = short(ratio), duration(cpu), short(cpu / bare_cpu)
+    rows.append((what, CHECKED, *seconds_cells(timings[CHECKED]), *cells))
+    rows.append(("", TRUSTED, *seconds_cells(timings[TRUSTED]), "1", duration(bare_cpu), "1"))
     return ratio
 
 
