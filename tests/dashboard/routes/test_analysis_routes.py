@@ -155,7 +155,7 @@ OTHER_SHAPES = {
     "train-and-test": {"join": "one", "repeats": 1},
     "samples": {"smallest": 30, "shuffles": 1},
     "three-bases": {"width": 1, "outliers": "in"},
-    "importance": {"columns": ["seed"], "unit": "run", "permutations": 99, "repeats": 5, "points": 1},
+    "importance": {"columns": ["learning_rate"], "unit": "run", "permutations": 99, "repeats": 5, "points": 1},
     "null": {"column": "seed", "shuffles": 1, "points": 1},
     "bootstrap": {"over": "seeds", "repeats": 20, "components": 1},
     "distance-bands": {"over": "seeds", "column": "learning_rate", "repeats": 20, "points": 1},
