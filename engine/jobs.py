@@ -30,6 +30,7 @@ DEFECT = (
     "started: please report it, and change the selection or an option meanwhile."
 )
 NO_MEMORY = f"There was not enough memory to compute this: {ASK_FOR_LESS}."
+GIVE_WAY_SECONDS = 0.1
 
 
 class Job:
@@ -148,6 +149,17 @@ class Jobs:
         """Withdraw a named client from all jobs, because its current request needs no computation."""
         with self._changed:
             self._supersede(client, "")
+
+    def give_way(self, check: Callable[[], None]) -> None:
+        """Return once nothing is queued or running here; for work of another queue that comes second.
+
+        Args:
+            check: called ten times a second meanwhile; may raise to stop.
+        """
+        with self._changed:
+            while any(not job._status.is_over for job in self._table.values()):
+                self._changed.wait(GIVE_WAY_SECONDS)
+                check()
 
     def close(self, timeout: float = 5.0) -> None:
         """Cancel all jobs and end the worker."""

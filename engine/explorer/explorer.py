@@ -18,6 +18,7 @@ from engine.errors import RunFormatError, SceneNotReadyError
 from engine.explorer.answers import Answers
 from engine.explorer.builder import SceneBuilder
 from engine.explorer.catalogue import Catalogue
+from engine.explorer.comparisons import Comparisons
 from engine.explorer.costs import Costs
 from engine.explorer.findings import Findings
 from engine.explorer.measures import SceneMeasures
@@ -50,8 +51,10 @@ class Explorer:
 
     Attributes:
         analyses: requests for all other figures of a selection.
+        comparisons: requests for the spectra of shuffled runs beside a scene.
         study, list_studies, hold: as ``study``, ``summaries`` and ``hold`` of :class:`Catalogue`.
         spectrum, shepard, run_distances: as those of :class:`SceneMeasures`.
+        compare_with_shuffled: as ``find`` of :class:`Comparisons`.
         wait, status, cancel: as those of :class:`Answers`, for the key of a scene.
 
     Raises:
@@ -83,6 +86,10 @@ class Explorer:
         self.analyses = Findings(self.study, self._scene_builder, catalogue.leave_out_damaged, self._blobs, memory)
         measures = SceneMeasures(self._as_embedded, lambda: self._scene_builder().distances)
         self.spectrum, self.shepard, self.run_distances = measures.spectrum, measures.shepard, measures.run_distances
+        self.comparisons = Comparisons(
+            self._as_embedded, self._found_device, self._scenes.jobs, self._costs, self._blobs, memory
+        )
+        self.compare_with_shuffled = self.comparisons.find
         self.wait, self.status, self.cancel = self._scenes.wait, self._scenes.status, self._scenes.cancel
 
     @property
@@ -194,6 +201,7 @@ class Explorer:
         """Cancel running computations, end the workers and close the cache."""
         self._scenes.close()
         self.analyses.close()
+        self.comparisons.close()
         self._blobs.close()
 
     def _as_embedded(self, key: str) -> tuple[Scene, Selection]:
@@ -240,6 +248,10 @@ class Explorer:
                 distances = DistanceStore(self.cache_folder / "distances", self._device, self._memory)
                 self._builder = SceneBuilder(distances, self._blobs, self._costs, describe_device(self._device))
             return self._builder
+
+    def _found_device(self) -> str | None:
+        self._scene_builder()
+        return self._device
 
     def _warm_up(self, job: Job) -> None:
         from engine.explorer.previews.compiling import warm_up
