@@ -28,6 +28,8 @@ SEQUENTIAL_STEPS = 33
 
 SPACE_LIKE = "#4477AA"
 TIME_LIKE = "#D1495B"
+SHUFFLED = "#DD7711"
+"""Shuffled runs beside the real ones; contrast 3 : 1 against both backgrounds."""
 
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif'
 

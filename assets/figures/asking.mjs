@@ -7,7 +7,7 @@
 import { maskOf } from "../values/selection.mjs";
 import { format } from "../values/study.mjs";
 import { writeAddress } from "../page/address.mjs";
-import { makeAnalysisAsker } from "../page/jobs.mjs";
+import { makeJobAsker } from "../page/jobs.mjs";
 import { recall, remember } from "../page/memory.mjs";
 import { state, writerOf } from "../page/state.mjs";
 import { byId, showHint } from "../page/words.mjs";
@@ -20,7 +20,7 @@ const HEAVY_MODELS = 20000;
 const WAIT_MS = 250;
 
 const write = writerOf("figureOptions");
-const asker = makeAnalysisAsker();
+const asker = makeJobAsker("api/analyses");
 /** Name of the question that is shown, being asked, or refused; a question is not asked twice. */
 let asked = "";
 let allowed = "";

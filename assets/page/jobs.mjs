@@ -234,19 +234,17 @@ export const makeSceneAsker = () => {
 };
 
 /**
- * @param {string} key
- * @param {...string} rest
+ * Client for jobs under an address: analysis figures ("api/analyses"), comparisons with shuffled runs ("api/shuffled").
+ * @param {string} home
  */
-const path = (key, ...rest) => ["api/analyses", encodeURIComponent(key), ...rest].join("/");
-
-/** @type {JobKind} */
-const ANALYSES = {
-  start: (body, options) => post("api/analyses", body, options),
-  status: (key, options) => reach(path(key, "status"), options),
-  result: async ({ key }, options) => ({ ...(await reach(path(key), options)), key }),
-  cancel: (key, body) => post(path(key, "cancel"), body),
-  cancelled: () => new Refusal("It was stopped on the server."),
+export const makeJobAsker = (home) => {
+  /** @param {...string} parts */
+  const path = (...parts) => [home, ...parts.map(encodeURIComponent)].join("/");
+  return makeAsker({
+    start: (body, options) => post(home, body, options),
+    status: (key, options) => reach(path(key, "status"), options),
+    result: async ({ key }, options) => ({ ...(await reach(path(key), options)), key }),
+    cancel: (key, body) => post(path(key, "cancel"), body),
+    cancelled: () => new Refusal("It was stopped on the server."),
+  });
 };
-
-/** Client for analysis figures. */
-export const makeAnalysisAsker = () => makeAsker(ANALYSES);

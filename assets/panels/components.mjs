@@ -1,19 +1,27 @@
 /*
  * Panels of the components, in the current theme.
  *
- * Panels that came with the scene are drawn first; panels with further components replace them once they are solved for.
+ * Panels that came with the scene are drawn first; panels with further components replace them once they are solved for,
+ * and panels with shuffled runs once these are computed, which begins when the picture stands still.
  */
 
 import { clearChart, drawChart, hasChart, setMerit } from "../page/charts.mjs";
 import { setProps } from "../page/dash.mjs";
 import { on } from "../page/events.mjs";
+import { makeJobAsker } from "../page/jobs.mjs";
 import { state } from "../page/state.mjs";
 import { byId, showHint } from "../page/words.mjs";
-import { addLook, askAbout, isHeavy } from "./closer-look.mjs";
+import { addLook, askAbout, isHeavy, lookSoon } from "./closer-look.mjs";
 
 const MOST_COMPONENTS = 50;
 
 const PALE = 0.4;
+
+/** Seconds up to which shuffled runs are computed unasked. */
+const UNASKED_SECONDS = 20;
+const asker = makeJobAsker("api/shuffled");
+/** Key of the scene whose picture stands still. */
+let settled = "";
 
 /** @param {Scene} scene */
 const panelsOf = (scene) => scene.closer?.panels || scene.panels;
@@ -111,7 +119,7 @@ const putOnAxis = (component) => {
 const describeSpectrum = (scene, button) => {
   const n = scene.n_components;
   const words = n > 1 ? `1 to ${n} can be put on an axis; a click puts one on ${"xyz"[nextAxis]}.` : "";
-  showHint(byId("spectrum-hint"), [words], button);
+  showHint(byId("spectrum-hint"), [words, " ", scene.closer.compared ?? ""], button);
 };
 
 /** @param {Scene} scene */
@@ -122,8 +130,33 @@ const solveFurther = async (scene) => {
   describeSpectrum(scene);
   const { panels } = await askAbout(scene, "components", (response) => response.json()).catch(() => ({}));
   if (!panels) return describeSpectrum(scene, { label: `more than ${scene.n_components}: try again`, action: () => solveFurther(scene) });
-  scene.closer.panels = panels;
+  scene.closer.panels ??= panels;
   if (state.scene === scene) drawPanels(scene, state.style, state.theme);
+};
+
+/**
+ * @param {Scene} scene
+ * @param {number} [limit]
+ */
+const compare = (scene, limit = UNASKED_SECONDS) => {
+  if (scene.closer.compared || settled !== scene.key) return;
+  /** @param {string} words */
+  const say = (words) => {
+    scene.closer.compared = words;
+    describeSpectrum(scene);
+  };
+  asker.ask(scene.key, { scene: scene.key, limit }, {
+    onStatus() {},
+    onLost() {},
+    onRefused: (error) => say(error.message),
+    onExpensive: (seconds) =>
+      describeSpectrum(scene, { label: `compare with shuffled runs: about ${Math.round(seconds)} s`, action: () => compare(scene, 1e9) }),
+    onResult: ({ panels }) => {
+      scene.closer.panels = panels;
+      say(panels.spectrum.verdict);
+      drawPanels(scene, state.style, state.theme);
+    },
+  });
 };
 
 export const install = () => {
@@ -132,17 +165,25 @@ export const install = () => {
     /** @param {Scene} scene */
     ask: (scene) => {
       describeSpectrum(scene);
-      if (!hasMore(scene)) return;
-      if (isHeavy(scene)) describeSpectrum(scene, { label: `solve for ${MOST_COMPONENTS}`, action: () => solveFurther(scene) });
-      else solveFurther(scene);
+      if (hasMore(scene)) {
+        if (isHeavy(scene)) return describeSpectrum(scene, { label: `solve for ${MOST_COMPONENTS}`, action: () => solveFurther(scene) });
+        solveFurther(scene);
+      }
+      compare(scene);
     },
   });
 
+  on("scene", asker.withdraw);
   on("forget", () => {
+    asker.withdraw();
     clearPanels();
     byId("spectrum-hint").replaceChildren();
   });
-  on("idle", (scene) => drawPanels(scene, state.style, state.theme));
+  on("idle", (scene) => {
+    settled = scene.key;
+    drawPanels(scene, state.style, state.theme);
+    lookSoon();
+  });
   on("theme", (theme) => state.scene && drawPanels(state.scene, state.style, theme));
   on("changed", (before) => {
     if (before.axes && state.scene?.panels && hasChart(byId("spectrum"))) drawSpectrum(state.scene, state.style, state.theme);

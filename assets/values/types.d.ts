@@ -33,7 +33,7 @@ type Alignment = {
 };
 
 /** A plotly figure of a panel, with the number in its title. */
-type PanelFigure = { data: PlotlyTrace[]; layout: Record<string, any>; merit?: string };
+type PanelFigure = { data: PlotlyTrace[]; layout: Record<string, any>; merit?: string; verdict?: string };
 type PanelFigures = Record<string, PanelFigure>;
 
 /** One embedding as the browser holds it (dashboard/payloads/scene.py). */
@@ -56,7 +56,7 @@ interface Scene {
   arrays: ArraysOfScene;
   spans: Span[];
   /** Answers fetched later, shared by all scenes derived from this one. */
-  closer: { answers: Map<string, Promise<any>>; panels: PanelFigures | null };
+  closer: { answers: Map<string, Promise<any>>; panels: PanelFigures | null; compared?: string };
   turnedShares?: Map<number, number>;
   importances?: Map<string, Importances>;
   alignment?: Alignment;

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dashboard import theme
-from dashboard.figures.frame import MARK_COLOR, Components, Figure, finite, panel_layout, scatter
+from dashboard.figures.frame import MARK_COLOR, Components, Figure, finite, panel_layout, scatter, shuffled_band
 from engine.values import FloatArray
+
+if TYPE_CHECKING:
+    from engine.statistics.shuffled_spectra import ShuffledSpectra
 
 ABSOLUTE_COLOR = "#CCBB44"
 DRAWN = 3
 """Number of components a picture shows at once; marked on every curve and quoted in the panel's title."""
 
 
-def explained_stress_figure(components: Components) -> Figure:
-    """chi_k = 1 - ||W - W_k||_F / ||W||_F against k."""
-    return _figure(components, [_curve(components.explained_stress, "stress", theme.SPACE_LIKE, "solid", "circle")])
+def explained_stress_figure(components: Components, shuffled: ShuffledSpectra | None = None) -> Figure:
+    """chi_k = 1 - ||W - W_k||_F / ||W||_F against k, with the range of shuffled runs if there are any."""
+    curves = [_curve(components.explained_stress, "stress", theme.SPACE_LIKE, "solid", "circle")]
+    if shuffled is None:
+        return _figure(components, curves)
+    stress = shuffled.explained_stress[:, : components.n_components]
+    band = shuffled_band(stress, "k", "stress", ".4f")
+    figure = _figure(components, [*curves, *band])
+    return {
+        **figure,
+        "merit": f"{figure['merit']} · shuffled runs {stress[:, min(DRAWN, stress.shape[1]) - 1].mean():.3f}",
+    }
 
 
 def explained_variance_figure(components: Components) -> Figure:

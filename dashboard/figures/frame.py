@@ -13,7 +13,7 @@ import numpy as np
 
 from dashboard import theme
 from engine.explorer.measures import SPECTRUM_COMPONENTS, Spectrum
-from engine.values import Embedding
+from engine.values import Embedding, FloatArray
 
 Figure = dict[str, Any]
 Trace = dict[str, Any]
@@ -59,6 +59,41 @@ def axis_title(text: str) -> dict[str, Any]:
 def scatter(x: Any, y: Any, mode: str = "lines", **properties: Any) -> Trace:
     """Plotly trace of points or lines."""
     return {"type": "scatter", "mode": mode, "x": x, "y": y, **properties}
+
+
+def shuffled_band(draws: FloatArray, x_name: str, y_name: str, y_format: str) -> list[Trace]:
+    """Range of a quantity of shuffled runs over numbers of components, filled, and its mean as a line.
+
+    Args:
+        draws: (shuffle, component); components that no shuffle has, with zeros or NaN, are left out.
+        x_name, y_name, y_format: for the hover text.
+    """
+    chosen = np.flatnonzero((draws > 0).all(axis=0))
+    low, mean, high = (draws[:, chosen].min(axis=0), draws[:, chosen].mean(axis=0), draws[:, chosen].max(axis=0))
+    places = (chosen + 1).tolist()
+    area: Trace = {
+        "fill": "toself",
+        "fillcolor": theme.SHUFFLED,
+        "opacity": 0.3,
+        "line": {"width": 0},
+        "hoverinfo": "skip",
+    }
+    line = {"color": theme.SHUFFLED, "width": 1.5, "dash": "dot"}
+    return [
+        scatter([*places, *places[::-1]], [*numbers(low), *numbers(high)[::-1]], showlegend=False, **area),
+        scatter(
+            places,
+            numbers(mean),
+            "lines",
+            name="shuffled runs",
+            line=line,
+            customdata=np.stack([low, high], axis=1).tolist(),
+            hovertemplate=(
+                f"{x_name} %{{x}}, shuffled runs<br>{y_name} from %{{customdata[0]:{y_format}}} to "
+                f"%{{customdata[1]:{y_format}}}<extra></extra>"
+            ),
+        ),
+    ]
 
 
 def guide(x: Any, y: Any, dash: str = "dash", **properties: Any) -> Trace:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from dashboard import theme
-from dashboard.figures.frame import Components, Figure, axis_title, bars, panel_layout
+from dashboard.figures.frame import Components, Figure, axis_title, bars, panel_layout, shuffled_band
+
+if TYPE_CHECKING:
+    from engine.statistics.shuffled_spectra import ShuffledSpectra
 
 
-def spectrum_figure(components: Components) -> Figure:
+def spectrum_figure(components: Components, shuffled: ShuffledSpectra | None = None) -> Figure:
     """Bars of |lambda| on a logarithmic axis, one trace per signature that occurs.
 
-    Imaginary (time-like) components are red *and* hatched, so colour is never the only cue.
+    Imaginary (time-like) components are red *and* hatched, so colour is never the only cue. With the spectra of
+    shuffled runs, their range is drawn before the bars, and ``verdict`` says which components are above it.
     """
     numbers = np.arange(1, components.n_components + 1)
     traces = []
@@ -31,8 +37,25 @@ def spectrum_figure(components: Components) -> Figure:
             )
     y_axis = {"title": axis_title("|λ|"), "type": "log", "dtick": 1, "exponentformat": "power"}
     layout = panel_layout(components, "component", "top", y_axis)
-    return {
+    figure = {
         "data": traces,
         "layout": {**layout, "barmode": "overlay", "showlegend": True, "hovermode": "closest"},
         "merit": f"{int((components.signature < 0).sum())} of {components.n_components} imaginary",
     }
+    if shuffled is None:
+        return figure
+    band = shuffled_band(np.abs(shuffled.eigenvalues)[:, : components.n_components], "component", "|λ|", ".4~g")
+    return {**figure, "data": [*band, *traces], "verdict": verdict(components, shuffled)}
+
+
+def verdict(components: Components, shuffled: ShuffledSpectra) -> str:
+    """Sentence on the components that are above those of shuffled runs."""
+    from engine.statistics.shuffled_spectra import FEWEST_RUNS
+
+    above = shuffled.above(components.eigenvalues)
+    if above is None:
+        return f"Too few runs to say what is above shuffled runs: {shuffled.n_runs}, and {FEWEST_RUNS} are needed."
+    if not above:
+        return "No component above shuffled runs."
+    *first, last = map(str, above)
+    return f"Component{'s' if first else ''} {', '.join(first)}{' and ' if first else ''}{last} above shuffled runs."

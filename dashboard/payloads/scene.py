@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dashboard.figures import PANEL_FIGURES
+from dashboard.figures import panel_figures
 from engine.arrays import encode
 from engine.values import Embedding, FloatArray, PreviewEmbedding, PreviewScene, Scene
 
@@ -31,9 +31,8 @@ def encode_scene(scene: Scene) -> bytes:
         "explained_distance": embedding.explained_distance.tolist(),
         "residual": _finite(embedding.residual),
     }
-    panels = {name: make(embedding) for name, make in PANEL_FIGURES.items()}
     made = {"n_capped": scene.n_capped, "device": scene.device, "is_streamed": scene.is_streamed, "is_preview": False}
-    return _encode(scene, {**made, "diagnostics": diagnostics, "panels": panels})
+    return _encode(scene, {**made, "diagnostics": diagnostics, "panels": panel_figures(embedding)})
 
 
 def encode_preview(scene: PreviewScene) -> bytes:

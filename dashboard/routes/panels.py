@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
+import flask
 import numpy as np
 from flask.typing import ResponseReturnValue
 
-from dashboard.figures import PANEL_FIGURES
+from dashboard.figures import panel_figures
 from dashboard.figures.shepard import shepard_figure
 from dashboard.payloads.scene import encode_arrays
-from dashboard.server.requests import AddRoute, immutable, immutable_json
+from dashboard.routes.scenes import PATIENCE_SECONDS
+from dashboard.server.requests import AddRoute, Question, immutable, immutable_json
 from engine.distances.table import DIVERGENCES
 from engine.embedding.shepard import Pairs
 from engine.errors import InvalidSpecError
@@ -24,8 +27,32 @@ def add_panel_routes(route: AddRoute, explorer: Explorer) -> None:
 
     @route("api/scenes/<key>/components", "GET")
     def fetch_components(key: str) -> ResponseReturnValue:
-        spectrum = explorer.spectrum(key)
-        return immutable_json({"panels": {name: make(spectrum) for name, make in PANEL_FIGURES.items()}})
+        return immutable_json({"panels": panel_figures(explorer.spectrum(key))})
+
+    @route("api/shuffled", "POST")
+    def request_shuffled() -> ResponseReturnValue:
+        question = Question(flask.request.get_json())
+        key, client, limit = question.text("scene"), question.text("client"), question.number("limit")
+        seconds = explorer.comparisons.seconds(key)
+        if seconds > limit:
+            return {"state": "expensive", "predicted": seconds}
+        status = explorer.comparisons.request(key, client)
+        if not status.is_over:
+            status = explorer.comparisons.wait(key, PATIENCE_SECONDS)
+        return {**asdict(status), "key": key}
+
+    @route("api/shuffled/<key>/status", "GET")
+    def shuffled_status(key: str) -> ResponseReturnValue:
+        return {**asdict(explorer.comparisons.wait(key, PATIENCE_SECONDS)), "key": key}
+
+    @route("api/shuffled/<key>/cancel", "POST")
+    def cancel_shuffled(key: str) -> ResponseReturnValue:
+        client = Question(flask.request.get_json()).text("client")
+        return {**asdict(explorer.comparisons.cancel(key, client)), "key": key}
+
+    @route("api/shuffled/<key>", "GET")
+    def fetch_shuffled(key: str) -> ResponseReturnValue:
+        return immutable_json({"panels": panel_figures(explorer.spectrum(key), explorer.comparisons.get(key))})
 
     @route("api/scenes/<key>/shepard/<components>", "GET")
     def fetch_shepard(key: str, components: str) -> ResponseReturnValue:

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test, { beforeEach } from "node:test";
-import { makeAnalysisAsker, makeSceneAsker } from "../../assets/page/jobs.mjs";
+import { makeJobAsker, makeSceneAsker } from "../../assets/page/jobs.mjs";
 import { fetchFrom, fetchLibrary, fetchPreview, Lost, post, reach, Refusal, send, serverAddress } from "../../assets/page/requests.mjs";
 import { encoded } from "./encoded.mjs";
 
@@ -218,7 +218,7 @@ test("a question withdrawn while lost is not repeated", async (t) => {
 
 test("an analysis is followed, and its end on the server is told", async () => {
   const heard = [];
-  const asker = makeAnalysisAsker();
+  const asker = makeJobAsker("api/analyses");
   const options = [];
   asker.ask("figure", { kind: "x" }, listener(heard, { onAnswer: (status) => options.push(status.options) }));
   await answer("api/analyses", json({ state: "running", key: "f/1", options: 3 }));
