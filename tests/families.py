@@ -37,6 +37,27 @@ def training_family(n_runs=4, n_checkpoints=12, n_samples=30, n_classes=10, seed
     return normalised(np.stack(models)).astype(np.float32), labels
 
 
+def learning_runs(n_runs=10, n_checkpoints=6, n_samples=30, n_classes=3, shared=0.0, seed=0):
+    """Runs that learn each sample at a time of its own; a share of its variance is that of every second run.
+
+    Returns a list of (checkpoint, sample, class) float32 arrays and the labels. With ``shared=0`` runs agree on classes
+    and nothing else: dealing samples out anew within classes gives another draw of the same law.
+    """
+    random = np.random.default_rng(seed)
+    labels = np.arange(n_samples) % n_classes
+    truth, times = np.eye(n_classes)[labels], np.linspace(0, 1, n_checkpoints)[:, None, None]
+    in_common, of_classes = random.standard_normal((2, n_samples)), 0.5 * random.standard_normal(n_classes)[labels]
+    runs = []
+    for run in range(n_runs):
+        own, rate = random.standard_normal(n_samples), np.exp(0.3 * random.standard_normal())
+        hard = np.sqrt(shared) * in_common[run % 2] + np.sqrt(1 - shared) * own
+        hard += of_classes + 0.3 * random.standard_normal(n_classes)[labels]
+        learned = 1 / (1 + np.exp(-4 * (2 * rate * times - 1 - 0.5 * hard[:, None])))
+        detour = random.standard_normal((n_samples, n_classes))
+        runs.append(normalised(6 * learned * truth + 4 * learned * (1 - learned) * detour).astype(np.float32))
+    return runs, labels
+
+
 def near_twins(n_models=10, n_samples=50, n_classes=7, seed=0):
     """One model and decreasing perturbations of it: distances from 1e-1 down to 1e-10."""
     random = np.random.default_rng(seed)

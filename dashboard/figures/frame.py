@@ -86,6 +86,7 @@ def shuffled_band(draws: FloatArray, x_name: str, y_name: str, y_format: str) ->
             numbers(mean),
             "lines",
             name="shuffled runs",
+            legendrank=1001,
             line=line,
             customdata=np.stack([low, high], axis=1).tolist(),
             hovertemplate=(

@@ -45,17 +45,5 @@ def spectrum_figure(components: Components, shuffled: ShuffledSpectra | None = N
     if shuffled is None:
         return figure
     band = shuffled_band(np.abs(shuffled.eigenvalues)[:, : components.n_components], "component", "|λ|", ".4~g")
-    return {**figure, "data": [*band, *traces], "verdict": verdict(components, shuffled)}
-
-
-def verdict(components: Components, shuffled: ShuffledSpectra) -> str:
-    """Sentence on the components that are above those of shuffled runs."""
-    from engine.statistics.shuffled_spectra import FEWEST_RUNS
-
-    above = shuffled.above(components.eigenvalues)
-    if above is None:
-        return f"Too few runs to say what is above shuffled runs: {shuffled.n_runs}, and {FEWEST_RUNS} are needed."
-    if not above:
-        return "No component above shuffled runs."
-    *first, last = map(str, above)
-    return f"Component{'s' if first else ''} {', '.join(first)}{' and ' if first else ''}{last} above shuffled runs."
+    words = shuffled.in_words(components.eigenvalues)
+    return {**figure, "data": [*band, *traces], "verdict": f"{words[0].upper()}{words[1:]}."}

@@ -15,6 +15,7 @@ from engine.analyses.between_runs.means import KINDS_OF_MEAN
 from engine.analyses.between_runs.tube import TUBE
 from engine.analyses.finding import Basis, Finding
 from engine.analyses.inference.bootstrap import BOOTSTRAP_BANDS
+from engine.analyses.inference.dimension import DIMENSION
 from engine.analyses.inference.distance_bands import DISTANCE_BANDS
 from engine.analyses.inference.importance import WHAT_DECIDES
 from engine.analyses.inference.null import AGAINST_NULL
@@ -51,6 +52,7 @@ ANALYSES: dict[str, Analysis] = {
         THREE_BASES,
         WHAT_DECIDES,
         AGAINST_NULL,
+        DIMENSION,
         BOOTSTRAP_BANDS,
         DISTANCE_BANDS,
     )

@@ -266,3 +266,16 @@ def test_clients_changing_their_minds_get_their_last_request(jobs):
     for thread in threads:
         thread.join(PATIENCE)
     assert {jobs.wait(f"last {index}", PATIENCE).state for index in range(7)} == {"done"}
+
+
+def test_work_that_gives_way_waits_for_the_queue(jobs):
+    gate, checks = Gate(), []
+    jobs.give_way(lambda: pytest.fail("nothing to wait for"))
+    jobs.submit("key", gate, "someone")
+    waiting = threading.Thread(target=jobs.give_way, args=(lambda: checks.append(time.monotonic()),))
+    waiting.start()
+    wait_for(lambda: len(checks) > 1)
+    assert waiting.is_alive()
+    gate.open.set()
+    waiting.join(PATIENCE)
+    assert not waiting.is_alive()

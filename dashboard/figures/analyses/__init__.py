@@ -15,6 +15,7 @@ from dashboard.figures.analyses.between_runs.embedding import trajectory_embeddi
 from dashboard.figures.analyses.between_runs.means import kinds_of_mean_figures
 from dashboard.figures.analyses.between_runs.tube import tube_figures
 from dashboard.figures.analyses.inference.bands import bootstrap_figures, distance_band_figures
+from dashboard.figures.analyses.inference.dimension import dimension_figures
 from dashboard.figures.analyses.inference.importance import what_decides_figures
 from dashboard.figures.analyses.inference.null import against_null_figures
 from dashboard.figures.analyses.of_selections.fit_and_project import fit_and_project_figures
@@ -47,6 +48,7 @@ ANALYSIS_FIGURES: dict[str, Callable[[Finding], list[Figure]]] = {
     "three-bases": three_bases_figures,
     "importance": what_decides_figures,
     "null": against_null_figures,
+    "dimension": dimension_figures,
     "bootstrap": bootstrap_figures,
     "distance-bands": distance_band_figures,
 }
