@@ -10,7 +10,7 @@ from dashboard import theme
 from dashboard.figures.analyses import ANALYSIS_FIGURES
 from engine import EmbeddingSpec
 
-KINDS = ("importance", "null", "bootstrap", "distance-bands", "outliers")
+KINDS = ("importance", "null", "dimension", "bootstrap", "distance-bands", "outliers")
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def test_names_from_files_are_no_markup(find, kind):
     text = json.dumps(ANALYSIS_FIGURES[kind](finding))
     assert "<b>" not in text
     assert "<i>" not in text
-    if kind != "bootstrap":
+    if kind not in ("dimension", "bootstrap"):
         assert "&lt;" in text
 
 
@@ -72,3 +72,19 @@ def test_outliers_are_counted_by_level_courses_by_run(find):
     assert sum(sum(bar["y"]) for bar in counts["data"]) == finding.numbers["outliers"] > 0
     assert len(courses["series"][0]["run_ids"]) == 30
     assert courses["layout"]["shapes"][0]["y0"] == 0.5
+
+
+def test_low_dimension_is_drawn_beside_its_nulls(find):
+    finding = find("dimension")
+    spectrum, stress, numbers = ANALYSIS_FIGURES["dimension"](finding)
+    names = ["shuffled runs", "one long random walk", "unrelated random walks", "runs"]
+    for figure in (spectrum, stress):
+        assert [trace["name"] for trace in figure["data"] if "name" in trace] == names
+    assert [trace["name"] for trace in numbers["data"] if "name" in trace] == [names[0], *names[2:]]
+    table = finding.tables["components"]
+    runs = spectrum["data"][-1]
+    assert runs["y"] == pytest.approx(table["share"].tolist(), rel=1e-4)
+    assert [symbol == "diamond" for symbol in runs["marker"]["symbol"]] == (
+        table["above shuffled runs"] == "yes"
+    ).tolist()
+    assert numbers["data"][-1]["x"] == [1, 2, 5, 10, 20, 30]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import plotly.graph_objects as go
 import pytest
 
 from dashboard import figures
-from dashboard.figures import PANEL_FIGURES
+from dashboard.figures import PANEL_FIGURES, panel_figures
 from dashboard.figures.shepard import shepard_figure
 from dashboard.text import PANELS
 from engine import Embedding, embed, pairwise_distances
 from engine.embedding.shepard import shepard_diagram
+from engine.statistics.shuffled_spectra import ShuffledSpectra
 from tests.families import coins
 
 
@@ -118,3 +121,39 @@ def test_an_axis_always_holds_its_whole_curve(embedding: Embedding) -> None:
     values = np.concatenate([trace.y for trace in figure.data])
     assert low <= values.min()
     assert high >= values.max()
+
+
+@pytest.fixture(scope="module")
+def shuffled() -> ShuffledSpectra:
+    """Two shuffles of twelve runs; one has three components only."""
+    eigenvalues = np.array([[0.7, -0.06, 0.004, 0.001], [0.71, -0.05, 0.003, 0.0]])
+    return ShuffledSpectra(12, True, eigenvalues, np.array([[0.9, 0.98, 0.99, 1.0], [0.92, 0.97, 1.0, 1.0]]))
+
+
+def test_shuffled_runs_have_a_band_and_a_mean(embedding: Embedding, shuffled: ShuffledSpectra) -> None:
+    spectrum, stress = (panel_figures(embedding, shuffled)[name] for name in ("spectrum", "explained-stress"))
+    area, mean = spectrum["data"][:2]
+    # Four places to and fro; the last component is not drawn, since one shuffle has none on a logarithmic axis.
+    assert (area["x"], area["y"]) == ([1, 2, 3, 3, 2, 1], [0.7, 0.05, 0.003, 0.004, 0.06, 0.71])
+    assert (mean["name"], mean["x"]) == ("shuffled runs", [1, 2, 3])
+    assert mean["y"] == pytest.approx([0.705, 0.055, 0.0035])
+    (real, area, mean) = stress["data"]
+    assert real["y"] == embedding.explained_stress.tolist()
+    assert mean["y"] == pytest.approx([0.91, 0.975, 0.995, 1.0])
+    assert mean["customdata"][0] == [0.9, 0.92]
+    for figure in (spectrum, stress):
+        assert go.Figure(figure["data"], figure["layout"])
+
+
+def test_a_title_carries_both_numbers_and_a_verdict(embedding: Embedding, shuffled: ShuffledSpectra) -> None:
+    shuffled = replace(shuffled, eigenvalues=np.array([[0.7, -0.06, 0.004, 0.001]] * 2))
+    panels = panel_figures(embedding, shuffled)
+    assert panels["explained-stress"]["merit"] == f"top 3: {embedding.explained_stress[2]:.3f} · shuffled runs 0.995"
+    assert panels["spectrum"]["verdict"] == "Component 3 above shuffled runs."
+    few = panel_figures(embedding, replace(shuffled, n_runs=9))["spectrum"]["verdict"]
+    assert few == "Too few runs to say what is above shuffled runs: 9, and 10 are needed."
+    assert panel_figures(embedding) == {name: make(embedding) for name, make in PANEL_FIGURES.items()}
+    assert {name for name, figure in panels.items() if figure != panel_figures(embedding)[name]} == {
+        "spectrum",
+        "explained-stress",
+    }

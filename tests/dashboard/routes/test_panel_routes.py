@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
+from dashboard.figures import panel_figures
 from engine import EmbeddingSpec, Explorer, Scene
 from tests.small_study import N_RUNS
-from tests.wire import decode
+from tests.wire import decode, finished
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +61,39 @@ def test_components_that_there_are_not_are_refused(client: FlaskClient, scene: S
 @pytest.mark.parametrize("what", ["components", "shepard/1,2,3", "run-distances.bin"])
 def test_a_missing_scene_has_no_panels(client: FlaskClient, what: str) -> None:
     assert client.get(f"/api/scenes/v2-{'0' * 64}/{what}").status_code == 404
+
+
+def test_shuffled_runs_come_as_a_job_with_panels(client: FlaskClient, explorer: Explorer, scene: Scene) -> None:
+    body = {"scene": scene.key, "client": "test", "limit": 1e9}
+    status = finished(client, body, about="shuffled")
+    assert (status["state"], status["key"]) == ("done", scene.key)
+    answer = client.get(f"/api/shuffled/{scene.key}")
+    assert "immutable" in answer.headers["Cache-Control"]
+    shuffled = explorer.compare_with_shuffled(scene.key)
+    expected = panel_figures(explorer.spectrum(scene.key), shuffled)
+    assert answer.get_json() == json.loads(json.dumps({"panels": expected}))
+    assert expected["spectrum"]["verdict"].startswith("Components 2, 3")
+    assert client.post("/api/shuffled", json=body).get_json()["state"] == "done"
+
+
+def test_long_shuffles_are_not_begun_unasked(client: FlaskClient, explorer: Explorer) -> None:
+    other = explorer.embed(EmbeddingSpec("small", "test", tuple(explorer.study("small").runs.index)))
+    body = {"scene": other.key, "client": "test", "limit": 0}
+    answer = client.post("/api/shuffled", json=body).get_json()
+    assert answer["state"] == "expensive"
+    assert answer["predicted"] > 0
+    assert client.get(f"/api/shuffled/{other.key}").status_code == 404
+
+
+def test_shuffles_of_one_run_are_refused_with_reason(client: FlaskClient, explorer: Explorer) -> None:
+    one = explorer.embed(EmbeddingSpec("small", "train", tuple(explorer.study("small").runs.index[:1])))
+    status = finished(client, {"scene": one.key, "client": "test", "limit": 1e9}, about="shuffled")
+    assert status["state"] == "failed"
+    assert status["message"].endswith("Select more runs.")
+
+
+def test_shuffles_of_an_unknown_scene_are_refused(client: FlaskClient) -> None:
+    assert client.post("/api/shuffled", json={"scene": "v2-x", "client": "a", "limit": 1}).status_code == 404
+    assert client.post("/api/shuffled", json={"scene": 5, "client": "a", "limit": 1}).status_code == 400
+    assert client.get("/api/shuffled/v2-x/status").status_code == 404
+    assert client.post("/api/shuffled/v2-x/cancel", json={"client": "a"}).status_code == 404
