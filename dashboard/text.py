@@ -33,11 +33,15 @@ PANELS = {
         "Signed spectrum",
         (
             "W = −½ L D L holds the inner products that the distances D imply between centred models (L takes the "
-            "means out). A bar is |λ| of one eigenvalue of W, largest first, on a logarithmic scale.",
-            "Blue: λ > 0, a real axis. Red and hatched: λ < 0, an imaginary axis, along which being apart makes two "
-            "models closer. None is dropped.",
+            "means out). A bar is |λ| of one eigenvalue of W, largest first, on a logarithmic scale. Blue: λ > 0, a "
+            "real axis. Red and hatched: λ < 0, an imaginary axis, along which being apart makes two models closer. "
+            "None is dropped.",
             "x, y, z mark the components that are drawn. Strong bars came with coordinates and can be put on an axis: "
             "click one, or use the menus over the picture. Pale bars were solved for this spectrum only.",
+            "Orange: five times, each run's predictions dealt out anew among the samples of a class. Losses stay; what "
+            "runs share beyond them is lost. A component is above if it exceeds theirs of its sign and place, those "
+            "found before taken out, by a tenth and by more than chance (1 % over ten). The others are not shown to "
+            "be chance. The band spans the five and is no interval.",
         ),
     ),
     "explained-stress": (
@@ -47,6 +51,8 @@ PANELS = {
             "and ‖·‖ the root of the sum of squares.",
             "The denominator is the whole ‖W‖, from row sums of D and the sum of its squares, not from the components "
             "that were solved for. It never falls with k and does not see the sign of λ.",
+            "Orange: shuffled runs, which keep their losses and lose what they share beyond them (as in the spectrum); "
+            "the title has both numbers. Where both are as high, losses alone explain the height.",
         ),
     ),
     "explained-variance": (

@@ -203,6 +203,10 @@ DIMENSION = Analysis(
         "by a tenth and by more than chance (1 % over ten components), what they have of the same sign at its place, "
         "after the components found before are taken out."
     ),
+    not_shown=(
+        "A component that is not above shuffled runs is not shown to be chance, and a band is the range of the "
+        "shuffles or draws, not an interval for other runs."
+    ),
     options=(Number("shuffles", "shuffles", 2, 50, 5, is_whole=True),),
     run=run,
 )

@@ -78,7 +78,7 @@ def test_random_walks_have_the_published_law(finding):
     assert by_number.loc[1].iloc[0] > 0.85 > 0.1 > by_number.loc[30].iloc[0]
 
 
-def test_few_runs_get_no_verdict_and_one_a_reason(explorer):
+def test_few_runs_get_no_verdict_but_words(explorer):
     few = find(explorer, n_runs=9)
     assert few.numbers["verdict"].startswith("too few runs to say")
     assert set(few.tables["components"]["above shuffled runs"]) == {""}

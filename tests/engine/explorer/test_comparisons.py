@@ -60,7 +60,7 @@ def test_equal_selections_share_a_comparison_others_none(explorer, studies_folde
         other.close()
 
 
-def test_a_comparison_gives_way_to_a_scene_and_stops(explorer):
+def test_a_comparison_gives_way_and_stops(explorer):
     key = scene_of(explorer).key
     began, go_on = threading.Event(), threading.Event()
     explorer._scenes.jobs.submit("a scene", lambda job: (began.set(), go_on.wait(PATIENCE)), "someone")
