@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser.conftest import Served, Visit, Visiting
 from tests.small_study import N_CHECKPOINTS, N_RUNS
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.full]
 
 LETTERS = "document.getElementById('spectrum').data.at(-1)"
+VERDICT = "document.getElementById('spectrum-hint').textContent"
 N_PAIRS = N_RUNS * N_CHECKPOINTS * (N_RUNS * N_CHECKPOINTS - 1) // 2
 
 
@@ -65,6 +69,60 @@ def test_panels_of_a_known_embedding_need_no_request(tab: Visit) -> None:
     assert tab.wait_for_scene(other_than=part) == whole
     further(tab)
     assert len(asked) == len(set(asked)) == 2
+
+
+def test_shuffled_runs_follow_the_standing_picture(tab: Visit) -> None:
+    moving: list[bool] = []
+    tab.page.on(
+        "request",
+        lambda request: (
+            request.url.endswith("/api/shuffled")
+            and moving.append(
+                tab.page.evaluate("inpca.picture.isMoving() || !document.querySelector('#page[data-scene]')")
+            )
+        ),
+    )
+    tab.open().wait_for_scene()
+    tab.page.wait_for_function(f"() => {VERDICT}.includes('Components 2, 3')")
+    assert "1 to 20" in tab.page.inner_text("#spectrum-hint")
+    shown, shuffled = tab.page.inner_text('[data-merit="explained-stress"]').split(" · shuffled runs ")
+    assert shown.startswith("top 3: 0.")
+    assert 0 < float(shuffled) < 1
+    names = "id => document.getElementById(id).data.filter(t => t.showlegend !== false).map(t => t.name)"
+    tab.page.wait_for_function(f"id => ({names})(id).includes('shuffled runs')", arg="spectrum")
+    assert tab.page.evaluate(names, "explained-stress") == ["stress", "shuffled runs"]
+    assert tab.page.evaluate(f"{LETTERS}.x") == [1, 2, 3], "letters stand on bars, not on the band"
+    heights = tab.page.evaluate("document.getElementById('spectrum').data.filter(t => t.type === 'bar')[0].y[0]")
+    assert tab.page.evaluate(f"{LETTERS}.y[0]") == heights
+    tab.settle()
+    assert moving == [False]
+
+
+def test_another_selection_withdraws_shuffled_runs(tab: Visit, served: Served) -> None:
+    whole = tab.open("?q=0.003").wait_for_scene()
+    tab.page.wait_for_function(f"() => {VERDICT}.includes('above shuffled')")
+    began, go_on = threading.Event(), threading.Event()
+    jobs = served.explorer.comparisons._answers.jobs
+    # A job that holds the worker: the next comparison waits behind it.
+    jobs.submit("held", lambda job: (began.set(), go_on.wait(60)), "someone")
+    began.wait(60)
+    try:
+        tab.pill("cnn")
+        part = tab.wait_for_scene(other_than=whole)
+        wait_for(lambda: served.explorer.comparisons.wait(part, 0).state == "queued")
+        assert "can be put on an axis" in tab.page.inner_text("#spectrum-hint"), "the panels do not wait"
+        tab.pill("cnn")
+        tab.wait_for_scene(other_than=part)
+        wait_for(lambda: served.explorer.comparisons.wait(part, 0).state == "cancelled")
+        assert "above shuffled" in tab.page.inner_text("#spectrum-hint"), "the whole has been compared before"
+    finally:
+        go_on.set()
+
+
+def test_one_run_is_told_why_nothing_is_compared(tab: Visit) -> None:
+    tab.open("?q=cnn-0.001-0").wait_for_scene()
+    tab.page.wait_for_function(f"() => {VERDICT}.includes('Select more runs')")
+    assert "shuffled" not in tab.page.inner_text('[data-merit="explained-stress"]')
 
 
 def test_clicking_a_bar_moves_the_next_axis_there(tab: Visit) -> None:

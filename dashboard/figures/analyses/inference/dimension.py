@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from dashboard import theme
@@ -18,12 +19,13 @@ def dimension_figures(finding: Finding) -> list[Figure]:
     k = table["component"]
     real, shuffled = (by_number[by_number["of"] == of] for of in ("as they are", "shuffled"))
     colors = [theme.TIME_LIKE if sign < 0 else RUNS for sign in table["signature"]]
-    symbols = ["diamond" if above == "yes" else "circle" for above in table["above shuffled runs"]]
+    is_above = table["above shuffled runs"] == "yes"
+    symbols, sizes = np.where(is_above, "diamond", "circle").tolist(), np.where(is_above, 11, 6).tolist()
     spectrum = [
         *_shuffled(table, "component", "shuffled share"),
         curve(k, table["one long walk, share"], "one long random walk", LONG_WALK, "dash"),
         curve(k, table["unrelated walks, share"], "unrelated random walks", MARK_COLOR, "dot"),
-        curve(k, table["share"], "runs", RUNS, marker={"color": colors, "symbol": symbols, "size": 7}),
+        curve(k, table["share"], "runs", RUNS, marker={"color": colors, "symbol": symbols, "size": sizes}),
     ]
     stress = [
         *_shuffled(table, "component", "shuffled stress"),
@@ -37,11 +39,11 @@ def dimension_figures(finding: Finding) -> list[Figure]:
         band(real, "runs", "stress", RUNS),
         curve(real["runs"], real["stress"], "runs", RUNS),
     ]
-    sizes = sorted(set(by_number["runs"].tolist()))
-    counted = {"type": "log", "tickvals": sizes, "ticktext": [str(size) for size in sizes]}
+    counts = sorted(set(by_number["runs"].tolist()))
+    counted = {"type": "log", "tickvals": counts, "ticktext": [str(count) for count in counts]}
     relative = "|λₖ| / |λ₁|"
     return [
-        curves_figure("Spectrum, imaginary in red, above shuffled as diamonds", "component k", relative, spectrum,
+        curves_figure("Spectrum: ◆ above shuffled, red imaginary", "component k", relative, spectrum,
                       yaxis={"type": "log"}),
         curves_figure("Explained stress", "components k", "explained stress", stress),
         curves_figure("Explained stress of three, by number of runs", "runs", "explained stress", numbers,
