@@ -61,7 +61,9 @@ export const makeAsker = (kind) => {
    */
   const follow = async (name, question, stop, listener, sinceThen) => {
     const options = { signal: stop.signal };
-    let status = await kind.start({ ...question, client }, options);
+    // Not aborted: of a question that is withdrawn meanwhile, the answer has the key by which its job is stopped.
+    let status = await kind.start({ ...question, client }, {});
+    if (!askedName() && status.fraction < 1) kind.cancel(status.key, { client }).catch(() => {});
     // The first answer may overtake plotly's script.
     await plotlyHasRun();
     stop.signal.throwIfAborted();
@@ -75,7 +77,7 @@ export const makeAsker = (kind) => {
     const { key } = status;
     running = { name, key, stop };
     while (status.state === "queued" || status.state === "running") {
-      listener.onStatus(status, sinceThen());
+      listener.onStatus?.(status, sinceThen());
       status = { ...(await kind.status(key, options)), key };
       stop.signal.throwIfAborted();
     }
@@ -89,7 +91,7 @@ export const makeAsker = (kind) => {
 
   /**
    * Ask a question, unless it is the one being asked.
-   * listener: onStatus(status, ms), onResult(result, ms), onExpensive(seconds), onRefused(error), onLost(), and optionally
+   * listener: onResult(result, ms), onExpensive(seconds), onRefused(error), and optionally onStatus(status, ms), onLost(),
    * onAnswer(status, sinceThen) with the first answer, and mayRepeat(): whether to ask again after a loss.
    * @param {string} name
    * @param {object} question
@@ -117,7 +119,7 @@ export const makeAsker = (kind) => {
         // A newer question is on its way, and reports the loss itself.
         if (!isNewest) return;
         asked = { name, stop };
-        listener.onLost();
+        listener.onLost?.();
         try {
           await wait(RETRY_MS, stop.signal);
         } catch {

@@ -146,8 +146,6 @@ const compare = (scene, limit = UNASKED_SECONDS) => {
     describeSpectrum(scene);
   };
   asker.ask(scene.key, { scene: scene.key, limit }, {
-    onStatus() {},
-    onLost() {},
     onRefused: (error) => say(error.message),
     onExpensive: (seconds) =>
       describeSpectrum(scene, { label: `compare with shuffled runs: about ${Math.round(seconds)} s`, action: () => compare(scene, 1e9) }),

@@ -363,11 +363,11 @@ type JobKind = {
   cancelled(): Error;
 };
 type JobListener = {
-  onStatus(status: JobStatus, milliseconds: number): void;
+  onStatus?(status: JobStatus, milliseconds: number): void;
   onResult(result: any, milliseconds: number): void;
   onExpensive?(seconds: number): void;
   onRefused(error: Error & { kind: string }): void;
-  onLost(): void;
+  onLost?(): void;
   onAnswer?(status: JobStatus, sinceThen: () => number): void;
   mayRepeat?(): boolean;
 };

@@ -230,6 +230,25 @@ test("an analysis is followed, and its end on the server is told", async () => {
   assert.equal(heard.at(-1), "refused It was stopped on the server.");
 });
 
+test("a job withdrawn before its first answer is stopped by its key", async () => {
+  const heard = [];
+  const asker = makeJobAsker("api/shuffled");
+  asker.ask("old", {}, listener(heard));
+  const begun = await next("api/shuffled");
+  asker.withdraw();
+  begun.answer(json({ state: "queued", key: "k", fraction: 0 }));
+  await settle();
+  const stop = await next("api/shuffled/k/cancel");
+  assert.equal(stop.body.client, begun.body.client);
+  // A question that replaces another needs no word of it: the server goes by the client's name.
+  asker.ask("older", {}, listener(heard));
+  const older = await next("api/shuffled");
+  asker.ask("newer", {}, listener(heard));
+  older.answer(json({ state: "queued", key: "o", fraction: 0 }));
+  await settle();
+  assert.deepEqual([waiting.map(({ path }) => path.split("/lab/").at(-1)), heard], [["api/shuffled"], []]);
+});
+
 test("a library that fails is tried again", async () => {
   library = "data:text/javascript,throw new Error()";
   await assert.rejects(fetchLibrary("pdf"), Lost);
