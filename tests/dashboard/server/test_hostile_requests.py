@@ -72,6 +72,8 @@ def bodies(client: FlaskClient, explorer: Explorer) -> dict[str, Any]:
         "/api/previews": selection,
         f"/api/scenes/{key}/cancel": {"client": "test"},
         f"/api/scenes/{key}/recipe": {"recipe": recipe},
+        "/api/shuffled": {"scene": key, "client": "test", "limit": 1e9},
+        f"/api/shuffled/{key}/cancel": {"client": "test"},
         "/api/analyses": {**selection, "kind": "progress", "options": {"definition": "geodesic"}},
         "/api/analyses/x/cancel": {"client": "test"},
         "/api/studies/small/views": view,
