@@ -90,6 +90,7 @@ def test_a_checkpoint_is_drawn_where_its_projection_says(tab: Visit) -> None:
 
 def test_hovering_shows_a_run_everywhere_without_redrawing(tab: Visit) -> None:
     tab.open().wait_for_scene()
+    tab.settle()
     tab.page.evaluate(COUNT_DRAWINGS)
     tab.traffic.requests.clear()
     before = tab.page.evaluate(INK)
