@@ -58,7 +58,7 @@ def run(material: Material, options: Options) -> Finding:
     ]
     if not columns:
         raise SelectionError(
-            "What decides the path can be asked of runs whose hyperparameters differ, and here none does but repetitions: "
+            "What decides the path can be asked of runs whose hyperparameters differ, and here only repetitions do: "
             "select runs of more than one configuration."
         )
     aligned = AlignedRuns(material, options)
