@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import unicodedata
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from pathlib import Path
 from dashboard.saved.folder import place_of, written
 from engine.errors import KeepsakeError, ViewNotFoundError
 from engine.store import files
-from engine.store.documents import strict_json
+from engine.store.documents import NOT_DRAWABLE, drawable, reason_of, strict_json
 from engine.store.study import Study
 
 VIEWS_FILE = "views.json"
@@ -29,8 +28,6 @@ KEYS = ("id", "title", "sentence", "query")
 MAXIMUM_VIEWS = 200
 LONGEST = {"view_id": 40, "title": 80, "sentence": 400, "query": 8000}
 """Maximum number of characters per field."""
-NO_TEXT = {"Cc", "Cs", "Zl", "Zp"}
-"""Rejected Unicode categories: control characters, surrogates, line and paragraph separators."""
 FILE_LIMIT = 8_000_000
 """Bytes; an upper bound for 200 views of maximum length with every character escaped."""
 
@@ -61,8 +58,8 @@ class View:
                 raise ValueError(f"{name} must be a text of at most {longest} characters")
             if not text.strip() and name != "sentence":
                 raise ValueError(f"{name} must not be empty")
-            if any(unicodedata.category(character) in NO_TEXT for character in text):
-                raise ValueError(f"{name} must be one line without control characters")
+            if drawable(text) != text:
+                raise ValueError(f"{name} {NOT_DRAWABLE}")
 
 
 class ViewStore:
@@ -188,8 +185,9 @@ def _read(path: Path) -> tuple[View, ...]:
         return ()
     try:
         return parse_views(files.read_bytes(path, FILE_LIMIT), path.name)
-    except (OSError, ValueError) as error:
-        raise KeepsakeError(f"{path} cannot be read: {error}. Mend it or move it away; it is left as it is.") from error
+    except Exception as error:
+        reason = f"{path} cannot be read: {reason_of(error)}. Mend it or move it away; it is left as it is."
+        raise KeepsakeError(reason) from error
 
 
 def _checked(view_id: str, title: str, sentence: str, query: str) -> View:

@@ -14,6 +14,7 @@ from typing import IO
 
 from engine.errors import ImportSourceError
 from engine.store import files
+from engine.store.documents import drawable_parts
 from engine.store.hyperparameters import TAKEN, Scalar, parse_hyperparameters
 
 TABLE_LIMIT = 1 << 25
@@ -106,7 +107,7 @@ def read_run_table(path: Path, id_column: str | None = None, renamed: Mapping[st
             n_cells += len(values)
             if n_cells > MOST_CELLS:
                 raise ValueError(f"The table holds more than {MOST_CELLS:,} values: split it, or leave columns out.")
-            rows[run_id] = parse_hyperparameters(values)
+            rows[run_id] = parse_hyperparameters({name: drawable_parts(value) for name, value in values.items()})
         except ValueError as error:
             raise ImportSourceError(
                 f"{path.name} line {number}: {error} (--rename OLD=NEW renames a column.)"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engine.errors import InvalidSpecError
 from engine.recording.recorder import Recorder
+from engine.store.documents import drawable
 from engine.store.hyperparameters import TAKEN
 
 Schedule = Collection[int] | Callable[[int], bool]
@@ -78,9 +79,9 @@ class Session:
 
 
 def usable_hyperparameters(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings usable as hyperparameters: flat scalars under names that are not taken."""
+    """Return the settings usable as hyperparameters: flat scalars under names that are not taken, texts on one line."""
     return {
-        str(name): value
+        str(name): drawable(value) if isinstance(value, str) else value
         for name, value in values.items()
         if (value is None or isinstance(value, str | bool | int | float)) and name not in TAKEN
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,11 @@ DOCUMENT_LIMIT = 1_000_000
 FORMAT_VERSION = 1
 _BLANK = b"00000000"
 _DIGITS = slice(-12, -4)
+# Categories Cc, Cs, Zl and Zp, and the embeddings, overrides and isolates of text that runs the other way. The marks
+# U+200E, U+200F and U+061C stay: they order their neighbours in such text, and cannot turn what stands around it.
+_UNDRAWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+NOT_DRAWABLE = "must be one line of text, without control characters"
+"""Rule for a text that is recorded, for the error of one that is not :func:`drawable` as it is."""
 
 
 def document_bytes(kind: str, fields: Mapping[str, Any]) -> bytes:
@@ -41,7 +47,7 @@ def reason_of(error: Exception) -> str:
     be the reader's; the run or study is left out as for any other.
     """
     if isinstance(error, OSError | ValueError):
-        return drawable(str(error)).removesuffix(".")
+        return drawable(" ".join(str(error).split())).removesuffix(".")
     logger.warning("A reader met content that it does not expect.", exc_info=error)
     return drawable(f"its content is not as expected ({type(error).__name__}: {error})")
 
@@ -53,20 +59,23 @@ def crc_line(body: Mapping[str, Any]) -> bytes:
 
 
 def drawable(text: str) -> str:
-    """Return a text in which halves of surrogate pairs stand as escapes such as ``\\ud800``.
+    """Return a text in which characters that a line cannot show stand as escapes, such as ``\\n`` or ``\\ud800``.
 
-    JSON can hold one, and so can the name of a file that is no UTF-8; a page, a table or a log cannot.
+    They are control characters (line breaks and tabs too), line and paragraph separators, characters that turn the
+    direction of the text around them, and halves of surrogate pairs. JSON can hold them all, and so can a file's name;
+    a page, a table or a log either cannot, or shows something else than is written.
     """
-    return text.encode("utf-8", "backslashreplace").decode()
+    return _UNDRAWABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
-def _drawable_parts(value: Any) -> Any:
+def drawable_parts(value: Any) -> Any:
+    """Return a value of JSON with all texts :func:`drawable`; ValueError if two keys are then written alike."""
     if isinstance(value, str):
         return drawable(value)
     if isinstance(value, list):
-        return [_drawable_parts(part) for part in value]
+        return [drawable_parts(part) for part in value]
     if isinstance(value, dict):
-        parts = {drawable(name): _drawable_parts(part) for name, part in value.items()}
+        parts = {drawable(name): drawable_parts(part) for name, part in value.items()}
         if len(parts) != len(value):
             raise ValueError("two of its keys are written alike")
         return parts
@@ -93,7 +102,10 @@ def parse_document(raw: bytes, kind: str) -> dict[str, Any]:
         raise ValueError(f"{name} is not a document of format 'inpca-explorer {kind}'")
     if type(version) is not int or version < 1:
         raise ValueError(f"{name} has format version {version!r}, which is no version")
-    return dict(_drawable_parts(fields))
+    try:
+        return dict(drawable_parts(fields))
+    except RecursionError:
+        raise ValueError(f"{name} nests its values too deeply") from None
 
 
 def read_document(path: Path, kind: str) -> dict[str, Any]:

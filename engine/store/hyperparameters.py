@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.store.documents import drawable
+from engine.store.documents import NOT_DRAWABLE, drawable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +58,7 @@ def _scalar(name: Any, value: Any) -> Scalar:
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise ValueError(f"Hyperparameter {name!r} must fit into 64 bits, received {value}: write it as a string.")
     if isinstance(value, str) and drawable(value) != value:
-        raise ValueError(f"Hyperparameter {name!r} must be text that can be written, received {value!r}.")
+        raise ValueError(f"Hyperparameter {name!r} {NOT_DRAWABLE}, received {value!r}.")
     scalar: Scalar = value
     return scalar
 

@@ -24,7 +24,7 @@ import orjson
 from numpy.typing import NDArray
 
 from engine.errors import RunFormatError, RunLockedError
-from engine.store.documents import crc_line
+from engine.store.documents import crc_line, reason_of
 
 JOURNAL = "journal.jsonl"
 JOURNAL_LIMIT = 1 << 28
@@ -114,8 +114,8 @@ def parse_journal(raw: bytes, splits: Sequence[str]) -> Journal:
         raise ValueError(f"{JOURNAL} holds {len(entries)} JSON values on {len(bodies)} lines")
     try:
         return _columns(entries, splits, n_bytes=len(raw) - len(tail), n_tail=len(tail))
-    except (KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise ValueError(f"{JOURNAL} has lines without the fields of a checkpoint ({error!r:.100})") from None
+    except Exception as error:
+        raise ValueError(f"{JOURNAL}: {reason_of(error)}") from None
 
 
 def locked_journal(path: Path, run_id: str) -> int:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from engine.errors import RunMismatchError, StudyFormatError, StudyNotFoundError
 from engine.store import files
-from engine.store.documents import document_bytes, drawable, read_document, reason_of
+from engine.store.documents import NOT_DRAWABLE, document_bytes, drawable, read_document, reason_of
 from engine.store.encoding import HEADER_BYTES, as_array, header_bytes, length_in_header
 from engine.values import SPLITS
 
@@ -102,7 +102,7 @@ def new_manifest(
     largest = max(int(probe.labels.max()) for probe in splits.values())
     for text in (title, *(class_names or ())):
         if drawable(text) != text:
-            raise ValueError(f"title and class_names must be text that can be written, received {text!r}.")
+            raise ValueError(f"Each of title and class_names {NOT_DRAWABLE}, received {text!r}.")
     if class_names is None:
         count = n_classes or largest + 1
         if count > MOST_CLASSES:

@@ -34,6 +34,7 @@ from engine.formats.candidates import (
 from engine.formats.readers.pickles import PickledArray, read_pickle
 from engine.formats.records import BLOCK_BYTES, Record
 from engine.recording.schedules import study_steps
+from engine.store.documents import drawable_parts
 from engine.store.hyperparameters import Scalar, parse_hyperparameters
 
 _KEYS = {"train": "yh", "test": "yvh"}
@@ -96,7 +97,8 @@ def _candidate(path: Path, request: Request) -> Candidate:
             yield Checkpoint(step, epoch, predictions)
 
     run_id = run_id_of(_label(settings, path))
-    return Candidate(run_id, path.name, parse_hyperparameters(settings), shapes, len(data), read, notes)
+    hyperparameters = parse_hyperparameters({name: drawable_parts(value) for name, value in settings.items()})
+    return Candidate(run_id, path.name, hyperparameters, shapes, len(data), read, notes)
 
 
 def _array(entry: Mapping[str, Any], split: str, place: int) -> PickledArray:

@@ -91,6 +91,7 @@ def test_a_view_deleted_by_another_page_is_gone(store: ViewStore, study: engine.
         ("a", "b" * (LONGEST["sentence"] + 1), "?"),
         ("a", "", "?" * (LONGEST["query"] + 1)),
         ("a\nb", "", "?"),
+        ("a", "\u202eb", "?"),
         ("a", "b\x00", "?"),
         ("a\ud800", "", "?"),
     ],

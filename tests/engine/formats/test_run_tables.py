@@ -25,6 +25,11 @@ def test_types_are_inferred_cell_by_cell(tmp_path: Path) -> None:
     assert type(table.rows["x"]["a"]) is int
 
 
+def test_text_of_several_lines_comes_in_escaped(tmp_path: Path) -> None:
+    table = read(tmp_path, 'run_id,notes\nx,"two\nlines\u202e"\n')
+    assert table.rows["x"] == {"notes": "two\\nlines\\u202e"}
+
+
 def test_mlflow_gives_its_params_and_nothing_else(tmp_path: Path) -> None:
     text = "run_id,experiment_id,status,metrics.loss,params.lr,params.model,tags.user\nf00,0,FINISHED,0.3,0.1,vit,me\n"
     with_model = read(tmp_path, text, renamed={"params.model": "architecture"})
