@@ -34,9 +34,17 @@ logger = logging.getLogger(__name__)
 Callbacks = dict[str, dict[str, Any]]
 """Dash's table of callbacks by output."""
 
+_ASYNC = (
+    "is a coroutine (async def), which this server does not run: write def, with asyncio.run in it around what is async"
+)
+
 
 class ExtensionError(Exception):
     """An extension that cannot be loaded; the text names its file and line."""
+
+
+class CoroutineReturnedError(EngineError):
+    """A callback that returned a coroutine instead of a value."""
 
 
 class Extensible(Dash):
@@ -103,6 +111,7 @@ def load_extension(app: Extensible, path: Path) -> None:
         raise ExtensionError(f"{path}, line {register.__code__.co_firstlineno}: {reason}.")
     panels = app.panels[n_panels:]
     for output, entry in added.items():
+        _refuse_coroutines(entry, output)
         if "callback" in entry and panels:
             _contain(entry, output, _panel_of(entry, panels), path)
 
@@ -145,8 +154,8 @@ def _faults(app: Dash, known: Callbacks, added: Callbacks) -> Iterator[str]:
                 f"the callback of {output} is a background callback, which this server does not run; long work belongs "
                 "to the explorer (explorer.request, explorer.analyses)"
             )
-        if inspect.iscoroutinefunction(entry.get("callback")):
-            yield f"the callback of {output} is a coroutine (async def), which this server does not run: write def"
+        if _is_async(_given(entry)):
+            yield f"the callback of {output} {_ASYNC}"
         if output in known:
             yield f"the callback of {output} is there already"
         for each in _outputs(entry):
@@ -159,6 +168,41 @@ def _faults(app: Dash, known: Callbacks, added: Callbacks) -> Iterator[str]:
         return
     ids = Counter(json.dumps(component_id, sort_keys=True) for component_id in (getattr(layout, "id", None), *layout))
     yield from (f"the id {component_id} stands on the page twice" for component_id, n in ids.items() if n > 1)
+
+
+def _given(entry: Mapping[str, Any]) -> object:
+    """Function that an extension gave to Dash, which wraps it; None of a clientside callback."""
+    callback = entry.get("callback")
+    return getattr(callback, "__wrapped__", callback)
+
+
+def _is_async(function: object) -> bool:
+    # An object is called by the method of its class, which may be async as well. What functools.wraps made is no
+    # coroutine because its original is one: it may run it.
+    called = (function, type(function).__call__) if callable(function) else ()
+    return any(inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each) for each in called)
+
+
+def _refuse_coroutines(entry: Mapping[str, Any], output: str) -> None:
+    """Let a callback raise CoroutineReturnedError where it returns a coroutine, which only a call can tell of a def."""
+    run = entry.get("callback")
+    # Dash would drop a coroutine without a word if the callback has no output, and names its type otherwise. Its
+    # wrapper holds the function as `func`.
+    if run is None or "func" not in (names := run.__code__.co_freevars):
+        return
+    cell = run.__closure__[names.index("func")]
+    function = cell.cell_contents
+
+    @wraps(function)
+    def checked(*values: Any, **options: Any) -> Any:
+        returned = function(*values, **options)
+        if inspect.iscoroutine(returned):
+            returned.close()
+        if inspect.isawaitable(returned) or inspect.isasyncgen(returned):
+            raise CoroutineReturnedError(f"The callback of {output} {_ASYNC}.")
+        return returned
+
+    cell.cell_contents = checked
 
 
 def _outputs(entry: Mapping[str, Any]) -> list[Any]:

@@ -77,6 +77,16 @@ def test_a_broken_file_is_named_with_its_line(
             "    app.callback(Output('out', 'children'), Input('in', 'n_clicks'))(late)\n",
             "coroutine",
         ),
+        (
+            "    class Late:\n        async def __call__(self, _):\n            return 1\n"
+            "    app.callback(Output('out', 'children'), Input('in', 'n_clicks'))(Late())\n",
+            "coroutine",
+        ),
+        (
+            "    async def several(_):\n        yield 1\n"
+            "    dash.callback(Output('out', 'children'), Input('in', 'n_clicks'))(several)\n",
+            "coroutine",
+        ),
         ("    app.callback(Output('status-line', 'id'), Input('in', 'n_clicks'))(run)\n" * 2, "another callback sets"),
         ("    app.callback(Output('study-data', 'data'), Input('in', 'n_clicks'))(run)\n", "another callback sets"),
         ("    app.add_panel('Twice', html.P(id='out'))\n", "stands on the page twice"),
@@ -153,6 +163,40 @@ def test_an_error_is_told_in_its_panel(explorer: Explorer, tmp_path: Path, caplo
     assert document["response"] == {"out": {"children": 4}}
     assert document["sideUpdate"] == {notice.id: {"hidden": True}}
     assert call(app, "a text").status_code == 200
+
+
+HIDDEN = (
+    "    import asyncio, functools\n"
+    "    async def late(clicks):\n        return clicks\n"
+    "    def plain(clicks):\n        return late(clicks)\n"
+    "    @functools.wraps(late)\n    def wrapped(clicks):\n        return late(clicks)\n"
+    "    @functools.wraps(late)\n    def ran(clicks):\n        return asyncio.run(late(clicks))\n"
+)
+
+
+@pytest.mark.parametrize("name", ["plain", "wrapped"])
+@pytest.mark.parametrize("register", ["app", "dash"])
+def test_a_returned_coroutine_is_told_in_its_panel(
+    explorer: Explorer, tmp_path: Path, name: str, register: str
+) -> None:
+    body = f"{HIDDEN}    {register}.callback(Output('out', 'children'), Input('in', 'n_clicks'))({name})\n"
+    (update,) = json.loads(call(extended(explorer, tmp_path, body), 1).data)["sideUpdate"].values()
+    assert update["hidden"] is False
+    assert "The callback of out.children is a coroutine (async def)" in update["children"]
+
+
+def test_a_returned_coroutine_is_told_without_panel(explorer: Explorer, tmp_path: Path) -> None:
+    body = "    app.layout.children += [html.P(id='out'), html.Button(id='in')]\n"
+    body += f"{HIDDEN}    app.callback(Output('out', 'children'), Input('in', 'n_clicks'))(plain)\n"
+    app = create_app(explorer, extensions=[written(tmp_path, f"{BEGIN}def register(app, explorer):\n{body}")])
+    answer = call(app, 1)
+    assert answer.status_code == 400
+    assert "is a coroutine" in answer.get_json()["error"]
+
+
+def test_a_coroutine_that_is_run_serves(explorer: Explorer, tmp_path: Path) -> None:
+    body = f"{HIDDEN}    app.callback(Output('out', 'children'), Input('in', 'n_clicks'))(ran)\n"
+    assert json.loads(call(extended(explorer, tmp_path, body), 7).data)["response"] == {"out": {"children": 7}}
 
 
 def test_every_callback_has_its_notice_in_its_panel(explorer: Explorer) -> None:
