@@ -80,15 +80,15 @@ class DamagedDistancesError(CacheError):
     """Distances on disk that were damaged or cut short while they were being read."""
 
 
-class KeepsakeError(EngineError):
+class SavedFileError(EngineError):
     """Saved views or selections that cannot be read or written."""
 
 
-class ViewNotFoundError(KeepsakeError, LookupError):
+class ViewNotFoundError(SavedFileError, LookupError):
     """No saved view with this id."""
 
 
-class SelectionNotKeptError(KeepsakeError, LookupError):
+class SelectionNotKeptError(SavedFileError, LookupError):
     """No intact saved selection of this name."""
 
 

@@ -9,7 +9,7 @@ import { format } from "../values/study.mjs";
 import { actions } from "../page/actions.mjs";
 import { viewQuery } from "../page/address.mjs";
 import { on } from "../page/events.mjs";
-import { fetchFrom } from "../page/requests.mjs";
+import { fetchOfScene } from "../page/jobs.mjs";
 import { state } from "../page/state.mjs";
 import { byId, otherDivergence, today } from "../page/words.mjs";
 import { drawing, pngOf, stageName } from "./composition.mjs";
@@ -120,7 +120,7 @@ const takeCoordinates = async () => {
   const { scene } = state;
   const shown = scene.run_ids.map((_, run) => (value("rows") === "all" || state.isShown(run) ? 1 : 0));
   const query = `runs=${encodeURIComponent(encodeMask(shown))}`;
-  return (await fetchFrom(`api/scenes/${encodeURIComponent(scene.key)}/coordinates.csv?${query}`)).blob();
+  return (await fetchOfScene(scene, `coordinates.csv?${query}`)).blob();
 };
 
 /** Copy the view's link; without clipboard access, show the link selected. */

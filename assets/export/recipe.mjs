@@ -11,7 +11,7 @@ import { rowOf } from "../values/study.mjs";
 import { actions } from "../page/actions.mjs";
 import { openAddress, viewQuery } from "../page/address.mjs";
 import { on } from "../page/events.mjs";
-import { post, reach } from "../page/requests.mjs";
+import { fetchOfScene } from "../page/jobs.mjs";
 import { state } from "../page/state.mjs";
 import { byId, divergenceWords, hideNotice, showNotice } from "../page/words.mjs";
 import { forgetCamera, mainPicture } from "../study/drawing.mjs";
@@ -34,7 +34,7 @@ let followed = null;
 
 /** Recipe of the scene on screen, with its view. */
 export const writeRecipe = async () => {
-  const recipe = await reach(`api/scenes/${encodeURIComponent(state.scene.key)}/recipe`);
+  const recipe = await (await fetchOfScene(state.scene, "recipe")).json();
   recipe.versions["plotly.js"] = Plotly.version;
   return { ...recipe, view: { address: viewQuery(), written: new Date().toISOString() } };
 };
@@ -137,7 +137,8 @@ const compare = async (scene) => {
   const { view: _view, ...recipe } = followed.recipe;
   followed = null;
   try {
-    showComparison(await post(`api/scenes/${encodeURIComponent(scene.key)}/recipe`, { recipe }), recipe);
+    const answer = await fetchOfScene(scene, "recipe", { recipe });
+    showComparison(await answer.json(), recipe);
   } catch (error) {
     showNotice("error", "The embedding could not be compared with the recipe.", /** @type {Error} */ (error).message, close);
   }

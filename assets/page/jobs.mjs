@@ -6,12 +6,18 @@
  */
 
 import { plotlyHasRun } from "../picture/plotly-scene.mjs";
-import { fetchPreview, fetchScene, Lost, post, reach, reachScene, Refusal } from "./requests.mjs";
+import { fetchFrom, fetchPreview, fetchScene, jsonPost, Lost, post, reach, reachScene, Refusal } from "./requests.mjs";
 
 const RETRY_MS = 2000;
 
 const newClient = () =>
   Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+/**
+ * Whether the server no longer has what it computed, since it was evicted or found damaged: asked again, it computes it.
+ * @param {any} error
+ */
+const isGone = (error) => error.kind === "SceneNotReadyError";
 
 /**
  * Resolves after a while; throws the AbortError as soon as the signal is aborted.
@@ -103,6 +109,7 @@ export const makeAsker = (kind) => {
     const stop = new AbortController();
     const began = performance.now();
     const sinceThen = () => performance.now() - began;
+    let isRepeated = false;
     let result;
     for (;;) {
       asked = { name, stop };
@@ -114,6 +121,10 @@ export const makeAsker = (kind) => {
         if (running?.stop === stop) running = null;
         const isNewest = asked === null || asked.stop === stop;
         if (isNewest) asked = null;
+        if (isGone(error) && isNewest && !isRepeated) {
+          isRepeated = true;
+          continue;
+        }
         if (error instanceof Refusal) return void listener.onRefused(error);
         if (!(error instanceof Lost)) throw error;
         // A newer question is on its way, and reports the loss itself.
@@ -226,6 +237,7 @@ export const makeSceneAsker = () => {
      */
     const onResult = (scene, milliseconds) => {
       preview.abort();
+      scene.closer.question = question;
       keep(name, scene);
       listener.onScene(scene, milliseconds);
     };
@@ -233,6 +245,36 @@ export const makeSceneAsker = () => {
   };
 
   return { ...asker, ask, withdraw };
+};
+
+/**
+ * Compute an embedding once more, for what the server keeps with it.
+ * @param {object} question
+ */
+const embedAgain = (question) =>
+  new Promise((resolve, reject) => {
+    const onLost = () => reject(new Lost());
+    const listener = { onStatus() {}, onResult: resolve, onRefused: reject, onLost, mayRepeat: () => false };
+    makeAsker(SCENES).ask("again", { ...question, limit: 1e9 }, listener);
+  });
+
+/**
+ * Response of a route of a scene, to a JSON body if there is one; throws Refusal or Lost. An embedding that the server no
+ * longer has is computed again, once.
+ * @param {Scene} scene
+ * @param {string} path
+ * @param {object} [body]
+ */
+export const fetchOfScene = async (scene, path, body) => {
+  const ask = () => fetchFrom(`api/scenes/${encodeURIComponent(scene.key)}/${path}`, body && jsonPost(body));
+  try {
+    return await ask();
+  } catch (error) {
+    const { question } = scene.closer;
+    if (!isGone(error) || !question) throw error;
+    await embedAgain(question);
+    return ask();
+  }
 };
 
 /**

@@ -71,8 +71,11 @@ export const reach = async (path, options = {}) => readJson(await fetchFrom(path
 /** @param {Response} response */
 const readJson = (response) => response.json().catch(() => ({}));
 
-/** @param {object} body */
-const jsonPost = (body) => ({ method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+/**
+ * Options of a request with a JSON body.
+ * @param {object} body
+ */
+export const jsonPost = (body) => ({ method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 
 /**
  * JSON answer to a JSON body.

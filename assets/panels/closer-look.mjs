@@ -7,7 +7,7 @@
 
 import { isVisible } from "../page/charts.mjs";
 import { on } from "../page/events.mjs";
-import { fetchFrom } from "../page/requests.mjs";
+import { fetchOfScene } from "../page/jobs.mjs";
 import { state } from "../page/state.mjs";
 import { showHint } from "../page/words.mjs";
 
@@ -46,7 +46,7 @@ export const askAbout = (scene, path, read) => {
   const { answers } = scene.closer;
   const known = answers.get(path);
   if (known) return known;
-  const answer = fetchFrom(`api/scenes/${encodeURIComponent(scene.key)}/${path}`).then(read);
+  const answer = fetchOfScene(scene, path).then(read);
   answers.set(path, answer);
   answer.catch(() => answers.delete(path));
   return answer;

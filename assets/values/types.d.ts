@@ -55,8 +55,8 @@ interface Scene {
   panels?: PanelFigures;
   arrays: ArraysOfScene;
   spans: Span[];
-  /** Answers fetched later, shared by all scenes derived from this one. */
-  closer: { answers: Map<string, Promise<any>>; panels: PanelFigures | null; compared?: string };
+  /** Answers fetched later, and the question that the server answered; shared by all scenes derived from this one. */
+  closer: { answers: Map<string, Promise<any>>; panels: PanelFigures | null; compared?: string; question?: object };
   turnedShares?: Map<number, number>;
   importances?: Map<string, Importances>;
   alignment?: Alignment;

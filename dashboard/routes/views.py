@@ -16,7 +16,7 @@ from dashboard.saved import Saved
 from dashboard.saved.views import MAXIMUM_VIEWS, View
 from dashboard.server.requests import AddRoute, Question
 from dashboard.view_state import MAXIMUM_QUERY_LENGTH, saved_query
-from engine.errors import InvalidSpecError, KeepsakeError
+from engine.errors import InvalidSpecError, SavedFileError
 from engine.explorer.explorer import Explorer
 
 
@@ -30,7 +30,7 @@ def add_view_routes(route: AddRoute, explorer: Explorer, saved: Saved) -> None:
         for name, read in (("views", saved.views.saved), ("tour", saved.views.tour)):
             try:
                 answer[name] = _entries(read(study))
-            except KeepsakeError as error:
+            except SavedFileError as error:
                 answer[name] = []
                 answer["problems"].append(str(error))
         return answer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from dashboard.saved.folder import keepsake_folder
+from dashboard.saved.folder import saved_folder
 from dashboard.saved.selections import SelectionStore
 from dashboard.saved.views import ViewStore
 
@@ -25,5 +25,5 @@ class Saved:
     @classmethod
     def at(cls, folder: str | os.PathLike[str] | None) -> Saved:
         """Stores in a folder, by default in the user's data directory; the folder is created on the first write."""
-        place = keepsake_folder(folder)
+        place = saved_folder(folder)
         return cls(ViewStore(place), SelectionStore(place))

@@ -14,14 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.errors import KeepsakeError
+from engine.errors import SavedFileError
 from engine.machine import user_folder
 from engine.store.study import Study
 
 LONGEST_NAME = 80
 
 
-def keepsake_folder(folder: str | os.PathLike[str] | None) -> Path:
+def saved_folder(folder: str | os.PathLike[str] | None) -> Path:
     """Folder of saved views and selections, by default under the user's data directory; not created here."""
     return Path(folder).expanduser().absolute() if folder is not None else user_folder("data")
 
@@ -45,12 +45,12 @@ def written(place: Path) -> Iterator[None]:
     """Create a folder for this user only (0700), with its parents, and write to it in the block.
 
     Raises:
-        KeepsakeError: it cannot be created or written to.
+        SavedFileError: it cannot be created or written to.
     """
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         yield
     except OSError as error:
-        raise KeepsakeError(
+        raise SavedFileError(
             f"The folder {place} cannot be written to ({error.strerror}): make room there, or start with --views DIR."
         ) from error

@@ -43,7 +43,7 @@ class SelectionStore:
         """Name of a selection, after writing it.
 
         Raises:
-            KeepsakeError: it cannot be written.
+            SavedFileError: it cannot be written.
         """
         content = json.dumps(sorted(set(run_ids)), indent=0).encode() + b"\n"
         name = _name(content)

@@ -13,7 +13,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from dashboard.saved.folder import place_of, written
-from engine.errors import KeepsakeError, ViewNotFoundError
+from engine.errors import SavedFileError, ViewNotFoundError
 from engine.store import files
 from engine.store.documents import NOT_DRAWABLE, drawable, reason_of, strict_json
 from engine.store.study import Study
@@ -79,7 +79,7 @@ class ViewStore:
         """Saved views of a study, in order.
 
         Raises:
-            KeepsakeError: the file exists but cannot be read.
+            SavedFileError: the file exists but cannot be read.
         """
         return _read(place_of(self._folder, study) / VIEWS_FILE)
 
@@ -87,7 +87,7 @@ class ViewStore:
         """Views of the study's own tour.
 
         Raises:
-            KeepsakeError: the file exists but cannot be read.
+            SavedFileError: the file exists but cannot be read.
         """
         return _read(study.path / TOUR_FILE)
 
@@ -95,13 +95,13 @@ class ViewStore:
         """All views after adding one, at the end or at a position.
 
         Raises:
-            KeepsakeError: too many views, an invalid field, or a file that cannot be read or written.
+            SavedFileError: too many views, an invalid field, or a file that cannot be read or written.
         """
         view = _checked(secrets.token_hex(6), title, sentence, query)
 
         def insert(views: list[View]) -> None:
             if len(views) >= MAXIMUM_VIEWS:
-                raise KeepsakeError(f"A study keeps at most {MAXIMUM_VIEWS} views: delete one first.")
+                raise SavedFileError(f"A study keeps at most {MAXIMUM_VIEWS} views: delete one first.")
             views.insert(len(views) if position is None else max(0, position), view)
 
         return self._change(study, insert)
@@ -111,7 +111,7 @@ class ViewStore:
 
         Raises:
             ViewNotFoundError: the view was deleted meanwhile.
-            KeepsakeError: as :meth:`add`.
+            SavedFileError: as :meth:`add`.
         """
         view = _checked(view_id, title, sentence, query)
         return self._change(study, lambda views: views.__setitem__(_position(views, view_id), view))
@@ -120,7 +120,7 @@ class ViewStore:
         """All views after moving one down by ``steps`` places (up if negative), clipped to the list.
 
         Raises:
-            ViewNotFoundError, KeepsakeError: as :meth:`change`.
+            ViewNotFoundError, SavedFileError: as :meth:`change`.
         """
 
         def shift(views: list[View]) -> None:
@@ -133,7 +133,7 @@ class ViewStore:
         """All views after deleting one.
 
         Raises:
-            ViewNotFoundError, KeepsakeError: as :meth:`change`.
+            ViewNotFoundError, SavedFileError: as :meth:`change`.
         """
         return self._change(study, lambda views: views.__delitem__(_position(views, view_id)))
 
@@ -187,14 +187,14 @@ def _read(path: Path) -> tuple[View, ...]:
         return parse_views(files.read_bytes(path, FILE_LIMIT), path.name)
     except Exception as error:
         reason = f"{path} cannot be read: {reason_of(error)}. Mend it or move it away; it is left as it is."
-        raise KeepsakeError(reason) from error
+        raise SavedFileError(reason) from error
 
 
 def _checked(view_id: str, title: str, sentence: str, query: str) -> View:
     try:
         return View(view_id, title.strip(), sentence.strip(), query)
     except ValueError as error:
-        raise KeepsakeError(f"This view cannot be saved: {error}.") from None
+        raise SavedFileError(f"This view cannot be saved: {error}.") from None
 
 
 def _position(views: list[View], view_id: str) -> int:

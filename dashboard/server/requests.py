@@ -15,7 +15,7 @@ from dashboard.view_state import selected_runs
 from engine.errors import (
     EngineError,
     InvalidSpecError,
-    KeepsakeError,
+    SavedFileError,
     SceneNotReadyError,
     StaleStudyError,
     StudyNotFoundError,
@@ -109,7 +109,7 @@ _CODES = {
     StudyNotFoundError: 404,
     SceneNotReadyError: 404,
     ViewNotFoundError: 404,
-    KeepsakeError: 409,
+    SavedFileError: 409,
 }
 
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test, { beforeEach } from "node:test";
-import { makeJobAsker, makeSceneAsker } from "../../assets/page/jobs.mjs";
+import { fetchOfScene, makeJobAsker, makeSceneAsker } from "../../assets/page/jobs.mjs";
 import { fetchFrom, fetchLibrary, fetchPreview, Lost, post, reach, Refusal, send, serverAddress } from "../../assets/page/requests.mjs";
 import { encoded } from "./encoded.mjs";
 
@@ -247,6 +247,67 @@ test("a job withdrawn before its first answer is stopped by its key", async () =
   older.answer(json({ state: "queued", key: "o", fraction: 0 }));
   await settle();
   assert.deepEqual([waiting.map(({ path }) => path.split("/lab/").at(-1)), heard], [["api/shuffled"], []]);
+});
+
+const gone = () => json({ error: "Computed again.", kind: "SceneNotReadyError" }, 404);
+
+test("what the server computes again is asked again once", async () => {
+  const heard = [];
+  const figures = makeJobAsker("api/analyses");
+  figures.ask("undrawable", {}, listener(heard));
+  for (const drawn of [gone(), json({ figures: [] })]) {
+    await answer("api/analyses", json({ state: "done", key: "u" }));
+    await answer("api/analyses/u", drawn);
+  }
+  assert.deepEqual([heard, figures.askedName()], [["result u"], null]);
+  const scenes = makeSceneAsker();
+  scenes.ask("evicted for ever", {}, 1, listener(heard));
+  await answer("api/scenes", gone());
+  await answer("api/scenes", gone());
+  assert.deepEqual([heard.at(-1), scenes.askedName(), waiting.length], ["refused Computed again.", null, 0]);
+});
+
+test("a newer question is not put aside for one computed again", async () => {
+  const heard = [];
+  const asker = makeSceneAsker();
+  asker.ask("older", {}, 1, listener(heard));
+  await answer("api/scenes", json({ state: "running", key: "o" }));
+  const poll = await next("o/status");
+  asker.ask("newer", {}, 1, listener(heard));
+  poll.answer(gone());
+  await answer("api/scenes", sceneBytes("n"));
+  assert.deepEqual([heard.at(-1), waiting.length], ["scene n", 0]);
+});
+
+test("an embedding that is gone is computed again for its panels", async () => {
+  const scenes = [];
+  makeSceneAsker().ask("paneled", { study: "s" }, 1, listener([], { onScene: (scene) => scenes.push(scene) }));
+  await answer("api/scenes", sceneBytes("e"));
+  const panel = fetchOfScene({ ...scenes[0] }, "spectrum");
+  await answer("e/spectrum", gone());
+  const again = await next("api/scenes");
+  assert.deepEqual([again.body.study, again.body.limit], ["s", 1e9]);
+  again.answer(json({ state: "running", key: "e" }));
+  await answer("e/status", sceneBytes("e"));
+  await answer("e/spectrum", json({ drawn: true }));
+  assert.deepEqual(await (await panel).json(), { drawn: true });
+});
+
+test("an embedding that cannot be computed again is refused with the reason", async () => {
+  const scenes = [];
+  makeSceneAsker().ask("stale", {}, 1, listener([], { onScene: (scene) => scenes.push(scene) }));
+  await answer("api/scenes", sceneBytes("t"));
+  const stale = assert.rejects(fetchOfScene(scenes[0], "recipe", { recipe: 1 }), /has changed/);
+  const asked = await next("t/recipe");
+  assert.deepEqual(asked.body, { recipe: 1 });
+  asked.answer(gone());
+  await answer("api/scenes", json({ error: "The study has changed.", kind: "StaleStudyError" }, 409));
+  await stale;
+  const lost = assert.rejects(fetchOfScene(scenes[0], "recipe"), Lost);
+  await answer("t/recipe", gone());
+  (await next("api/scenes")).fail();
+  await lost;
+  assert.equal(waiting.length, 0);
 });
 
 test("a library that fails is tried again", async () => {

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import engine
-from dashboard.saved.folder import keepsake_folder, place_of
+from dashboard.saved.folder import place_of, saved_folder
 from dashboard.saved.selections import MAXIMUM_SELECTIONS, SelectionStore
 from dashboard.saved.views import (
     LONGEST,
@@ -25,7 +25,7 @@ from dashboard.saved.views import (
     parse_views,
     views_bytes,
 )
-from engine.errors import KeepsakeError, SelectionNotKeptError, ViewNotFoundError
+from engine.errors import SavedFileError, SelectionNotKeptError, ViewNotFoundError
 from engine.store import files
 from tests.small_study import record_small_study
 
@@ -99,7 +99,7 @@ def test_a_view_deleted_by_another_page_is_gone(store: ViewStore, study: engine.
 def test_what_breaks_a_rule_is_refused(
     store: ViewStore, study: engine.Study, title: str, sentence: str, query: str
 ) -> None:
-    with pytest.raises(KeepsakeError, match="cannot be saved"):
+    with pytest.raises(SavedFileError, match="cannot be saved"):
         store.add(study, title, sentence, query)
     assert store.saved(study) == ()
 
@@ -107,7 +107,7 @@ def test_what_breaks_a_rule_is_refused(
 def test_no_more_views_than_the_limit(store: ViewStore, study: engine.Study, file: Path) -> None:
     file.parent.mkdir(parents=True)
     file.write_bytes(views_bytes([View(str(n), "a", "", "?") for n in range(MAXIMUM_VIEWS)]))
-    with pytest.raises(KeepsakeError, match=f"at most {MAXIMUM_VIEWS}"):
+    with pytest.raises(SavedFileError, match=f"at most {MAXIMUM_VIEWS}"):
         store.add(study, "one more", "", "?")
 
 
@@ -136,7 +136,7 @@ def test_an_unreadable_file_is_named_and_never_overwritten(
     file.parent.mkdir(parents=True)
     file.write_bytes(raw)
     for attempt in (lambda: store.saved(study), lambda: store.add(study, "a", "", "?")):
-        with pytest.raises(KeepsakeError, match=r"views\.json cannot be read"):
+        with pytest.raises(SavedFileError, match=r"views\.json cannot be read"):
             attempt()
     assert file.read_bytes() == raw
 
@@ -148,7 +148,7 @@ def test_a_link_instead_of_the_file_is_refused(
     elsewhere.write_bytes(views_bytes([View("a", "A", "", "?")]))
     file.parent.mkdir(parents=True)
     file.symlink_to(elsewhere)
-    with pytest.raises(KeepsakeError, match="links are not followed"):
+    with pytest.raises(SavedFileError, match="links are not followed"):
         store.saved(study)
 
 
@@ -162,7 +162,7 @@ def test_a_failed_write_leaves_the_old_file(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(files, "write_at", full)
-    with pytest.raises(KeepsakeError, match="No space left"):
+    with pytest.raises(SavedFileError, match="No space left"):
         store.add(study, "b", "", "?")
     assert file.read_bytes() == before
     assert [path.name for path in file.parent.iterdir()] == [VIEWS_FILE]
@@ -208,13 +208,13 @@ def test_a_moved_study_is_recognised_by_its_probes(tmp_path: Path, study: engine
 
 def test_views_are_kept_with_the_user_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    assert keepsake_folder(None) == tmp_path / "inpca-explorer"
-    assert not keepsake_folder(None).exists()
+    assert saved_folder(None) == tmp_path / "inpca-explorer"
+    assert not saved_folder(None).exists()
 
 
 def test_a_folder_that_cannot_be_created_is_named(tmp_path: Path, study: engine.Study) -> None:
     (tmp_path / "kept").write_text("a file")
-    with pytest.raises(KeepsakeError, match="--views DIR"):
+    with pytest.raises(SavedFileError, match="--views DIR"):
         ViewStore(tmp_path / "kept").add(study, "a", "", "?")
 
 

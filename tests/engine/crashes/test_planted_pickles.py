@@ -15,7 +15,7 @@ import torch
 
 from dashboard.saved import Saved
 from engine import EmbeddingSpec, Explorer, open_study, verify_study
-from engine.errors import KeepsakeError, StudyFormatError
+from engine.errors import SavedFileError, StudyFormatError
 from tests.bomb import Bomb
 from tests.small_study import record_small_study
 
@@ -82,7 +82,7 @@ def test_a_pickle_in_a_study_is_never_run(recorded: Path, tmp_path: Path, place:
             assert place in {finding.file for finding in findings}
             assert [problem.run_id for problem in open_study(study).problems] == [RUN]
         elif place == "tour.json":
-            with pytest.raises(KeepsakeError):
+            with pytest.raises(SavedFileError):
                 Saved.at(tmp_path / "views").views.tour(open_study(study))
         else:
             with pytest.raises(StudyFormatError):
