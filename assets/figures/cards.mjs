@@ -5,7 +5,7 @@
 import { isDrawn } from "../picture/plotly-scene.mjs";
 import { colorOfLevel, endColor } from "../values/colouring.mjs";
 import { format } from "../values/study.mjs";
-import { isVisible } from "../page/charts.mjs";
+import { isVisible, listen } from "../page/charts.mjs";
 import { on } from "../page/events.mjs";
 import { serverAddress } from "../page/requests.mjs";
 import { state } from "../page/state.mjs";
@@ -132,7 +132,7 @@ const draw = () => {
     const traces = figureTraces(figure, seen);
     const layout = { margin: MARGIN, font: FONT, hovermode: "closest", showlegend: false, ...figure.layout, uirevision: answer.key, template };
     begun.set(element, Plotly.react(element, traces, layout, CONFIG));
-    if (isFirst) listen(/** @type {Graph} */ (element));
+    if (isFirst) listen(element, LISTENERS);
   }
 };
 
@@ -143,28 +143,31 @@ const pointed = ({ points }) => {
   return meta?.runIds ? { runId: meta.runIds[point.pointIndex], name: meta.series.name, point } : null;
 };
 
-/** @param {Graph} element */
-const listen = (element) => {
-  element.on("plotly_hover", (event) => {
-    const found = pointed(event);
-    if (!found?.runId) return;
-    const { point, runId, name } = found;
-    const label = make("bdi", "", runId);
-    const titles = ["xaxis", "yaxis"].map((axis) => point[axis]?.title?.text || axis[0]);
-    const place = [point.x, point.y].map((value, index) => `${titles[index]} ${format(value)}`).join(", ");
-    byId("figure-readout").replaceChildren(label, `: ${name ? `${name}, ` : ""}${place}`);
-    hover({ runId, source: "figures" });
-  });
-  element.on("plotly_unhover", () => {
+/** @param {any} event */
+const read = (event) => {
+  const found = pointed(event);
+  if (!found?.runId) return;
+  const { point, runId, name } = found;
+  const label = make("bdi", "", runId);
+  const titles = ["xaxis", "yaxis"].map((axis) => point[axis]?.title?.text || axis[0]);
+  const place = [point.x, point.y].map((value, index) => `${titles[index]} ${format(value)}`).join(", ");
+  byId("figure-readout").replaceChildren(label, `: ${name ? `${name}, ` : ""}${place}`);
+  hover({ runId, source: "figures" });
+};
+
+const LISTENERS = {
+  plotly_hover: read,
+  plotly_unhover: () => {
     byId("figure-readout").textContent = "";
     hover({ runId: null, source: "figures" });
-  });
+  },
   // After a change of the axes, redraw the marks.
-  element.on("plotly_afterplot", () => mark({ runId: state.hovered }));
-  element.on("plotly_click", (event) => {
+  plotly_afterplot: () => mark({ runId: state.hovered }),
+  /** @param {any} event */
+  plotly_click: (event) => {
     const found = pointed(event);
     if (found?.runId) togglePin(found.runId);
-  });
+  },
 };
 
 /** @param {{ runId: string | null }} pointed */

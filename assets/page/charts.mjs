@@ -28,6 +28,19 @@ export const setMerit = (name, text) => {
 export const isVisible = (element) => element.offsetParent !== null && element.clientHeight > 0;
 
 /**
+ * Attach {plotly event: listener} to a chart that has just been drawn for the first time.
+ *
+ * Plotly looks for the point of a click as it does for the mouse, at most every 50 ms: a click sooner after a move or a
+ * redraw would be on the point before. Taking back the hover, at the press of the button, ends that pause.
+ * @param {HTMLElement} element
+ * @param {Record<string, (event: any) => void>} listeners
+ */
+export const listen = (element, listeners) => {
+  for (const [event, listener] of Object.entries(listeners)) /** @type {Graph} */ (element).on(event, listener);
+  element.addEventListener("mousedown", () => Plotly.Fx.unhover(element), true);
+};
+
+/**
  * Draw a figure into a visible panel; false if it is hidden, or if plotly has not been loaded yet. listeners: {plotly event: listener}, attached once.
  * @param {HTMLElement} element
  * @param {PanelFigure} figure
@@ -39,7 +52,7 @@ export const drawChart = (element, figure, template, listeners = {}) => {
   const isFirst = !isDrawn(element);
   shown.add(element);
   Plotly.react(element, figure.data, { ...figure.layout, dragmode: false, template }, CONFIG);
-  if (isFirst) for (const [event, listener] of Object.entries(listeners)) /** @type {Graph} */ (element).on(event, listener);
+  if (isFirst) listen(element, listeners);
   return true;
 };
 

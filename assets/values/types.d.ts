@@ -279,6 +279,7 @@ type Graph = HTMLElement & {
 /* ------------------------------------------------------------------ the browser */
 
 declare const Plotly: {
+  Fx: { unhover(element: HTMLElement): void };
   version: string;
   react(element: HTMLElement, data: PlotlyTrace[], layout: object, config?: object): Promise<unknown>;
   relayout(element: HTMLElement, changes: object): Promise<unknown>;

@@ -140,6 +140,25 @@ def test_clicking_a_bar_moves_the_next_axis_there(tab: Visit) -> None:
     assert tab.page.evaluate("inpca.state.axes") == [3, 9, 7], "component 31 has no coordinates"
 
 
+SWEEP_AND_CLICK = """([from, to]) => {
+    const layer = document.querySelector('#spectrum .nsewdrag');
+    const send = (kind, [clientX, clientY], target = layer) =>
+        target.dispatchEvent(new MouseEvent(kind, { clientX, clientY, bubbles: true, cancelable: true, view: window }));
+    for (const place of [from, to]) send('mousemove', place);
+    send('mousedown', to);
+    send('mouseup', to, document);
+}"""
+
+
+def test_a_click_right_after_a_move_takes_its_own_bar(opened: Visit) -> None:
+    further(opened)
+    for left, clicked in ((4, 7), (12, 9)):
+        opened.page.evaluate(SWEEP_AND_CLICK, [bar(opened, left), bar(opened, clicked)])
+        opened.page.wait_for_function("clicked => inpca.state.axes.includes(clicked)", arg=clicked)
+        opened.settle()
+    assert sorted(opened.page.evaluate("inpca.state.axes")) == [3, 7, 9]
+
+
 def test_arrow_keys_walk_the_tabs_kept_in_address(tab: Visit) -> None:
     tab.open().wait_for_scene()
     tab.page.focus("#tab-components")
