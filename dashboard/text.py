@@ -14,6 +14,12 @@ NO_STUDIES = (
     "(ten lines, see the README), or start the app on the two studies that the source repository holds: data/studies",
 )
 
+NO_RUNS = ("No runs here yet", "This study was begun, and no run is kept in it. Runs appear here as they are recorded.")
+NO_USABLE_RUN = ("No run of this study can be used", "The reasons are listed under Filters.")
+ONE_RUN = "This study has one run: there is nothing to filter by."
+NO_HYPERPARAMETERS = "These runs were recorded without hyperparameters: there is nothing to filter by."
+ALL_ALIKE = "All runs have the same hyperparameters: there is nothing to filter by."
+
 SELECTION_NOT_KEPT = "its choice of runs, which this server does not keep"
 NO_EXTENSIONS = "its tab of extensions, of which this server has none"
 

@@ -250,6 +250,9 @@ const replace = (old, fieldset) => {
 /** @param {Study} study */
 const madeFor = (study) => JSON.stringify([study.study, (study.filters ?? []).map((filter) => [filter.name, columnOf(study, filter.name).label, looks(filter)])]);
 
+/** @param {Study} study */
+const whyNone = ({ unfiltered }) => (unfiltered ? [make("p", "hint", unfiltered)] : []);
+
 export const install = () => {
   on("study", (study) => {
     write({ choices: new Map(study.view?.choices) });
@@ -261,10 +264,7 @@ export const install = () => {
     made = madeFor(study);
     controls = new Map();
     const groups = (study.filters ?? []).map((/** @type {Filter} */ filter) => build(study, filter));
-    if (study.study && groups.length === 0) {
-      groups.push(make("p", "hint", "All runs have the same hyperparameters: there is nothing to filter by."));
-    }
-    byId("filters").replaceChildren(...groups);
+    byId("filters").replaceChildren(...groups, ...whyNone(study));
   });
 
   // Only changed controls are replaced: a new checkpoint usually changes the error histograms alone.
@@ -288,6 +288,7 @@ export const install = () => {
       if (next !== fieldset) byId("filters").insertBefore(fieldset, next ?? null);
     });
     while (byId("filters").children.length > study.filters.length) byId("filters").lastElementChild?.remove();
+    byId("filters").append(...whyNone(study));
     rail.scrollTop = scrollTop;
     made = madeFor(study);
   });

@@ -62,7 +62,7 @@ export const openStudy = (study, style) => {
   listProblems(study.problems);
   attachMainPicture({ onHover, onClick });
   if (!study.study) showNotice("empty", study.title, study.notice || study.advice);
-  else if (study.run_ids.length === 0) showNotice("empty", "This study has no usable run.", "The reasons are listed under Filters.");
+  else if (study.empty) showNotice("empty", ...study.empty);
   else hideNotice();
   showLinkNote(study.study ? study.notice : "");
   emit("study", study);

@@ -151,6 +151,10 @@ interface Study {
   splits: string[];
   columns: Column[];
   filters: Filter[];
+  /** Why there are no filters; empty if there are some, or no run. */
+  unfiltered: string;
+  /** Title and advice of a study without a usable run. */
+  empty: [string, string] | null;
   differing: string[];
   problems: Problem[];
   opening_seconds: number;

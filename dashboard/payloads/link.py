@@ -22,7 +22,7 @@ def link_note(study: Study, view: ViewState, filters: tuple[Filter, ...], color_
         filters: filters of the study.
         color_is_offered: whether the study has the link's colouring.
     """
-    missed = [*view.unread, *_missed_filters(view, filters), *_missed_runs(study, view)]
+    missed = [*view.unread, *_missed_filters(study, view, filters), *_missed_runs(study, view)]
     if view.split not in study.splits:
         missed.append(f"the {view.split} split, which was not recorded")
     if view.color_by and not color_is_offered:
@@ -30,12 +30,13 @@ def link_note(study: Study, view: ViewState, filters: tuple[Filter, ...], color_
     return f"Not all of this link applies here. Left out: {'; '.join(missed)}." if missed else ""
 
 
-def _missed_filters(view: ViewState, filters: tuple[Filter, ...]) -> Iterator[str]:
+def _missed_filters(study: Study, view: ViewState, filters: tuple[Filter, ...]) -> Iterator[str]:
     levels = {entry.name: entry.levels for entry in filters if isinstance(entry, LevelsFilter)}
     stops = {entry.name: entry.stops for entry in filters if isinstance(entry, RangeFilter)}
     for name, chosen in view.levels:
         if name not in levels:
-            yield f"the filter on {_short(text.label(name))}, which does not differ between these runs"
+            why = "does not differ between these runs" if name in study.runs else "this study lacks"
+            yield f"the filter on {_short(text.label(name))}, which {why}"
         elif unknown := [level for level in chosen if level not in levels[name]]:
             yield f"{text.label(name)} {_list(unknown)}, which no run has"
     for name, low, high in view.ranges:

@@ -49,10 +49,19 @@ def study_payload(study: Study, view: ViewState | None) -> dict[str, Any]:
         "columns": [run_column(study, name) for name in study.runs.columns],
         "differing": list(study.differing),
         "filters": [_filter(entry) for entry in filters],
+        "unfiltered": "" if filters else _why_unfiltered(study),
+        "empty": None if len(study.runs) else text.NO_USABLE_RUN if study.problems else text.NO_RUNS,
         "problems": [{"run_id": problem.run_id, "reason": problem.reason} for problem in study.problems],
         "opening_seconds": OPENING_SECONDS,
         "view": {**_view(view), "choices": _choices(view, filters)} if view else None,
     }
+
+
+def _why_unfiltered(study: Study) -> str:
+    """Sentence in the place of the filters of a study without any."""
+    if len(study.runs) < 2:
+        return text.ONE_RUN if len(study.runs) else ""
+    return text.ALL_ALIKE if study.hyperparameters else text.NO_HYPERPARAMETERS
 
 
 def _choices(view: ViewState, filters: tuple[Filter, ...]) -> list[tuple[str, list[str] | list[int]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -87,6 +88,21 @@ def wait_for_beats(tab: Visit, n: int = 2) -> None:
         with tab.page.expect_response("**/pulse?*"):
             pass
     tab.settle()
+
+
+def test_a_study_that_was_begun_takes_up_its_first_run(live: Visit, study: Path) -> None:
+    shutil.rmtree(study / "runs")
+    live.open()
+    expect(live.page.locator("#notice")).to_contain_text("No runs here yet")
+    assert live.page.inner_text("#filters") == ""
+    training = Training(study, "cnn-live", "CNN")
+    for _ in range(3):
+        training.step()
+    expect(live.page.locator("#live-news")).to_have_text("1 new run, 3 new checkpoints", timeout=20_000)
+    live.page.click("#live-show")
+    live.wait_for_scene()
+    expect(live.page.locator("#notice")).to_be_hidden()
+    expect(live.page.locator("#filters")).to_have_text("This study has one run: there is nothing to filter by.")
 
 
 def test_news_is_announced_and_shown_on_request(live: Visit, study: Path) -> None:

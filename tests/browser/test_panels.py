@@ -24,19 +24,27 @@ def open_distances(tab: Visit) -> None:
     tab.page.wait_for_selector(".heat-cells canvas")
 
 
+BAR = """k => {
+    const element = document.getElementById('spectrum');
+    const { xaxis, yaxis } = element._fullLayout;
+    const box = element.getBoundingClientRect();
+    return [box.x + xaxis._offset + xaxis.l2p(k), box.y + yaxis._offset + yaxis._length - 3].map(Math.round);
+}"""
+SWEEP_AND_CLICK = f"""([from, to]) => {{
+    const layer = document.querySelector('#spectrum .nsewdrag');
+    const send = (kind, component, target = layer) => {{
+        const [clientX, clientY] = ({BAR})(component);
+        target.dispatchEvent(new MouseEvent(kind, {{ clientX, clientY, bubbles: true, cancelable: true, view: self }}));
+    }};
+    for (const component of [from, to]) send('mousemove', component);
+    send('mousedown', to);
+    send('mouseup', to, document);
+}}"""
+
+
 def bar(tab: Visit, component: int) -> tuple[float, float]:
     """Return a place on the bar of a component, just above the axis, in pixels of the page."""
-    return tuple(
-        tab.page.evaluate(
-            """k => {
-                const element = document.getElementById('spectrum');
-                const { xaxis, yaxis } = element._fullLayout;
-                const box = element.getBoundingClientRect();
-                return [box.x + xaxis._offset + xaxis.l2p(k), box.y + yaxis._offset + yaxis._length - 3];
-            }""",
-            component,
-        )
-    )
+    return tuple(tab.page.evaluate(BAR, component))
 
 
 def wait_for_shepard(tab: Visit, title: str) -> None:
@@ -140,20 +148,10 @@ def test_clicking_a_bar_moves_the_next_axis_there(tab: Visit) -> None:
     assert tab.page.evaluate("inpca.state.axes") == [3, 9, 7], "component 31 has no coordinates"
 
 
-SWEEP_AND_CLICK = """([from, to]) => {
-    const layer = document.querySelector('#spectrum .nsewdrag');
-    const send = (kind, [clientX, clientY], target = layer) =>
-        target.dispatchEvent(new MouseEvent(kind, { clientX, clientY, bubbles: true, cancelable: true, view: window }));
-    for (const place of [from, to]) send('mousemove', place);
-    send('mousedown', to);
-    send('mouseup', to, document);
-}"""
-
-
 def test_a_click_right_after_a_move_takes_its_own_bar(opened: Visit) -> None:
     further(opened)
     for left, clicked in ((4, 7), (12, 9)):
-        opened.page.evaluate(SWEEP_AND_CLICK, [bar(opened, left), bar(opened, clicked)])
+        opened.page.evaluate(SWEEP_AND_CLICK, [left, clicked])
         opened.page.wait_for_function("clicked => inpca.state.axes.includes(clicked)", arg=clicked)
         opened.settle()
     assert sorted(opened.page.evaluate("inpca.state.axes")) == [3, 7, 9]

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from dashboard import text
 from dashboard.payloads.filters import LevelsFilter, RangeFilter, filters_of
+from dashboard.payloads.study import study_payload
+from engine import Recorder, open_study
 from engine.analyses.options import levels_of
+from tests.recording import LABELS, record_run
 
 
 def table(**columns: object) -> pd.DataFrame:
@@ -71,3 +78,27 @@ def test_truth_values_are_categories() -> None:
 )
 def test_a_range_opens_wide_enough_for_its_names(limits: tuple[float, float], stops: tuple[int, int]) -> None:
     assert RangeFilter("lr", (0.1, 0.2, 0.3), (1, 1, 1), True).enclosing_stops(*limits) == stops
+
+
+def assert_bare(study: Path, unfiltered: str, empty: tuple[str, str] | None) -> None:
+    payload = study_payload(open_study(study), None)
+    assert (payload["filters"], payload["unfiltered"], payload["empty"]) == ([], unfiltered, empty)
+
+
+def test_a_study_without_filters_says_why(tmp_path: Path) -> None:
+    first = record_run(tmp_path / "alike", "a", lr=1)
+    assert_bare(tmp_path / "alike", text.ONE_RUN, None)
+    shutil.copytree(first, tmp_path / "copy")
+    shutil.rmtree(first)
+    assert_bare(tmp_path / "alike", "", text.NO_RUNS)
+    shutil.copytree(tmp_path / "copy", tmp_path / "alike" / "runs" / "another name")
+    assert_bare(tmp_path / "alike", "", text.NO_USABLE_RUN)
+
+
+@pytest.mark.parametrize(("hyperparameters", "words"), [({}, text.NO_HYPERPARAMETERS), ({"lr": 0.1}, text.ALL_ALIKE)])
+def test_runs_that_are_alike_say_how(tmp_path: Path, hyperparameters: dict[str, float], words: str) -> None:
+    for run_id in ("a", "b"):
+        with Recorder(tmp_path / "study", hyperparameters, LABELS, run_id=run_id) as recorder:
+            # Equal predictions, so that the final errors are no filters either.
+            recorder.record(step=0, **{split: np.eye(3)[labels] for split, labels in LABELS.items()})
+    assert_bare(tmp_path / "study", words, None)

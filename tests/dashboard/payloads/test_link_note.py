@@ -43,7 +43,8 @@ def test_a_mask_of_the_present_needs_no_note(study: Study) -> None:
     ("view", "words"),
     [
         (ViewState(levels=(("architecture", ("CNN", "Mamba")),)), "architecture Mamba, which no run has"),
-        (ViewState(levels=(("momentum", ("0.9",)),)), "the filter on momentum"),
+        (ViewState(levels=(("momentum", ("0.9",)),)), "the filter on momentum, which does not differ"),
+        (ViewState(levels=(("dropout", ("0.9",)),)), "the filter on dropout, which this study lacks"),
         (ViewState(ranges=(("architecture", 0.0, 1.0),)), "the range of architecture"),
         (ViewState(ranges=(("learning_rate", 5.0, 6.0),)), "learning rate from 5 to 6"),
         (ViewState(picked=("ghost",)), "the run ghost, not in this study"),
