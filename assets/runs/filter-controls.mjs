@@ -248,7 +248,7 @@ const replace = (old, fieldset) => {
 };
 
 /** @param {Study} study */
-const madeFor = (study) => JSON.stringify([study.study, (study.filters ?? []).map((filter) => [filter.name, columnOf(study, filter.name).label, looks(filter)])]);
+const madeFor = (study) => JSON.stringify([study.study, study.unfiltered, (study.filters ?? []).map((filter) => [filter.name, columnOf(study, filter.name).label, looks(filter)])]);
 
 /** @param {Study} study */
 const whyNone = ({ unfiltered }) => (unfiltered ? [make("p", "hint", unfiltered)] : []);

@@ -90,7 +90,7 @@ def wait_for_beats(tab: Visit, n: int = 2) -> None:
     tab.settle()
 
 
-def test_a_study_that_was_begun_takes_up_its_first_run(live: Visit, study: Path) -> None:
+def test_a_begun_study_takes_up_its_first_run(live: Visit, study: Path) -> None:
     shutil.rmtree(study / "runs")
     live.open()
     expect(live.page.locator("#notice")).to_contain_text("No runs here yet")

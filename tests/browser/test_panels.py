@@ -148,7 +148,7 @@ def test_clicking_a_bar_moves_the_next_axis_there(tab: Visit) -> None:
     assert tab.page.evaluate("inpca.state.axes") == [3, 9, 7], "component 31 has no coordinates"
 
 
-def test_a_click_right_after_a_move_takes_its_own_bar(opened: Visit) -> None:
+def test_a_click_after_a_move_takes_its_bar(opened: Visit) -> None:
     further(opened)
     for left, clicked in ((4, 7), (12, 9)):
         opened.page.evaluate(SWEEP_AND_CLICK, [left, clicked])
