@@ -1,7 +1,7 @@
 /*
  * Build of what is committed for browsers, so that users need no node:
  *
- *   assets/built/page.js    assets/main.mjs and its modules as one file, named by the digest of their sources
+ *   assets/built/page.js    assets/main.mjs and its modules as one file, named by the digest of their sources; its licences beside it
  *   assets/built/pdf.js     jsPDF and the fonts of a PDF, fetched at the first one; pdf.LICENSE has their licences
  *   assets/vendor/*.mjs     modules of packages, with their licences, under relative names: browsers know no package
  *
@@ -80,7 +80,7 @@ const page = await build({
   ...common,
   entryPoints: [`${FOLDER}/main.mjs`],
   format: "iife",
-  legalComments: "inline",
+  legalComments: "linked",
   sourcemap: "linked",
   sourcesContent: false,
   banner: { js: `/* ${digestOf(modules())} */` },
