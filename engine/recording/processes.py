@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import NoReturn
 from weakref import WeakSet
@@ -43,15 +45,35 @@ class OfOneProcess(NeverCopied):
 
 
 _alive: WeakSet[OfOneProcess] = WeakSet()
+_opening = threading.RLock()
 
 
-def _let_go_of_all() -> None:
+@contextmanager
+def unforked() -> Iterator[None]:
+    """Let forks by other threads wait: what is opened meanwhile belongs to an `OfOneProcess` before they go on."""
+    opening = _opening
+    with opening:
+        yield
+
+
+def _before_fork() -> None:
+    _opening.acquire()
+
+
+def _after_fork() -> None:
+    _opening.release()
+
+
+def _in_child() -> None:
+    # A new lock: the thread that holds the old one, a parent's, may be counted in it more than once.
+    global _opening
+    _opening = threading.RLock()
     for each in list(_alive):
         each.let_go()
     _alive.clear()
 
 
-os.register_at_fork(after_in_child=_let_go_of_all)
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child)
 
 
 class InTurn:

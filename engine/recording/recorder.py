@@ -129,6 +129,7 @@ class Recorder(NeverCopied):
             RunLockedError: another recorder is writing it.
             RunMismatchError: the run is finished.
             RunFormatError: there is no run, or its committed part is damaged.
+            RunError: a file to write to has other names (hard links), or the disk refuses.
         """
         path = Path(os.path.abspath(run_path))
         recorder = cls.__new__(cls)
@@ -218,8 +219,7 @@ class Recorder(NeverCopied):
         """Seal the run and release it. A run that is never closed stays "running" and can be resumed."""
         _is_second("status", status, ("finished", "failed"))
         self._writer.refuse_elsewhere()
-        what = f"Run {self.run_id} could not be sealed"
-        with self._turns, files.disk_errors_named(what, "; its checkpoints are safe."):
+        with self._turns:
             self._writer.seal(status, error)
 
     def __enter__(self) -> Self:

@@ -6,14 +6,13 @@ one journal line, then its fdatasync, and last the header, which only ``numpy.lo
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 import shutil
 import time
 import zlib
-from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,13 +21,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import RunError, RunMismatchError
-from engine.recording.processes import OfOneProcess
+from engine.recording.processes import OfOneProcess, unforked
 from engine.store import files
 from engine.store.documents import document_bytes
 from engine.store.encoding import HEADER_BYTES, header_bytes
 from engine.store.journal import JOURNAL, line_bytes, locked_journal
 from engine.store.manifest import RUNS_FOLDER, Manifest
 from engine.store.run import RUN_FILE, SEAL_FILE, RunFolder, read_run
+
+_ENGINE = f"python -m {__name__.partition('.')[0]}"
+BEFORE_RESUME = ".before-resume"
+"""End of the name of a file with the records behind the committed ones, which resuming a run would overwrite."""
 
 
 class Position(NamedTuple):
@@ -58,8 +61,12 @@ class RunWriter(OfOneProcess):
             for split in run.dtypes:
                 flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
                 self._data[split] = os.open(run.data_file(split), flags)
+            self._refuse_changed_files(None)
+            self._keep_records_behind()
             self._drop_uncommitted()
         except BaseException:
+            # The journal is its opener's to close; a fork must not find descriptors here that are others' by then.
+            self.is_open = False
             for descriptor in self._data.values():
                 os.close(descriptor)
             raise
@@ -69,12 +76,9 @@ class RunWriter(OfOneProcess):
     ) -> None:
         """Append one checkpoint; it is committed if this returns and not if it raises."""
         self._refuse_closed()
-        index = self.position.n_checkpoints
+        index, line = self.position.n_checkpoints, b""
         try:
-            self._refuse_foreign_files()
-        except OSError as error:
-            raise self._not_written(index, step, error) from error
-        try:
+            self._refuse_changed_files(self.position.journal_bytes)
             crcs = {}
             for split, record in records.items():
                 raw = np.ascontiguousarray(record, self.run.dtypes[split]).data.cast("B")
@@ -84,13 +88,18 @@ class RunWriter(OfOneProcess):
             line = line_bytes(index=index, step=step, epoch=epoch, time=time.time(), metrics=metrics, crcs=crcs)
             files.append(self._journal, line)
             self._sync(self._journal)
+            journal_bytes = self.position.journal_bytes + len(line)
+            # A run that was deleted or replaced since the first look has not got this checkpoint.
+            self._refuse_changed_files(journal_bytes)
             # A single assignment, so that Ctrl-C falls before or after it and the handler below is right in both cases.
-            self.position = Position(index + 1, step, self.position.journal_bytes + len(line))
+            self.position = Position(index + 1, step, journal_bytes)
         except OSError as error:
-            self._take_back()
-            raise self._not_written(index, step, error) from error
+            what = f"checkpoint {index} (step {step}) could not be written"
+            refusal = self._not_written(what, error, "make room or repair the disk, then go on recording")
+            self._take_back(len(line))
+            raise refusal from error
         except BaseException:
-            self._take_back()
+            self._take_back(len(line))
             raise
         # The checkpoint is committed whatever its header says; the next commit or the seal rewrites it.
         with suppress(OSError):
@@ -99,23 +108,25 @@ class RunWriter(OfOneProcess):
     def seal(self, status: str, error: str | None) -> None:
         """End the run: write seal.json with counts and SHA-256 digests, and release the lock."""
         self._refuse_closed()
-        self._refuse_foreign_files()
-        self._drop_uncommitted()
-        # The digests cover what is read now: after a power cut no seal may exist with older headers.
-        self._sync(*self._data.values(), self._journal)
-        names = (RUN_FILE, JOURNAL, *(f"{split}.npy" for split in self._data))
-        digests = {}
-        for name in names:
-            with open(self.run.path / name, "rb") as file:
-                digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
-        fields = {
-            "status": status,
-            "n_checkpoints": self.position.n_checkpoints,
-            "error": error,
-            "ended": datetime.now(UTC).isoformat(timespec="seconds"),
-            "sha256": digests,
-        }
-        files.replace(self.run.path / SEAL_FILE, document_bytes("seal", fields), durable=self._durable)
+        try:
+            self._refuse_changed_files(self.position.journal_bytes)
+            self._drop_uncommitted()
+            # The digests cover what is read now: after a power cut no seal may exist with older headers.
+            self._sync(*self._data.values(), self._journal)
+            # Of the files that were written, not of those that bear their names by now.
+            digests = {RUN_FILE: files.sha256(self.run.path / RUN_FILE), JOURNAL: files.sha256_of(self._journal)}
+            digests |= {f"{split}.npy": files.sha256_of(descriptor) for split, descriptor in self._data.items()}
+            fields = {
+                "status": status,
+                "n_checkpoints": self.position.n_checkpoints,
+                "error": error,
+                "ended": datetime.now(UTC).isoformat(timespec="seconds"),
+                "sha256": digests,
+            }
+            files.replace(self.run.path / SEAL_FILE, document_bytes("seal", fields), durable=self._durable)
+            self._refuse_changed_files(self.position.journal_bytes)
+        except (OSError, ValueError) as reason:
+            raise self._not_written("it could not be sealed", reason, "close the recorder again") from reason
         self.close()
 
     def let_go(self) -> None:
@@ -149,15 +160,28 @@ class RunWriter(OfOneProcess):
                 f"Recorder.resume({str(self.run.path)!r})."
             )
 
-    def _not_written(self, index: int, step: int, error: OSError) -> RunError:
-        return RunError(
-            f"Run {self.run.run_id}: checkpoint {index} (step {step}) could not be written ({error.strerror}). "
-            f"{self.position.n_checkpoints} checkpoints are safe; make room or repair the disk, then go on recording."
-        )
+    def _not_written(self, what: str, error: Exception, remedy: str) -> RunError:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        return RunError(f"Run {self.run.run_id}: {what} ({reason}). {self._what_is_left(remedy)}")
 
-    def _refuse_foreign_files(self) -> None:
-        """Raise RunError if a file is no longer the one that was opened, or the journal not as it was left."""
+    def _what_is_left(self, remedy: str) -> str:
         n_checkpoints = self.position.n_checkpoints
+        try:
+            change = self._change(None)
+        except OSError as error:
+            return (
+                f"Whether the {n_checkpoints} checkpoints before are still at {self.run.path} could not be seen "
+                f"({error.strerror}): look once the disk answers, with: {_ENGINE} repair --dry-run {self.run.path}"
+            )
+        return change or f"{n_checkpoints} checkpoints are safe; {remedy}."
+
+    def _refuse_changed_files(self, journal_bytes: int | None) -> None:
+        """Raise RunError if a file is no longer the one that was opened, or not as it was left."""
+        if change := self._change(journal_bytes):
+            raise RunError(f"Run {self.run.run_id}: {change}")
+
+    def _change(self, journal_bytes: int | None) -> str:
+        """Return what has become of the files, "" if they are as they were left; None: whatever the journal's tail."""
         written = {JOURNAL: self._journal} | {f"{split}.npy": descriptor for split, descriptor in self._data.items()}
         for name, descriptor in written.items():
             mine = os.fstat(descriptor)
@@ -167,21 +191,33 @@ class RunWriter(OfOneProcess):
                 there = None
             if there is None or not os.path.samestat(mine, there):
                 left = "was deleted, with all its checkpoints" if mine.st_nlink == 0 else "was moved or replaced"
-                raise RunError(
-                    f"Run {self.run.run_id}: {name} at {self.run.path} {left} while the run was recorded. Nothing "
-                    "more is written into it: record a new run under another run_id."
+                return (
+                    f"{name} at {self.run.path} {left} while the run was recorded. Nothing more is written into it: "
+                    "record a new run under another run_id."
                 )
             if name == JOURNAL:
-                is_left = mine.st_size == self.position.journal_bytes
+                least = self.position.journal_bytes
+                is_left = mine.st_size == journal_bytes or (journal_bytes is None and mine.st_size >= least)
             else:
-                least = HEADER_BYTES + n_checkpoints * self.run.record_bytes(name.removesuffix(".npy"))
-                is_left = mine.st_size >= least
+                record_bytes = self.run.record_bytes(name.removesuffix(".npy"))
+                is_left = mine.st_size >= HEADER_BYTES + self.position.n_checkpoints * record_bytes
             if not is_left:
-                raise RunError(
-                    f"Run {self.run.run_id}: {name} has {mine.st_size} bytes, which is not how the recorder left it: "
-                    "another program has written to it or cut it. Nothing is written over that; end this recorder, "
-                    f"then see what is left with: python -m {__name__.partition('.')[0]} repair {self.run.path}"
+                return (
+                    f"{name} has {mine.st_size} bytes, which is not how the recorder left it: another program has "
+                    "written to it or cut it. Nothing is written over that; end this recorder, then see what is left "
+                    f"with: {_ENGINE} repair {self.run.path}"
                 )
+        return _shared_file(self.run.path, written)
+
+    def _keep_records_behind(self) -> None:
+        """Copy records behind the committed ones that more than a killed commit has left there."""
+        is_repaired = any(self.run.path.glob(f"{JOURNAL}{files.BEFORE_REPAIR}*"))
+        for split, descriptor in self._data.items():
+            committed = HEADER_BYTES + self.position.n_checkpoints * self.run.record_bytes(split)
+            n_behind = (os.fstat(descriptor).st_size - committed) // self.run.record_bytes(split)
+            if n_behind > (0 if is_repaired else 1):
+                head = header_bytes(self.run.dtypes[split], (n_behind, *self.run.shapes[split]))
+                files.keep_rest(descriptor, committed, head, files.free_name(self.run.data_file(split), BEFORE_RESUME))
 
     def _drop_uncommitted(self) -> None:
         os.ftruncate(self._journal, self.position.journal_bytes)
@@ -189,11 +225,12 @@ class RunWriter(OfOneProcess):
             os.ftruncate(descriptor, HEADER_BYTES + self.position.n_checkpoints * self.run.record_bytes(split))
         self._write_headers()
 
-    def _take_back(self) -> None:
+    def _take_back(self, line_bytes: int) -> None:
         """Remove an uncommitted journal line; close the writer if that fails."""
-        # The next append would turn a partial line into a damaged line in the middle.
+        # The next append would turn a partial line into a damaged line in the middle. More than a line is not ours.
         try:
-            os.ftruncate(self._journal, self.position.journal_bytes)
+            if 0 < os.fstat(self._journal).st_size - self.position.journal_bytes <= line_bytes:
+                os.ftruncate(self._journal, self.position.journal_bytes)
         except OSError:
             self.close()
 
@@ -222,25 +259,22 @@ def create_run(
     # Readers ignore names with a leading dot, so an incomplete run folder is never visible.
     folder = target.with_name(f".new-{run_id}-{secrets.token_hex(4)}")
     folder.mkdir()
-    journal = -1
     try:
         files.replace(folder / RUN_FILE, document_bytes("run", fields), durable=durable)
         for split, probe in manifest.splits.items():
             header = header_bytes(dtype, (0, probe.n_samples, manifest.n_classes))
             files.replace(folder / f"{split}.npy", header, durable=durable)
         files.replace(folder / JOURNAL, b"", durable=durable)
-        journal = locked_journal(folder / JOURNAL, run_id)
-        if not files.move_new(folder, target):
-            raise RunMismatchError(
-                f"The study at {study} already has a run {run_id!r}: pass resume=True to go on with it, "
-                "or another run_id."
-            )
-        if durable:
-            files.sync_folder(target.parent)
-        return RunWriter(read_run(target, manifest), journal, durable=durable)
+        with _locked(folder, run_id) as journal:
+            if not files.move_new(folder, target):
+                raise RunMismatchError(
+                    f"The study at {study} already has a run {run_id!r}: pass resume=True to go on with it, "
+                    "or another run_id."
+                )
+            if durable:
+                files.sync_folder(target.parent)
+            return RunWriter(read_run(target, manifest), journal, durable=durable)
     except BaseException:
-        if journal >= 0:
-            os.close(journal)
         shutil.rmtree(folder, ignore_errors=True)
         raise
 
@@ -252,20 +286,43 @@ def reopen_run(path: Path, manifest: Manifest, *, durable: bool) -> RunWriter:
         RunLockedError: the run has another writer.
         RunMismatchError: the run is finished.
         RunFormatError: the committed part is damaged.
+        RunError: a file to be written has other names, as a backup by hard links gives it.
     """
-    journal = locked_journal(path / JOURNAL, path.name)
-    try:
-        run = read_run(path, manifest)
+    with _locked(path, path.name) as journal:
+        run = read_run(path, manifest, is_resumed=True)
         if run.status == "finished":
             raise RunMismatchError(
                 f"Run {run.run_id} is finished and sealed with {run.n_checkpoints} checkpoints; a finished run is "
                 "never changed. Record a new run."
             )
+        if reason := _shared_file(path, (JOURNAL, *(f"{split}.npy" for split in run.dtypes))):
+            raise RunError(f"Run {run.run_id}: {reason}")
         files.remove(path / SEAL_FILE, durable=durable)
         if durable:
+            # The study may have been made, or copied here, without waiting for the disk.
+            files.make_folders(path, durable=True)
+            files.sync_content(path.parent.parent)
             files.sync_content(path)
-            files.sync_folder(path.parent)
         return RunWriter(run, journal, durable=durable)
-    except BaseException:
-        os.close(journal)
-        raise
+
+
+@contextmanager
+def _locked(folder: Path, run_id: str) -> Iterator[int]:
+    """Lock a run's journal for a writer to be made within; yields the descriptor, closed only if that fails."""
+    # A fork between the lock and the writer would keep the descriptor, and with it the lock.
+    with unforked():
+        journal = locked_journal(folder / JOURNAL, run_id)
+        try:
+            yield journal
+        except BaseException:
+            os.close(journal)
+            raise
+
+
+def _shared_file(path: Path, names: Iterable[str]) -> str:
+    """Return why the first of a run's files with further names is not written to, "" if there is none."""
+    for name in names:
+        n_names = os.lstat(path / name).st_nlink
+        if n_names > 1:
+            return files.shared(name, n_names)
+    return ""

@@ -20,6 +20,10 @@ from pathlib import Path
 from engine.errors import EngineError, RunError
 
 DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+BEFORE_REPAIR = ".before-repair"
+"""End of the name under which a repair keeps what it replaces."""
+
+_PART = 1 << 20
 
 
 @contextmanager
@@ -138,8 +142,48 @@ def move_new(folder: Path, target: Path) -> bool:
 
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file."""
-    with opened(path) as (descriptor, _), os.fdopen(os.dup(descriptor), "rb") as stream:
+    with opened(path) as (descriptor, _):
+        return sha256_of(descriptor)
+
+
+def sha256_of(descriptor: int) -> str:
+    """Return the SHA-256 of an open file, whatever its name is by now."""
+    with os.fdopen(os.dup(descriptor), "rb") as stream:
+        stream.seek(0)
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def free_name(path: Path, ending: str) -> Path:
+    """Return ``<name><ending>``, numbered if that exists."""
+    names = (path.with_name(f"{path.name}{ending}{number}") for number in ("", *map(str, range(2, 1000))))
+    return next(name for name in names if not os.path.lexists(name))
+
+
+def keep_rest(descriptor: int, offset: int, head: bytes, target: Path) -> None:
+    """Write `head` and all of an open file from `offset` on to a new file, atomically and flushed to the disk."""
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            file.write(head)
+            while part := os.pread(descriptor, _PART, offset):
+                file.write(part)
+                offset += len(part)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(temporary, target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(target.parent)
+
+
+def shared(name: str, n_names: int) -> str:
+    """Return why a file with several names (hard links) is not written to, and what to do."""
+    return (
+        f"{name} has {n_names} names (hard links, as cp -al makes for a backup): writing to it would change the others "
+        "as well. Nothing is written: delete the other names, or put a copy of the run's folder (cp -r) in its place "
+        "and resume that."
+    )
 
 
 def sync_content(folder: Path) -> None:

@@ -147,17 +147,23 @@ class RunFolder:
                 raise ValueError(f"{split}.npy {error}") from None
 
 
-def read_run(path: Path, manifest: Manifest) -> RunFolder:
+def read_run(path: Path, manifest: Manifest, *, is_resumed: bool = False) -> RunFolder:
     """Read a run's declaration and journal and check them, without reading its records.
+
+    Args:
+        path: the run's folder.
+        manifest: of its study.
+        is_resumed: take the seal of a failed run, whose checkpoints are there, for the one that resuming removes: the
+            run is "running", and may be longer than it was sealed.
 
     Raises:
         RunFormatError: names the run, the file and the reason.
     """
     with _blaming(path.name, ""):
-        return _read_run(path, manifest)
+        return _read_run(path, manifest, is_resumed)
 
 
-def _read_run(path: Path, manifest: Manifest) -> RunFolder:
+def _read_run(path: Path, manifest: Manifest, is_resumed: bool) -> RunFolder:
     run_id = path.name
     with _blaming(run_id, ""):
         if path.is_symlink():
@@ -180,7 +186,8 @@ def _read_run(path: Path, manifest: Manifest) -> RunFolder:
         journal_bytes = files.read_bytes(path / JOURNAL, JOURNAL_LIMIT)
         journal = parse_journal(journal_bytes, tuple(dtypes))
         refuse_names(journal.metrics, hyperparameters, "metric")
-        status = "running" if seal is None else _status_of(seal, journal)
+        is_open = seal is None or (is_resumed and _sealed_part(seal, journal_bytes) is not None)
+        status = "running" if seal is None or is_open else _status_of(seal, journal, journal_bytes)
     run = RunFolder(
         path=path,
         hyperparameters=hyperparameters,
@@ -198,11 +205,29 @@ def _read_run(path: Path, manifest: Manifest) -> RunFolder:
     return run
 
 
-def _status_of(seal: Mapping[str, Any], journal: Journal) -> str:
+def _sealed_part(seal: Mapping[str, Any], journal_bytes: bytes) -> int | None:
+    """Return how many of a journal's first lines the seal of a failed run digests; None if it fits no such part."""
+    n_checkpoints, digests = seal.get("n_checkpoints"), seal.get("sha256")
+    if seal.get("status") != "failed" or type(n_checkpoints) is not int or not isinstance(digests, dict):
+        return None
+    lines = journal_bytes.split(b"\n", max(n_checkpoints, 0))
+    n_bytes = len(journal_bytes) - len(lines[-1])
+    is_fitting = hashlib.sha256(journal_bytes[:n_bytes]).hexdigest() == digests.get(JOURNAL)
+    return n_checkpoints if is_fitting and len(lines) == n_checkpoints + 1 else None
+
+
+def _status_of(seal: Mapping[str, Any], journal: Journal, journal_bytes: bytes) -> str:
     status = seal.get("status")
     if status not in STATUSES[1:]:
         raise ValueError(f"{SEAL_FILE} must have a status of {STATUSES[1:]}, it has {status!r}")
     if seal.get("n_checkpoints") != len(journal) or journal.n_tail:
+        sealed = _sealed_part(seal, journal_bytes)
+        if sealed is not None and sealed < len(journal):
+            raise ValueError(
+                f"{SEAL_FILE} is older than {JOURNAL}: the run failed with {sealed} checkpoints and was resumed, and "
+                f"its seal came back, as after a power cut. All {len(journal)} lines of {JOURNAL} are intact: resume "
+                f"the run, or bring it back with python -m {__name__.partition('.')[0]} repair and the run's folder"
+            )
         raise ValueError(
             f"{JOURNAL} holds {len(journal)} checkpoints and {journal.n_tail} stray bytes, but the run was sealed "
             f"with {seal.get('n_checkpoints')!r}: lines were lost"

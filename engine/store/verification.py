@@ -172,9 +172,10 @@ def repair_run(path: str | os.PathLike[str], *, is_trial: bool = False) -> Repai
     """Bring back every committed checkpoint of a run whose journal or seal disagrees with its records.
 
     A checkpoint is taken if a journal line with a right CRC names it, in order and with rising steps, and the stored
-    record has the CRC of that line: the lines of a second writer do not. The journal before, and a seal that does not
-    fit, are kept beside the new one as ``*.before-repair``; records are never cut. Without a seal the run is "running"
-    and can be resumed.
+    record has the CRC of that line: the lines of a second writer do not. The journal before, a seal that does not fit,
+    and the 128 bytes of a header (``train.npy.header``) are kept beside the new ones as ``*.before-repair``; records
+    are never cut. Without a seal the run is "running" and can be resumed; resuming copies the records behind the
+    committed ones to ``*.before-resume`` before it cuts them.
 
     Args:
         path: the run's folder, ``<study>/runs/<run_id>``.
@@ -182,7 +183,8 @@ def repair_run(path: str | os.PathLike[str], *, is_trial: bool = False) -> Repai
 
     Raises:
         RunLockedError: a recorder is writing it.
-        RunFormatError: run.json or a file of records is missing or unreadable: nothing can be brought back.
+        RunFormatError: run.json or a file of records is missing or unreadable, so nothing can be brought back; or a
+            file of records whose header is wrong has other names (hard links), so nothing is written to it.
         StudyFormatError: the study's own files are damaged.
     """
     folder = Path(os.path.abspath(path))
@@ -205,6 +207,7 @@ def _repair(folder: Path, manifest: Manifest, is_trial: bool) -> Repair:
     raw = files.read_bytes(folder / JOURNAL, JOURNAL_LIMIT)
     kept = _committed(folder, raw, records)
     journal, dropped, is_whole = b"".join(kept), [], True
+    headers: list[tuple[Path, bytes, bytes]] = []
     if journal != raw:
         lines = raw.count(b"\n") - len(kept)
         dropped.append(
@@ -214,20 +217,25 @@ def _repair(folder: Path, manifest: Manifest, is_trial: bool) -> Repair:
         path, header = folder / f"{split}.npy", header_bytes(dtype, (len(kept), *shape))
         with files.opened(path) as (descriptor, size):
             is_whole &= size == HEADER_BYTES + len(kept) * _record_bytes(dtype, shape)
-            is_declared = os.pread(descriptor, HEADER_BYTES, 0) == header
-        if not is_declared:
+            before, n_names = os.pread(descriptor, HEADER_BYTES, 0), os.fstat(descriptor).st_nlink
+        if before != header:
+            if n_names > 1:
+                raise ValueError(files.shared(path.name, n_names))
             dropped.append(f"the header of {split}.npy did not declare {len(kept)} records")
-            if not is_trial:
-                _write_header(path, header)
+            headers.append((path, before, header))
     seal = folder / SEAL_FILE
     if os.path.lexists(seal) and not (is_whole and _seal_fits(folder, journal, len(kept))):
         dropped.append(f"{SEAL_FILE} did not fit what is committed")
         if not is_trial:
-            os.rename(seal, _free_name(seal))
+            os.rename(seal, files.free_name(seal, files.BEFORE_REPAIR))
             files.sync_folder(folder)
     if not is_trial:
+        for path, before, header in headers:
+            kept_header = path.with_name(f"{path.name}.header")
+            files.replace(files.free_name(kept_header, files.BEFORE_REPAIR), before, durable=True)
+            _write_header(path, header)
         if journal != raw:
-            files.replace(_free_name(folder / JOURNAL), raw, durable=True)
+            files.replace(files.free_name(folder / JOURNAL, files.BEFORE_REPAIR), raw, durable=True)
             files.replace(folder / JOURNAL, journal, durable=True)
         read_run(folder, manifest)
     return Repair(folder.name, len(kept), tuple(dropped))
@@ -287,9 +295,3 @@ def _seal_fits(folder: Path, journal: bytes, n_checkpoints: int) -> bool:
     digests = seal.get("sha256")
     is_same = isinstance(digests, dict) and digests.get(JOURNAL) == hashlib.sha256(journal).hexdigest()
     return is_same and seal.get("n_checkpoints") == n_checkpoints
-
-
-def _free_name(path: Path) -> Path:
-    """Return ``<name>.before-repair``, numbered if that exists."""
-    names = (path.with_name(f"{path.name}.before-repair{number}") for number in ("", *map(str, range(2, 1000))))
-    return next(name for name in names if not os.path.lexists(name))
