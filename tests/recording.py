@@ -33,6 +33,14 @@ def record_step(recorder: Recorder, step: int, **extra: Any) -> None:
     recorder.record(step=step, epoch=step / 10, **predictions, **extra)
 
 
+def begin(study: Path, n_steps: int = 2, **options: Any) -> Recorder:
+    """Open recorder of a run with some checkpoints."""
+    recorder = Recorder(study, hyperparameters={}, labels=LABELS, run_id="run", **options)
+    for step in range(n_steps):
+        record_step(recorder, step)
+    return recorder
+
+
 def record_run(study: Path, run_id: str, n_checkpoints: int = 4, seal: bool = True, **hyperparameters: Any) -> Path:
     """Folder of a newly recorded run; unsealed, it looks like one whose process was killed."""
     recorder = Recorder(study, hyperparameters={"architecture": "mlp", **hyperparameters}, labels=LABELS, run_id=run_id)

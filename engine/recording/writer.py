@@ -227,6 +227,8 @@ class RunWriter(OfOneProcess):
 
     def _take_back(self, line_bytes: int) -> None:
         """Remove an uncommitted journal line; close the writer if that fails."""
+        if not line_bytes:
+            return
         # The next append would turn a partial line into a damaged line in the middle. More than a line is not ours.
         try:
             if 0 < os.fstat(self._journal).st_size - self.position.journal_bytes <= line_bytes:

@@ -13,21 +13,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine import InvalidSpecError, Recorder, RunError, RunLockedError, open_study, verify_study
-from tests.recording import LABELS, record_step
+from engine.recording import writer
+from engine.recording.processes import unforked
+from tests.recording import LABELS, begin, record_step
 from tests.scale import amount
 from tests.sound import assert_sound
 from tests.waiting import wait_for
-
-
-def begin(study: Path, n_steps: int = 2, **options: object) -> Recorder:
-    recorder = Recorder(study, hyperparameters={}, labels=LABELS, run_id="run", **options)  # type: ignore[arg-type]
-    for step in range(n_steps):
-        record_step(recorder, step)
-    return recorder
 
 
 @pytest.fixture
@@ -129,6 +125,40 @@ def test_an_orphaned_child_holds_no_lock(study: Path):
     assert_sound(study, "run", 4, 4)
 
 
+@pytest.mark.parametrize("is_resumed", [False, True], ids=["new", "resumed"])
+def test_a_fork_cannot_keep_a_fresh_lock(study: Path, monkeypatch: pytest.MonkeyPatch, is_resumed: bool):
+    """Another thread forks after the journal is locked and before its writer is there."""
+    if is_resumed:
+        begin(study)._writer.close()
+    locked, recorders = threading.Event(), []
+    read_run = writer.read_run
+
+    def read_slowly(*arguments: Any, **options: Any) -> Any:
+        locked.set()
+        time.sleep(0.1)
+        return read_run(*arguments, **options)
+
+    def has_no_journal() -> None:
+        held = [os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+        assert not any(name.endswith("journal.jsonl") for name in held)
+
+    monkeypatch.setattr(writer, "read_run", read_slowly)
+    thread = threading.Thread(target=lambda: recorders.append(begin(study, 0, resume=is_resumed)))
+    thread.start()
+    locked.wait()
+    assert in_a_fork(has_no_journal) == 0
+    thread.join()
+    record_step(recorders[0], 2)
+    recorders[0].close()
+
+
+def test_a_thread_may_fork_while_it_opens():
+    with unforked():
+        assert in_a_fork(lambda: unforked().__enter__()) == 0
+    with unforked():
+        pass
+
+
 def test_threads_record_in_order_of_arrival(study: Path, recorder: Recorder):
     n_threads = 12
     record_in_turn(recorder, range(2, 2 + n_threads))
@@ -163,52 +193,6 @@ def test_a_handler_cannot_record_into_a_record(recorder: Recorder):
     with recorder._turns, pytest.raises(RunError, match="signal handler"):
         record_step(recorder, 2)
     record_step(recorder, 2)
-
-
-def delete(run: Path) -> None:
-    shutil.rmtree(run)
-
-
-def move(run: Path) -> None:
-    run.rename(run.with_name("moved"))
-
-
-def replace(run: Path) -> None:
-    shutil.copytree(run, run.with_name("other"))
-    shutil.rmtree(run)
-    run.with_name("other").rename(run)
-
-
-def cut(run: Path) -> None:
-    os.truncate(run / "train.npy", 130)
-
-
-def scribble(run: Path) -> None:
-    with open(run / "journal.jsonl", "ab") as journal:
-        journal.write(b"not a line\n")
-
-
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        (delete, "was deleted, with all its checkpoints"),
-        (move, "was moved or replaced"),
-        (replace, "was deleted, with all its checkpoints"),
-        (cut, "another program has written to it or cut it"),
-        (scribble, "not how the recorder left it"),
-    ],
-)
-def test_a_run_that_changes_is_named_at_once(study: Path, change: Callable[[Path], None], reason: str):
-    recorder = begin(study, on_error="warn")
-    change(recorder.path)
-    before = {path: path.read_bytes() for path in study.rglob("*") if path.is_file()}
-    with pytest.warns(RuntimeWarning, match=reason):
-        record_step(recorder, 2)
-    with pytest.raises(RunError, match=reason) as refusal:
-        recorder.close()
-    assert "safe" not in str(refusal.value)
-    assert {path: path.read_bytes() for path in study.rglob("*") if path.is_file()} == before
-    recorder._writer.close()
 
 
 def kill(study: Path, rng: random.Random) -> int:
