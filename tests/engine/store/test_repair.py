@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import shutil
@@ -81,12 +82,72 @@ def test_every_committed_checkpoint_comes_back(tmp_path: Path, damage: Callable[
     kept = contents(run)
     for name in ("journal.jsonl", "seal.json"):
         assert before[name] in (kept.get(name), kept.get(f"{name}.before-repair")), "nothing is thrown away"
-    assert kept["train.npy"] == before["train.npy"]
+    for name in ("train.npy", "test.npy"):
+        assert kept[name][128:] == before[name][128:]
+        header = before[name][:128]
+        assert header in (kept[name][:128], kept.get(f"{name}.header.before-repair")), "nothing is thrown away"
     assert repair_run(run).dropped == ()
     if open_study(study).runs.loc["run", "status"] == "running":
         with Recorder.resume(run) as recorder:
             record_step(recorder, 4)
         assert_sound(study, "run", 5, 5)
+
+
+@pytest.fixture
+def old_seal(tmp_path: Path) -> Path:
+    """A run that failed after two checkpoints, went on to five, and whose seal came back with a power cut."""
+    run = record_run(tmp_path / "study", "run", 2, seal=False)
+    Recorder.resume(run).close("failed")
+    seal = (run / "seal.json").read_bytes()
+    recorder = Recorder.resume(run)
+    for step in (2, 3, 4):
+        record_step(recorder, step)
+    recorder._writer.close()
+    (run / "seal.json").write_bytes(seal)
+    return run
+
+
+def test_an_old_seal_is_told_from_damage(tmp_path: Path, old_seal: Path):
+    (problem,) = open_study(tmp_path / "study").problems
+    assert "seal.json is older than journal.jsonl: the run failed with 2 checkpoints and was resumed" in problem.reason
+    assert "All 5 lines of journal.jsonl are intact: resume the run" in problem.reason
+    assert "python -m engine repair" in problem.reason
+    shutil.copytree(tmp_path / "study", tmp_path / "resumed")
+    assert repair_run(old_seal).n_checkpoints == 5
+    assert_sound(tmp_path / "study", "run", 5, 5)
+    # An unfinished line behind them, as of a trainer that died with the machine, changes nothing.
+    run = tmp_path / "resumed" / "runs" / "run"
+    stray_bytes(run)
+    with Recorder.resume(run) as recorder:
+        record_step(recorder, 5)
+    assert_sound(tmp_path / "resumed", "run", 6, 6)
+
+
+@pytest.mark.parametrize("status", ["finished", "failed"])
+def test_a_seal_of_other_lines_is_damage(tmp_path: Path, old_seal: Path, status: str):
+    """Lines behind a finished run, or before which others were sealed, are a second writer's."""
+    fields = {"status": status, "n_checkpoints": 2, "sha256": {"journal.jsonl": "0" * 64}}
+    if status == "finished":
+        lines = (old_seal / "journal.jsonl").read_bytes().splitlines(keepends=True)
+        fields["sha256"] = {"journal.jsonl": hashlib.sha256(b"".join(lines[:2])).hexdigest()}
+    (old_seal / "seal.json").write_bytes(document_bytes("seal", fields))
+    (problem,) = open_study(tmp_path / "study").problems
+    assert "lines were lost" in problem.reason
+    with pytest.raises(RunFormatError, match="lines were lost"):
+        Recorder.resume(old_seal)
+    assert (old_seal / "seal.json").exists()
+    assert repair_run(old_seal).n_checkpoints == 5
+
+
+def test_a_failed_run_with_lost_lines_is_resumed(tmp_path: Path, old_seal: Path):
+    """The power cut took the lines behind the seal and not the records."""
+    lines = (old_seal / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    (old_seal / "journal.jsonl").write_bytes(b"".join(lines[:2]))
+    with Recorder.resume(old_seal) as recorder:
+        assert recorder.last_step == 1
+        record_step(recorder, 2)
+    assert_sound(tmp_path / "study", "run", 3, 3)
+    assert (old_seal / "train.npy.before-resume").exists()
 
 
 def test_a_sound_run_is_left_alone(tmp_path: Path):
