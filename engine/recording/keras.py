@@ -10,7 +10,7 @@ import numpy as np
 
 from engine import machine
 from engine.errors import InvalidSpecError
-from engine.recording.session import Schedule, Session
+from engine.recording.session import Schedule, Session, SessionCallback, beside
 
 
 def trajectory_callback(
@@ -48,43 +48,61 @@ def trajectory_callback(
         if not isinstance(pair, tuple | list) or len(pair) != 2 or len(pair[0]) != len(pair[1]):
             raise InvalidSpecError(f"The {split} probe set must be (inputs, labels), one label for each input.")
 
-    class TrajectoryCallback(base):  # type: ignore[misc,valid-type]
-        """Record predictions on fixed probe sets during training by Keras."""
+    return beside(TrajectoryCallback, base)(
+        probes, kind, batch_size, (study_path, schedule, hyperparameters, run_id), options
+    )
 
-        session: Session | None = None
-        _epoch = 0
 
-        def on_train_begin(self, logs: Any = None) -> None:
-            labels = {split: np.asarray(pair[1]) for split, pair in probes.items()}
-            self.session = Session(study_path, labels, schedule, hyperparameters, run_id, **options)
-            self._record(0.0)
+class TrajectoryCallback(SessionCallback):
+    """Record predictions on fixed probe sets during training by Keras."""
 
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-            self._epoch = epoch
+    # Keras gives them.
+    model: Any
+    params: Mapping[str, Any]
+    _epoch = 0
 
-        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            steps = self.params.get("steps")
-            self._record(self._epoch + (batch + 1) / steps if steps else None)
+    def __init__(
+        self,
+        probes: Mapping[str, tuple[Any, Any]],
+        kind: str,
+        batch_size: int,
+        place: tuple[str | os.PathLike[str], Schedule, Mapping[str, Any], str | None],
+        options: Mapping[str, Any],
+    ) -> None:
+        super().__init__()
+        self._probes, self._kind, self._batch_size = probes, kind, batch_size
+        self._place, self._options = place, options
 
-        def on_train_end(self, logs: Any = None) -> None:
-            if self.session:
-                self.session.close()
+    def on_train_begin(self, logs: Any = None) -> None:
+        labels = {split: np.asarray(pair[1]) for split, pair in self._probes.items()}
+        study_path, schedule, hyperparameters, run_id = self._place
+        self.session = Session(study_path, labels, schedule, hyperparameters, run_id, **self._options)
+        self._record(0.0)
 
-        def _record(self, epoch: float | None) -> None:
-            step = int(self.model.optimizer.iterations)
-            if self.session and self.session.is_due(step):
-                self.session.record(step, epoch, self._predictions, kind)
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._epoch = epoch
 
-        def _predictions(self) -> dict[str, Any]:
-            # Not model.predict, which builds a new data pipeline and callbacks on every call.
-            return {split: self._outputs(pair[0]) for split, pair in probes.items()}
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        steps = self.params.get("steps")
+        self._record(self._epoch + (batch + 1) / steps if steps else None)
 
-        def _outputs(self, inputs: Any) -> Any:
-            """Return the model's outputs, computed in batches."""
-            parts = [
-                np.asarray(self.model.predict_on_batch(inputs[first : first + batch_size]))
-                for first in range(0, len(inputs), batch_size)
-            ]
-            return np.concatenate(parts)
+    def on_train_end(self, logs: Any = None) -> None:
+        if self.session:
+            self.session.close()
 
-    return TrajectoryCallback()
+    def _record(self, epoch: float | None) -> None:
+        step = int(self.model.optimizer.iterations)
+        if self.session and self.session.is_due(step):
+            self.session.record(step, epoch, self._predictions, self._kind)
+
+    def _predictions(self) -> dict[str, Any]:
+        # Not model.predict, which builds a new data pipeline and callbacks on every call.
+        return {split: self._outputs(pair[0]) for split, pair in self._probes.items()}
+
+    def _outputs(self, inputs: Any) -> Any:
+        """Return the model's outputs, computed in batches."""
+        parts = [
+            np.asarray(self.model.predict_on_batch(inputs[first : first + self._batch_size]))
+            for first in range(0, len(inputs), self._batch_size)
+        ]
+        return np.concatenate(parts)

@@ -9,7 +9,7 @@ from typing import Any
 
 from engine import machine
 from engine.recording.probes import Probe
-from engine.recording.session import Schedule, Session, usable_hyperparameters
+from engine.recording.session import Schedule, Session, SessionCallback, beside, usable_hyperparameters
 
 
 def trajectory_callback(
@@ -40,44 +40,56 @@ def trajectory_callback(
     Raises:
         MissingPackageError: Lightning is not installed.
     """
-    base = _framework().Callback
+    return beside(TrajectoryCallback, _framework().Callback)(
+        probes, forward, hyperparameters, (study_path, schedule, run_id), options
+    )
 
-    class TrajectoryCallback(base):  # type: ignore[misc,valid-type]
-        """Record predictions on fixed probe sets during training by Lightning."""
 
-        session: Session | None = None
+class TrajectoryCallback(SessionCallback):
+    """Record predictions on fixed probe sets during training by Lightning."""
 
-        def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-            self._probes = {split: Probe(split, source) for split, source in probes.items()}
-            settings = hyperparameters
-            if settings is None:
-                settings = usable_hyperparameters(pl_module.hparams)
-            labels = {split: probe.labels for split, probe in self._probes.items()}
-            self.session = Session(
-                study_path, labels, schedule, settings, run_id, is_writer=trainer.is_global_zero, **options
-            )
-            if trainer.world_size > 1:
-                self.session.last_step = trainer.strategy.broadcast(self.session.last_step)
-            self._record(trainer, pl_module, float(trainer.current_epoch))
+    def __init__(
+        self,
+        probes: Mapping[str, Any],
+        forward: Callable[[Any, Any], Any] | None,
+        hyperparameters: Mapping[str, Any] | None,
+        place: tuple[str | os.PathLike[str], Schedule, str | None],
+        options: Mapping[str, Any],
+    ) -> None:
+        super().__init__()
+        self._sources, self._forward, self._hyperparameters = probes, forward, hyperparameters
+        self._place, self._options = place, options
 
-        def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-            self._record(trainer, pl_module, trainer.current_epoch + (batch_idx + 1) / trainer.num_training_batches)
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        self._probes = {split: Probe(split, source) for split, source in self._sources.items()}
+        settings = self._hyperparameters
+        if settings is None:
+            settings = usable_hyperparameters(pl_module.hparams)
+        labels = {split: probe.labels for split, probe in self._probes.items()}
+        study_path, schedule, run_id = self._place
+        self.session = Session(
+            study_path, labels, schedule, settings, run_id, is_writer=trainer.is_global_zero, **self._options
+        )
+        if trainer.world_size > 1:
+            self.session.last_step = trainer.strategy.broadcast(self.session.last_step)
+        self._record(trainer, pl_module, float(trainer.current_epoch))
 
-        def on_train_end(self, trainer: Any, pl_module: Any) -> None:
-            if self.session:
-                self.session.close()
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self._record(trainer, pl_module, trainer.current_epoch + (batch_idx + 1) / trainer.num_training_batches)
 
-        def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
-            if self.session:
-                self.session.close("failed", f"{type(exception).__name__}: {exception}"[:500])
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        if self.session:
+            self.session.close()
 
-        def _record(self, trainer: Any, module: Any, epoch: float) -> None:
-            step = int(trainer.global_step)
-            if self.session and self.session.is_due(step):
-                predict = {split: probe.predict for split, probe in self._probes.items()}
-                self.session.record(step, epoch, lambda: {s: ask(module, forward) for s, ask in predict.items()})
+    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
+        if self.session:
+            self.session.close("failed", f"{type(exception).__name__}: {exception}"[:500])
 
-    return TrajectoryCallback()
+    def _record(self, trainer: Any, module: Any, epoch: float) -> None:
+        step = int(trainer.global_step)
+        if self.session and self.session.is_due(step):
+            predict = {split: probe.predict for split, probe in self._probes.items()}
+            self.session.record(step, epoch, lambda: {s: ask(module, self._forward) for s, ask in predict.items()})
 
 
 def _framework() -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -76,6 +77,32 @@ class Session:
         if self._recorder:
             self._recorder.close(status, error)
             self._recorder = None
+
+
+class SessionCallback:
+    """Base of the callbacks; beside it each has the framework's own, which is known only where that is installed.
+
+    Until training begins it can be pickled, for strategies that spawn the training processes; once it records, the
+    recorder refuses.
+    """
+
+    session: Session | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        ours, theirs = type(self).__bases__
+        # The session first: its recorder says why it has no copies, whatever else cannot be pickled.
+        return _blank, (ours, theirs), {"session": self.session} | self.__dict__
+
+
+@functools.cache
+def beside(callback: Any, base: Any) -> Callable[..., Any]:
+    """Return the class of a callback that is also the framework's."""
+    return type(callback.__name__, (callback, base), {"__doc__": callback.__doc__, "__module__": callback.__module__})
+
+
+def _blank(callback: type, base: type) -> Any:
+    kind: Any = beside(callback, base)
+    return kind.__new__(kind)
 
 
 def usable_hyperparameters(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,7 +12,15 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from engine import InvalidPredictionsError, InvalidSpecError, MissingPackageError, machine, open_study, predict
+from engine import (
+    InvalidPredictionsError,
+    InvalidSpecError,
+    MissingPackageError,
+    RunError,
+    machine,
+    open_study,
+    predict,
+)
 from engine.recording import huggingface, lightning
 from engine.recording import keras as keras_integration
 from engine.recording.probes import Probe
@@ -20,6 +29,11 @@ from engine.recording.session import Session
 from tests.integration_processes import X, Y, network, recorded_by_two_processes, samples
 
 PROBES = {"train": (X, Y), "test": samples(10, seed=1)}
+
+
+def sent(callback: Any) -> Any:
+    """The callback as a spawned training process gets it."""
+    return pickle.loads(pickle.dumps(callback))
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +50,7 @@ def test_lightning_records_the_steps_that_are_due(tmp_path: Path, frameworks: Mo
     callback = lightning.trajectory_callback(
         tmp_path / "s", probes=PROBES, schedule=steps_every(12, 5), dtype="float32"
     )
+    callback = sent(callback)
     model = frameworks.fit_lightning(tmp_path, callback)
     study = open_study(tmp_path / "s")
     (run_id,) = study.runs.index
@@ -94,7 +109,7 @@ def test_recording_does_not_change_hugging_face_training(tmp_path: Path, framewo
     callback = huggingface.trajectory_callback(
         tmp_path / "s", probes={"test": probe}, schedule=logarithmic_steps(12, 5), dtype="float32"
     )
-    recorded, alone = frameworks.fit_transformers(tmp_path, callback), frameworks.fit_transformers(tmp_path)
+    recorded, alone = frameworks.fit_transformers(tmp_path, sent(callback)), frameworks.fit_transformers(tmp_path)
     for name, value in alone.state_dict().items():
         assert torch.equal(value, recorded.state_dict()[name]), name
     study = open_study(tmp_path / "s")
@@ -134,7 +149,7 @@ def test_keras_records_and_goes_on_after_a_crash(tmp_path: Path, frameworks: Mod
                 raise RuntimeError("the power went")
 
     x, y = X.numpy(), Y.numpy()
-    dying = callback()
+    dying = sent(callback())
     with pytest.raises(RuntimeError, match="the power went"):
         model.fit(x, y, batch_size=frameworks.BATCH, epochs=2, verbose=0, callbacks=[dying, Crash()])
     study = open_study(tmp_path / "s")
@@ -146,6 +161,20 @@ def test_keras_records_and_goes_on_after_a_crash(tmp_path: Path, frameworks: Mod
     assert (study.runs["status"].tolist(), study.checkpoints["step"].tolist()) == (["finished"], [0, 3, 6, 9, 12, 15])
     expected = np.log(np.asarray(model.predict(probes["test"][0], verbose=0)))
     np.testing.assert_allclose(study.log_probabilities("test", "keras")[-1], expected, atol=1e-5)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("module", [lightning, huggingface, keras_integration])
+def test_a_callback_that_records_is_not_sent(module: Any, tmp_path: Path, frameworks: ModuleType) -> None:
+    options: dict[str, Any] = {"kind": "logits", "hyperparameters": {}} if module is keras_integration else {}
+    callback = module.trajectory_callback(tmp_path / "s", probes=PROBES, schedule=[0], **options)
+    again = sent(callback)
+    assert (type(again), again.session) == (type(callback), None)
+    callback.session = Session(tmp_path / "s", {"test": np.arange(3)}, [0], {})
+    callback.unpicklable = lambda: None
+    with pytest.raises(RunError, match="after other processes are started"):
+        sent(callback)
+    callback.session.close()
 
 
 def test_a_probe_that_shuffles_or_augments_is_refused() -> None:
