@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 import time
 import zlib
 from collections.abc import Callable
@@ -13,6 +15,7 @@ import numpy as np
 
 from engine import Recorder
 from engine.store.documents import document_bytes
+from tests.waiting import wait_for
 
 N_CLASSES = 3
 LABELS = {"train": np.arange(8) % N_CLASSES, "test": np.arange(5) % N_CLASSES}
@@ -39,6 +42,30 @@ def begin(study: Path, n_steps: int = 2, **options: Any) -> Recorder:
     for step in range(n_steps):
         record_step(recorder, step)
     return recorder
+
+
+def in_a_fork(work: Callable[[], None]) -> int:
+    """Return the exit code of a forked child that does the work: 0 if it returns, 1 if it raises."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def record_in_turn(recorder: Recorder, steps: range) -> None:
+    """Record each step in a thread of its own; all wait, in order, before the first may begin."""
+    threads = [threading.Thread(target=record_step, args=(recorder, step)) for step in steps]
+    with recorder._turns:
+        for number, thread in enumerate(threads):
+            thread.start()
+            wait_for(lambda: len(recorder._turns._waiting) == number + 1)  # noqa: B023
+    for thread in threads:
+        thread.join()
 
 
 def record_run(study: Path, run_id: str, n_checkpoints: int = 4, seal: bool = True, **hyperparameters: Any) -> Path:

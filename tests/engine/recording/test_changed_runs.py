@@ -7,7 +7,6 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from engine import Recorder, RunError
 from engine.store import files
 from engine.store.verification import repair_run
+from tests.changes import cut, delete, move, once_after, replace, scribble
 from tests.recording import begin, flip, record_run, record_step
 from tests.sound import assert_sound
 
@@ -26,29 +26,6 @@ def study(tmp_path: Path) -> Path:
 
 def contents(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def delete(run: Path) -> None:
-    shutil.rmtree(run)
-
-
-def move(run: Path) -> None:
-    run.rename(run.with_name("moved"))
-
-
-def replace(run: Path) -> None:
-    shutil.copytree(run, run.with_name("other"))
-    shutil.rmtree(run)
-    run.with_name("other").rename(run)
-
-
-def cut(run: Path) -> None:
-    os.truncate(run / "train.npy", 130)
-
-
-def scribble(run: Path) -> None:
-    with open(run / "journal.jsonl", "ab") as journal:
-        journal.write(b"not a line\n")
 
 
 @pytest.mark.parametrize(
@@ -72,19 +49,6 @@ def test_a_run_that_changes_is_named_at_once(study: Path, change: Callable[[Path
     assert "safe" not in str(refusal.value)
     assert contents(study) == before
     recorder._writer.close()
-
-
-def once_after(real: Callable[..., Any], action: Callable[[], object], n_calls: int = 1) -> Callable[..., Any]:
-    """Call that does something more at its end, the n-th time."""
-    calls = iter(range(1, 1000))
-
-    def call(*arguments: Any, **options: Any) -> Any:
-        result = real(*arguments, **options)
-        if next(calls) == n_calls:
-            action()
-        return result
-
-    return call
 
 
 @pytest.mark.parametrize(

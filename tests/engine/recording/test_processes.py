@@ -6,8 +6,6 @@ import copy
 import multiprocessing
 import os
 import pickle
-import random
-import shutil
 import signal
 import threading
 import time
@@ -17,13 +15,11 @@ from typing import Any
 
 import pytest
 
-from engine import InvalidSpecError, Recorder, RunError, RunLockedError, open_study, verify_study
+from engine import InvalidSpecError, Recorder, RunError, open_study, verify_study
 from engine.recording import writer
 from engine.recording.processes import unforked
-from tests.recording import LABELS, begin, record_step
-from tests.scale import amount
+from tests.recording import begin, in_a_fork, record_in_turn, record_step
 from tests.sound import assert_sound
-from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -36,30 +32,6 @@ def recorder(study: Path) -> Iterator[Recorder]:
     recorder = begin(study)
     yield recorder
     recorder._writer.close()
-
-
-def in_a_fork(work: Callable[[], None]) -> int:
-    """Return the exit code of a forked child that does the work: 0 if it returns, 1 if it raises."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-def record_in_turn(recorder: Recorder, steps: range) -> None:
-    """Record each step in a thread of its own; all wait, in order, before the first may begin."""
-    threads = [threading.Thread(target=record_step, args=(recorder, step)) for step in steps]
-    with recorder._turns:
-        for number, thread in enumerate(threads):
-            thread.start()
-            wait_for(lambda: len(recorder._turns._waiting) == number + 1)  # noqa: B023
-    for thread in threads:
-        thread.join()
 
 
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickle.dumps], ids=["copy", "deepcopy", "pickle"])
@@ -193,81 +165,3 @@ def test_a_handler_cannot_record_into_a_record(recorder: Recorder):
     with recorder._turns, pytest.raises(RunError, match="signal handler"):
         record_step(recorder, 2)
     record_step(recorder, 2)
-
-
-def kill(study: Path, rng: random.Random) -> int:
-    """A trainer that is killed while it records, with children of its own."""
-    told, context = multiprocessing.Value("q", -1, lock=False), multiprocessing.get_context("fork")
-    process = context.Process(target=_record_with_forks, args=(str(study), told))
-    process.start()
-    wait_for(lambda: told.value >= 1)
-    time.sleep(rng.uniform(0, 0.02))
-    process.kill()
-    process.join()
-    return int(told.value) + 1
-
-
-def _record_with_forks(study: str, told: multiprocessing.sharedctypes.Synchronized[int]) -> None:
-    recorder = Recorder(study, hyperparameters={}, labels=LABELS, run_id="run")
-    for step in range(10**6):
-        if step % 5 == 2 and os.fork() == 0:
-            try:
-                record_step(recorder, step)
-            except RunError:
-                time.sleep(0.05)
-            os._exit(0)
-        record_step(recorder, step)
-        told.value = step
-
-
-def fork(study: Path, rng: random.Random) -> int:
-    """Parent and child that both record, in either order, and both end."""
-    recorder = begin(study)
-
-    def record_and_end() -> None:
-        with pytest.raises(RunError):
-            record_step(recorder, 2)
-        with recorder:
-            pass
-
-    if rng.random() < 0.5:
-        record_step(recorder, 2)
-    assert in_a_fork(record_and_end) == 0
-    record_step(recorder, recorder.n_checkpoints)
-    n_checkpoints = recorder.n_checkpoints
-    recorder.close(rng.choice(["finished", "failed"]))
-    return n_checkpoints
-
-
-def duplicate(study: Path, rng: random.Random) -> int:
-    with begin(study) as recorder:
-        with pytest.raises(RunError):
-            rng.choice([copy.copy, copy.deepcopy, pickle.dumps])(recorder)
-        record_step(recorder, 2)
-    return 3
-
-
-def race(study: Path, rng: random.Random) -> int:
-    with begin(study) as recorder:
-        record_in_turn(recorder, range(2, 6))
-    return 6
-
-
-def second(study: Path, rng: random.Random) -> int:
-    with begin(study) as recorder:
-        with pytest.raises(RunLockedError):
-            Recorder.resume(recorder.path)
-        record_step(recorder, 2)
-    return 3
-
-
-@pytest.mark.full
-def test_no_shape_of_two_writers_loses_a_checkpoint(tmp_path: Path):
-    rng = random.Random(0)
-    shapes = [kill, fork, duplicate, race, second]
-    for number in range(amount(60, 1000)):
-        study = tmp_path / f"study{number}"
-        least = shapes[number % len(shapes)](study, rng)
-        # A kill may fall between the commit and its acknowledgement.
-        assert_sound(study, "run", least, least + (number % len(shapes) == 0))
-        shutil.rmtree(study)
