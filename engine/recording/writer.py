@@ -55,6 +55,7 @@ class RunWriter(OfOneProcess):
         self._durable = durable
         self._journal = journal
         self.is_open = True
+        self._has_failed_seal = False
         self._data: dict[str, int] = {}
         super().__init__()
         try:
@@ -79,6 +80,7 @@ class RunWriter(OfOneProcess):
         index, line = self.position.n_checkpoints, b""
         try:
             self._refuse_changed_files(self.position.journal_bytes)
+            self._remove_failed_seal()
             crcs = {}
             for split, record in records.items():
                 raw = np.ascontiguousarray(record, self.run.dtypes[split]).data.cast("B")
@@ -123,6 +125,7 @@ class RunWriter(OfOneProcess):
                 "ended": datetime.now(UTC).isoformat(timespec="seconds"),
                 "sha256": digests,
             }
+            self._has_failed_seal = True
             files.replace(self.run.path / SEAL_FILE, document_bytes("seal", fields), durable=self._durable)
             self._refuse_changed_files(self.position.journal_bytes)
         except (OSError, ValueError) as reason:
@@ -208,6 +211,14 @@ class RunWriter(OfOneProcess):
                     f"with: {_ENGINE} repair {self.run.path}"
                 )
         return _shared_file(self.run.path, written)
+
+    def _remove_failed_seal(self) -> None:
+        """Remove the seal of an end that failed, which may be there all the same, before recording goes on."""
+        if self._has_failed_seal:
+            files.remove(self.run.path / SEAL_FILE, durable=False)
+            if self._durable:
+                files.sync_folder(self.run.path)
+            self._has_failed_seal = False
 
     def _keep_records_behind(self) -> None:
         """Copy records behind the committed ones that more than a killed commit has left there."""

@@ -162,14 +162,17 @@ def free_name(path: Path, ending: str) -> Path:
 def keep_rest(descriptor: int, offset: int, head: bytes, target: Path) -> None:
     """Write `head` and all of an open file from `offset` on to a new file, atomically and flushed to the disk."""
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    copy = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
-        with open(temporary, "xb") as file:
-            file.write(head)
-            while part := os.pread(descriptor, _PART, offset):
-                file.write(part)
-                offset += len(part)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            write_at(copy, head, 0)
+            done = 0
+            while part := os.pread(descriptor, _PART, offset + done):
+                write_at(copy, part, len(head) + done)
+                done += len(part)
+            os.fsync(copy)
+        finally:
+            os.close(copy)
         os.rename(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ import os
 import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, pairwise
 from operator import itemgetter
 from pathlib import Path
 from types import NoneType
@@ -29,6 +29,9 @@ from engine.store.documents import crc_line, reason_of
 JOURNAL = "journal.jsonl"
 JOURNAL_LIMIT = 1 << 28
 """Size limit in bytes; about a million checkpoints."""
+
+SECTOR = 512
+"""Bytes that every disk writes as a whole or not at all."""
 
 LARGEST_STEP = 2**53
 """Larger steps are not exact in JSON readers of other languages."""
@@ -91,11 +94,14 @@ def line_bytes(
 def parse_journal(raw: bytes, splits: Sequence[str]) -> Journal:
     """Return the committed checkpoints of a journal, one entry per column.
 
-    An incomplete last line is uncommitted and ignored. A complete line with a wrong CRC, index, step or field is
-    damage: ValueError names it, because the lines after it cannot be trusted.
+    An incomplete last line is uncommitted and ignored, also one with its end of which a whole sector is missing. A
+    complete line with a wrong CRC, index, step or field is damage: ValueError names it, because the lines after it
+    cannot be trusted.
     """
     lines = raw.split(b"\n")
     tail = lines.pop()
+    if lines and not tail and _lacks_a_sector(lines[-1], len(raw) - 1):
+        tail = lines.pop() + b"\n"
     bodies = [line[9:] for line in lines]
     # All lines are checked in one expression; only on failure is the bad line located.
     if b"".join([line[:9] for line in lines]) != b"%08x " * len(lines) % tuple(map(zlib.crc32, bodies)):
@@ -157,6 +163,20 @@ def intact_lines(raw: bytes, splits: Sequence[str]) -> list[tuple[bytes, dict[st
             continue
         found.append((line + b"\n", entry))
     return found
+
+
+def _lacks_a_sector(line: bytes, end: int) -> bool:
+    """Return whether all bytes of a line in one of its sectors are zeros, as a power cut within an append leaves it.
+
+    One flipped bit makes no committed line such a one: of its characters only a space can become zero, and of a sector
+    it has at least two, or its first or last one.
+    """
+    if b"\0" not in line:
+        return False
+    start = end - len(line)
+    borders = [start, *range(start // SECTOR * SECTOR + SECTOR, end, SECTOR), end]
+    pieces = [line[first - start : last - start] for first, last in pairwise(borders)]
+    return any(piece and not piece.strip(b"\0") for piece in pieces)
 
 
 def _is_intact(line: bytes, body: bytes) -> bool:
