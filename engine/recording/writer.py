@@ -65,6 +65,7 @@ class RunWriter(OfOneProcess):
             self._refuse_changed_files(None)
             self._keep_records_behind()
             self._drop_uncommitted()
+            self._sync(*self._data.values(), self._journal)
         except BaseException:
             # The journal is its opener's to close; a fork must not find descriptors here that are others' by then.
             self.is_open = False
