@@ -213,26 +213,31 @@ def loose(changes: list[Change]) -> list[int]:
     return [n for n, change in enumerate(changes) if change.kind != "sync" and synced.get(change.node, -1) < n]
 
 
-def torn(change: Change) -> Iterator[list[Change]]:
-    """Yield what may be left of a write: a first part of it, or any of its sectors, with or without the file's length.
-
-    A header is 128 bytes of one sector and is never torn.
-    """
-    if change.kind != "write" or (change.offset, len(change.data)) == (0, HEADER):
-        return
+def first_parts(change: Change) -> list[Change]:
+    """Parts of a write that ended early; none of a header, which is 128 bytes of one sector and is never torn."""
     size = len(change.data)
-    for cut in sorted({1, size - 1, *(size * part // N_CUTS for part in range(1, N_CUTS))} - {0, size}):
-        yield [replace(change, data=change.data[:cut])]
-    end = change.offset + size
+    if change.kind != "write" or (change.offset, size) == (0, HEADER):
+        return []
+    cuts = {1, size - 1, *(size * part // N_CUTS for part in range(1, N_CUTS))} - {0, size}
+    return [replace(change, data=change.data[:cut]) for cut in sorted(cuts)]
+
+
+def torn(change: Change) -> Iterator[list[Change]]:
+    """Yield what may be left of a write: a first part of it, or the file's new length and any of the sectors."""
+    firsts = first_parts(change)
+    if not firsts:
+        return
+    yield from ([first] for first in firsts)
+    end = change.offset + len(change.data)
     borders = [change.offset, *range(change.offset // SECTOR * SECTOR + SECTOR, end, SECTOR), end]
     sectors = [
         replace(change, offset=first, data=change.data[first - change.offset : last - change.offset])
         for first, last in itertools.pairwise(borders)
     ]
-    whole = replace(change, kind="extend", size=end)
+    length = replace(change, kind="extend", size=end)
     for n_kept in range(min(len(sectors), 4)):
         for kept in itertools.combinations(sectors[:4], n_kept):
-            yield [whole, *kept]
+            yield [length, *kept]
 
 
 def power_cuts(done: list[Change], rng: random.Random, n_random: int) -> Iterator[list[Change]]:
