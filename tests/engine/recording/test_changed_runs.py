@@ -61,7 +61,7 @@ def test_a_run_that_changes_is_named_at_once(study: Path, change: Callable[[Path
     ],
 )
 @pytest.mark.parametrize("place", ["write_at", "append"])
-def test_a_change_within_a_record_is_named_by_it(
+def test_a_change_within_a_record_is_named(
     study: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], None], reason: str, place: str
 ):
     recorder = begin(study)

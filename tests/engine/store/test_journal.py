@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.store.journal import line_bytes, parse_journal
+from engine.store.journal import SECTOR, line_bytes, parse_journal
 
 
 def _line(index: int, **changes: object) -> bytes:
@@ -42,6 +42,24 @@ def test_every_cut_leaves_the_complete_lines_before_it():
         journal = parse_journal(THREE[:cut], ["train"])
         assert len(journal) == sum(end <= cut for end in ends)
         assert journal.n_bytes + journal.n_tail == cut
+
+
+@pytest.mark.parametrize("extra", range(0, 600, 7))
+def test_an_append_without_a_sector_is_incomplete(extra: int):
+    """A power cut may keep the end of the last line, with its newline, and not a sector before it."""
+    whole = [_line(index, metrics={"x" * extra: 1.0}) for index in range(4)]
+    before, last = b"".join(whole[:3]), whole[3]
+    raw = before + last
+    sectors = range(len(before) // SECTOR, (len(raw) - 1) // SECTOR)
+    for sector in sectors:
+        first, end = max(sector * SECTOR, len(before)), (sector + 1) * SECTOR
+        torn = raw[:first] + bytes(end - first) + raw[end:]
+        journal = parse_journal(torn, ["train"])
+        assert (len(journal), journal.n_bytes, journal.n_tail) == (3, len(before), len(last))
+        with pytest.raises(ValueError, match=r"line 4 .* is damaged"):
+            parse_journal(torn + _line(4), ["train"])
+        with pytest.raises(ValueError, match=r"line 4 .* is damaged"):
+            parse_journal(raw[: first + 1] + bytes(end - first - 1) + raw[end:], ["train"])
 
 
 def test_every_flipped_bit_of_a_journal_is_damage():
