@@ -6,6 +6,7 @@ one journal line, then its fdatasync, and last the header, which only ``numpy.lo
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -65,7 +66,8 @@ class RunWriter(OfOneProcess):
             self._refuse_changed_files(None)
             self._keep_records_behind()
             self._drop_uncommitted()
-            self._sync(*self._data.values(), self._journal)
+            if any(os.fstat(descriptor).st_size > HEADER_BYTES for descriptor in self._data.values()):
+                self._sync(*self._data.values(), self._journal)
         except BaseException:
             # The journal is its opener's to close; a fork must not find descriptors here that are others' by then.
             self.is_open = False
@@ -129,9 +131,9 @@ class RunWriter(OfOneProcess):
             self._has_failed_seal = True
             files.replace(self.run.path / SEAL_FILE, document_bytes("seal", fields), durable=self._durable)
             self._refuse_changed_files(self.position.journal_bytes)
+            self.close()
         except (OSError, ValueError) as reason:
             raise self._not_written("it could not be sealed", reason, "close the recorder again") from reason
-        self.close()
 
     def let_go(self) -> None:
         # What a signal or another thread had open at the fork is closed here as well.
@@ -171,6 +173,8 @@ class RunWriter(OfOneProcess):
     def _what_is_left(self, remedy: str) -> str:
         n_checkpoints = self.position.n_checkpoints
         try:
+            if not self.is_open:
+                raise OSError(errno.EBADF, "its files are closed")
             change = self._change(None)
         except OSError as error:
             return (
