@@ -65,8 +65,9 @@ class RunWriter(OfOneProcess):
                 self._data[split] = os.open(run.data_file(split), flags)
             self._refuse_changed_files(None)
             self._keep_records_behind()
+            is_new = all(os.fstat(descriptor).st_size == HEADER_BYTES for descriptor in self._data.values())
             self._drop_uncommitted()
-            if any(os.fstat(descriptor).st_size > HEADER_BYTES for descriptor in self._data.values()):
+            if not is_new:
                 self._sync(*self._data.values(), self._journal)
         except BaseException:
             # The journal is its opener's to close; a fork must not find descriptors here that are others' by then.
