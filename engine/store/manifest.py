@@ -186,6 +186,7 @@ def join_study(study: Path, declared: Manifest, *, durable: bool) -> Manifest:
             manifest = read_manifest(study)
         except StudyNotFoundError:
             refuse_foreign_files(study)
+            _remove_leftovers(study)
             write_manifest(study, declared, durable=durable)
             manifest = declared
         else:
@@ -193,6 +194,13 @@ def join_study(study: Path, declared: Manifest, *, durable: bool) -> Manifest:
                 files.sync_content(study)
     _check_match(manifest, declared, str(study))
     return manifest
+
+
+def _remove_leftovers(study: Path) -> None:
+    """Remove what a process that was killed has written of a study's own files; the caller holds the folder's lock."""
+    for name in (STUDY_FILE, *(labels_file(split) for split in SPLITS)):
+        for path in study.glob(f".{name}.*.tmp"):
+            path.unlink(missing_ok=True)
 
 
 def refuse_foreign_files(folder: Path) -> None:

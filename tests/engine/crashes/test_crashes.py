@@ -190,3 +190,13 @@ def test_copied_unfinished_run_can_be_resumed_elsewhere(tmp_path: Path):
     with Recorder.resume(tmp_path / "copy" / "runs" / "run") as recorder:
         record_step(recorder, 2)
     assert_sound(tmp_path / "copy", "run", 3, 3)
+
+
+def test_what_a_killed_beginning_left_is_removed(tmp_path: Path):
+    study = tmp_path / "study"
+    study.mkdir()
+    (study / "train_labels.npy").write_bytes(b"half")
+    for name in (".study.json.0123abcd.tmp", ".train_labels.npy.0123abcd.tmp"):
+        (study / name).write_bytes(b"ha")
+    record_run(study, "run", 1)
+    assert verify_study(study) == ()
