@@ -14,11 +14,11 @@ from engine.analyses.between_runs.embedding import TRAJECTORY_EMBEDDING
 from engine.analyses.between_runs.means import KINDS_OF_MEAN
 from engine.analyses.between_runs.tube import TUBE
 from engine.analyses.finding import Basis, Finding
-from engine.analyses.inference.bootstrap import BOOTSTRAP_BANDS
 from engine.analyses.inference.dimension import DIMENSION
 from engine.analyses.inference.distance_bands import DISTANCE_BANDS
 from engine.analyses.inference.importance import WHAT_DECIDES
 from engine.analyses.inference.null import AGAINST_NULL
+from engine.analyses.inference.spectrum_bands import SPECTRUM_BANDS
 from engine.analyses.material import Material
 from engine.analyses.of_selections.fit_and_project import FIT_AND_PROJECT
 from engine.analyses.of_selections.samples import SAMPLE_COUNTS
@@ -53,7 +53,7 @@ ANALYSES: dict[str, Analysis] = {
         WHAT_DECIDES,
         AGAINST_NULL,
         DIMENSION,
-        BOOTSTRAP_BANDS,
+        SPECTRUM_BANDS,
         DISTANCE_BANDS,
     )
 }

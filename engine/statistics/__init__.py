@@ -1,1 +1,1 @@
-"""Statistics of runs: factors, permutation tests, importance, bootstrap, sample size."""
+"""Statistics of runs: factors, permutation tests, importance, intervals, sample size."""

@@ -14,7 +14,7 @@ from dashboard.figures.analyses.between_runs.distances import trajectory_heat_ma
 from dashboard.figures.analyses.between_runs.embedding import trajectory_embedding_figures
 from dashboard.figures.analyses.between_runs.means import kinds_of_mean_figures
 from dashboard.figures.analyses.between_runs.tube import tube_figures
-from dashboard.figures.analyses.inference.bands import bootstrap_figures, distance_band_figures
+from dashboard.figures.analyses.inference.bands import distance_band_figures, spectrum_band_figures
 from dashboard.figures.analyses.inference.dimension import dimension_figures
 from dashboard.figures.analyses.inference.importance import what_decides_figures
 from dashboard.figures.analyses.inference.null import against_null_figures
@@ -49,7 +49,7 @@ ANALYSIS_FIGURES: dict[str, Callable[[Finding], list[Figure]]] = {
     "importance": what_decides_figures,
     "null": against_null_figures,
     "dimension": dimension_figures,
-    "bootstrap": bootstrap_figures,
+    "bootstrap": spectrum_band_figures,
     "distance-bands": distance_band_figures,
 }
 """Key of ``ANALYSES`` -> function from a finding to its figures."""

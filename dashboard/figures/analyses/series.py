@@ -79,8 +79,12 @@ def along_training(table: pd.DataFrame, x: str) -> tuple[pd.DataFrame, dict[str,
 
 
 def error_bars(middle: pd.Series, low: pd.Series, high: pd.Series) -> dict[str, Any]:
-    """Asymmetric plotly error bars around the point; if the band excludes the point, one bar has length zero."""
-    lengths = {"array": (high - middle).clip(lower=0).tolist(), "arrayminus": (middle - low).clip(lower=0).tolist()}
+    """Asymmetric plotly error bars around the point.
+
+    If the interval excludes the point, one bar has length zero; if it is missing, both have.
+    """
+    above, below = ((high - middle).clip(lower=0).fillna(0), (middle - low).clip(lower=0).fillna(0))
+    lengths = {"array": above.tolist(), "arrayminus": below.tolist()}
     return {"type": "data", "symmetric": False, **lengths, "color": MARK_COLOR, "thickness": 1.5, "width": 4}
 
 

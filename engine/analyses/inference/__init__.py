@@ -1,1 +1,1 @@
-"""Analyses of statistical uncertainty: importance, null models, bootstrap bands."""
+"""Analyses of statistical uncertainty: importance, null models, intervals."""

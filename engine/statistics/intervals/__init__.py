@@ -1,0 +1,1 @@
+"""Confidence intervals by leaving units out: mean distances, differences of levels, spectra."""
