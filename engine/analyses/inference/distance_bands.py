@@ -270,7 +270,7 @@ DISTANCE_BANDS = Analysis(
     computed=(
         "Distances between trajectories at equal clock, averaged over pairs of configurations. Jackknife: a "
         "configuration with its seeds, a seed within its configuration, or a random group of samples is left out in "
-        "turn; Student's interval on the scale of one over the root of a distance (of its logarithm for samples). "
+        "turn; Student's interval on the scale of one over the cube root of a distance (of its logarithm for samples). "
         "Between minus within is compared at equal values of the other hyperparameters."
     ),
     options=(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.errors import InvalidSpecError
-from engine.statistics.intervals.jackknife import INVERSE_ROOT, LEAST_UNITS, LEVEL, Array, Interval, jackknife
+from engine.statistics.intervals.jackknife import INVERSE_CUBE_ROOT, LEAST_UNITS, LEVEL, Array, Interval, jackknife
 from engine.trajectories.mean_distance import between_groups
 
 
@@ -42,7 +42,7 @@ def mean_over_configurations(
     if np.unique(codes, return_counts=True)[1].min() < LEAST_UNITS:
         return _alone(estimate)
     left_out = (total - sums[taking]) / (number - counts[taking])
-    return jackknife(estimate, left_out, codes, level=level, scale=INVERSE_ROOT)
+    return jackknife(estimate, left_out, codes, level=level, scale=INVERSE_CUBE_ROOT)
 
 
 def mean_over_seeds(
@@ -76,7 +76,7 @@ def mean_over_seeds(
     to_configurations = runs[taking] @ members / sizes
     # Without run r of c the mean between c and c' is (m d_cc' - d_rc') / (m - 1).
     change = ((matrix[own] - to_configurations) * mask[own]).sum(axis=1) / (sizes[own] - 1)
-    return jackknife(estimate, estimate + change / number, own, level=level, scale=INVERSE_ROOT)
+    return jackknife(estimate, estimate + change / number, own, level=level, scale=INVERSE_CUBE_ROOT)
 
 
 def mean_of_each(values: ArrayLike, *, level: float = LEVEL) -> Interval:
@@ -90,7 +90,7 @@ def mean_of_each(values: ArrayLike, *, level: float = LEVEL) -> Interval:
     estimate = np.asarray(given.mean())
     if len(given) < LEAST_UNITS:
         return _alone(estimate)
-    return jackknife(estimate, (given.sum() - given) / (len(given) - 1), level=level, scale=INVERSE_ROOT)
+    return jackknife(estimate, (given.sum() - given) / (len(given) - 1), level=level, scale=INVERSE_CUBE_ROOT)
 
 
 def _paired(distances: ArrayLike, pairs: ArrayLike) -> tuple[Array, NDArray[np.bool_]]:

@@ -1,0 +1,178 @@
+"""Page of coverages and rejection rates, and what each must be."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from benchmarks.calibration import coverage, rejections
+from benchmarks.calibration.coverage import Coverage
+from benchmarks.calibration.fakes import Design
+from benchmarks.calibration.rejections import Rejections
+from benchmarks.engine.measuring.machine import describe_machine
+from benchmarks.engine.measuring.report import Table, markdown
+
+NOMINAL = (0.93, 0.97)
+STATED: dict[tuple[str, str], tuple[float, float]] = {}
+"""(Beginning of a quantity, of a case) -> bounds of the coverage where it does not keep to ``NOMINAL``."""
+CONSERVATIVE = ("confounded, one level 3 times as wide",)
+SIMULATION = 3.3
+"""Standard errors of the simulation that a rate may lie beyond its bounds: one row in a thousand does by chance."""
+LEAST_KS = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Number of simulated studies.
+
+    Attributes:
+        means, seeds, samples, spectra: of a case of coverage.
+        tests, pairs, importances: of a case of rejections.
+        numbers: numbers of configurations of the coverages.
+        tested: numbers of configurations of the tests.
+    """
+
+    means: int
+    seeds: int
+    samples: int
+    spectra: int
+    tests: int
+    pairs: int
+    importances: int
+    numbers: tuple[int, ...]
+    tested: tuple[int, ...]
+
+
+SHORT = Size(150, 80, 40, 30, 100, 200, 0, (8, 30), (8, 16))
+LONG = Size(500, 400, 160, 150, 300, 1000, 30, (8, 16, 30), (8, 16, 32, 60))
+
+
+def coverages(size: Size) -> Iterator[Coverage]:
+    """Yield the coverage of every interval."""
+    for n in size.numbers:
+        for decay, words in ((0.7, "2.8 directions"), (0.5, "1.7 directions")):
+            for effect in (0.0, 1.0, 2.0):
+                design = Design(n, effect=effect, decay=decay)
+                yield from coverage.over_configurations(design, f"{words}, {effect:g} sd", size.means)
+            strong = Design(n, effect=1.0, strong=2.0, decay=decay)
+            yield from coverage.over_configurations(strong, f"{words}, 1 sd, strong other", size.means)
+        wide = Design(n, spread=3.0)
+        yield from coverage.over_configurations(wide, "2.8 directions, one level 3 times as wide", size.means)
+    for n_seeds in (2, 3, 5):
+        yield from coverage.over_seeds(n_seeds, size.seeds)
+    for n_samples in (40, 100, 400):
+        yield from coverage.over_samples(n_samples, size.samples)
+    for n in size.numbers:
+        for decay, words in ((0.7, "2.8 directions"), (0.5, "1.7 directions")):
+            yield from coverage.over_spectra(Design(n, decay=decay), words, size.spectra)
+
+
+def tests(size: Size) -> Iterator[Rejections]:
+    """Yield the rejections of every test."""
+    both = ("beyond the others", "alone", "unequal spread")
+    for n in size.tested:
+        yield from rejections.printed_tests(Design(n, strong=2.0), "null, strong other", size.tests, both)
+        confounded = Design(n, strong=2.0, confounded=0.75)
+        yield from rejections.printed_tests(
+            confounded, "null, 75 % confounded with a strong other", size.tests, both[:1], both[1:2]
+        )
+        uneven = Design(n, share=0.25, spread=0.33)
+        yield from rejections.printed_tests(uneven, "null, a quarter a third as wide", size.tests, (), both)
+        wide = Design(n, share=0.25, spread=3.0)
+        yield from rejections.printed_tests(wide, "null, a quarter 3 times as wide", size.tests, (), both)
+        yield from rejections.several_factors(n, 5, size.tests)
+        yield from rejections.seed_labels(n, size.tests // 2)
+        for effect in (1.0, 2.0):
+            design = Design(n, effect=effect, strong=2.0)
+            yield from rejections.printed_tests(design, f"{effect:g} sd, strong other", size.tests, (), both[:2])
+    yield from rejections.shuffled_pairs(size.pairs)
+    if size.importances:
+        for n in (16, 30):
+            for effect in (0.0, 2.0):
+                case = f"{effect:g} sd, strong other" if effect else "null, strong other"
+                yield from rejections.importances(Design(n, effect=effect, strong=2.0), case, size.importances)
+
+
+def bounds_of(row: Coverage) -> tuple[float, float]:
+    """Return between what the coverage must lie: nominal, or as stated."""
+    for (quantity, case), bounds in STATED.items():
+        if row.quantity.startswith(quantity) and row.case.startswith(case):
+            return bounds
+    return NOMINAL
+
+
+def is_covered(row: Coverage) -> bool:
+    """Return whether a coverage lies within its bounds, within the error of the simulation."""
+    low, high = bounds_of(row)
+    return all(
+        sign * (row.covered - bound) <= SIMULATION * (bound * (1 - bound) / row.n_studies) ** 0.5
+        for sign, bound in ((-1, low), (1, high))
+    )
+
+
+def is_calibrated(row: Rejections) -> bool:
+    """Return whether a test of a null rejects as often as it should, and its p-values are uniform."""
+    error = SIMULATION * (row.threshold * (1 - row.threshold) / row.n_studies) ** 0.5
+    return bool(row.rate <= row.threshold + error and not row.ks < LEAST_KS)
+
+
+def calibration_page(size: Size = LONG, say: Callable[[str], None] = lambda _: None) -> str:
+    """Return the page of tables, written by ``python -m benchmarks calibration``.
+
+    Args:
+        size: number of simulated studies.
+        say: called with what is simulated next.
+    """
+    began = time.monotonic()
+    say("intervals")
+    covered = list(coverages(size))
+    say("tests")
+    rates = list(tests(size))
+    tables = [_coverage_table(covered), _null_table(rates), _power_table(rates)]
+    return markdown([*describe_machine("cpu"), ("took", f"{time.monotonic() - began:.0f} s")], tables)
+
+
+def _coverage_table(rows: Iterable[Coverage]) -> Table:
+    cells = [
+        (
+            row.quantity,
+            row.case,
+            str(row.n_units),
+            f"{row.covered:.3f}",
+            "{:g} to {:g}".format(*bounds_of(row)),
+            "yes" if is_covered(row) else "no",
+            f"{row.missing:.0%}" if row.missing else "",
+            str(row.n_studies),
+        )
+        for row in rows
+    ]
+    columns = ("interval of", "studies", "units", "covered", "to be", "holds", "no interval", "simulated")
+    return Table("Coverage of intervals of 95 %", columns, cells)
+
+
+def _null_table(rows: Iterable[Rejections]) -> Table:
+    cells = [
+        (
+            row.test,
+            row.case,
+            str(row.n_units),
+            f"{row.threshold:g}",
+            f"{row.rate:.3f}",
+            f"{row.ks:.2g}" if row.ks == row.ks else "",
+            "yes" if is_calibrated(row) else "no",
+            str(row.n_studies),
+        )
+        for row in rows
+        if row.is_null
+    ]
+    columns = ("test", "studies", "configurations", "p at most", "rate", "uniform, p", "holds", "simulated")
+    return Table("Rejections where there is nothing to find", columns, cells)
+
+
+def _power_table(rows: Iterable[Rejections]) -> Table:
+    cells = [
+        (row.test, row.case, str(row.n_units), f"{row.rate:.3f}", str(row.n_studies)) for row in rows if not row.is_null
+    ]
+    columns = ("test", "studies", "configurations", "rejects", "simulated")
+    return Table("Rejections elsewhere", columns, cells)
