@@ -25,7 +25,10 @@ PRINTED = {
     "unequal spread": "p of unequal spread, exploratory",
 }
 """Name of a test -> its column in the table of hyperparameters."""
-SILENT: Any = SimpleNamespace(report=lambda fraction: None, check=lambda: None)
+SILENT: Any = SimpleNamespace(
+    report=lambda fraction: None, check=lambda: None, replicates=SimpleNamespace(columns=("seed",))
+)
+"""What the tests ask of a selection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +77,11 @@ def seed_labels(n_configurations: int, n_studies: int) -> Iterator[Rejections]:
     """Yield the rejections of seeds' labels, which mean nothing, on single runs."""
     values = []
     for place in range(n_studies):
-        study = simulate(Design(n_configurations, strong=2.0), np.random.default_rng([11, place]))
-        factors = [*_factors(study, study.codes), make_factor("seed", [0, 1] * n_configurations)]
+        rng = np.random.default_rng([11, place])
+        study = simulate(Design(n_configurations, strong=2.0), rng)
+        labels = np.tile([0, 1], (n_configurations, 1))
+        rates = [f"rate {code}" for code in study.codes.tolist()]
+        factors = [make_factor("rate", rates), make_factor("seed", rng.permuted(labels, axis=1).ravel().tolist())]
         table = what_decides._tests(SILENT, study.distances(), factors, N_PERMUTATIONS, np.nan, True)
         values.append(table.set_index("hyperparameter").loc["seed", PRINTED["beyond the others"]])
     yield _row("label of seeds, single runs", "two seeds", n_configurations, np.array(values, np.float64), True)
@@ -158,5 +164,5 @@ def _table(study: Study) -> Any:
 def _row(test: str, case: str, n_units: int, values: Array, is_null: bool) -> Rejections:
     known = values[np.isfinite(values)]
     ks = uniformity(known, N_PERMUTATIONS) if is_null else np.nan
-    rate = float((known <= THRESHOLD + 1e-9).mean())
+    rate = float((known <= THRESHOLD + 1e-9).mean()) if len(known) else np.nan
     return Rejections(test, case, n_units, THRESHOLD, rate, len(known), ks, is_null)

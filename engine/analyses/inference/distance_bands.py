@@ -14,9 +14,8 @@ from engine.analyses.between_runs.aligned import AlignedRuns, Chunk, alignment_o
 from engine.analyses.finding import Finding
 from engine.analyses.inference.spectrum_bands import INTERVAL, LEVEL, OVER, interval_text
 from engine.analyses.material import Material
-from engine.analyses.options import Choice, Column, levels_of
+from engine.analyses.options import REPLICATES, Choice, Column, levels_of
 from engine.errors import SelectionError
-from engine.store.hyperparameters import seed_columns
 from engine.trajectories.mean_distance import between_groups
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ def run(material: Material, options: Options) -> Finding:
 
 def _levels(material: Material, column: str, first: Ints, notes: list[str]) -> Kinds:
     """Return (configuration,) levels as text; one level for all without a column that configurations have."""
-    if column and column not in seed_columns(list(material.hyperparameters)):
+    if column and column not in material.replicates.columns:
         return np.asarray(levels_of(material.hyperparameters[column]), dtype=object)[first]
     if column:
         notes.append(f"{column} tells repetitions apart and has no value for a configuration: all pairs are one kind.")
@@ -199,7 +198,7 @@ def _differences(
 
     column = options["column"]
     table = material.hyperparameters.iloc[first]
-    seeds = seed_columns(list(table))
+    seeds = material.replicates.columns
     if not column or column in seeds:
         return pd.DataFrame(), []
     matrix = between_groups(distances, codes)
@@ -264,8 +263,11 @@ DISTANCE_BANDS = Analysis(
     group="How sure",
     shows=(
         "Mean distances between trainings by the values of a hyperparameter that meet in a pair, and how much farther "
-        "apart two values are than trainings with one of them. It does not show whether another hyperparameter is "
-        "behind a difference: see “What decides the path”."
+        "apart two values are than trainings with one of them."
+    ),
+    not_shown=(
+        "Whether another hyperparameter is behind a difference, and a test of several at once: see “What decides the "
+        "path”. Intervals are for what their legend says, with what it says drawn again."
     ),
     computed=(
         "Distances between trajectories at equal clock, averaged over pairs of configurations. Jackknife: a "
@@ -274,6 +276,7 @@ DISTANCE_BANDS = Analysis(
         "Between minus within is compared at equal values of the other hyperparameters."
     ),
     options=(
+        REPLICATES,
         Choice(
             "over",
             "drawn again are",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engine.analyses.analysis import Analysis, Options
 from engine.analyses.finding import Finding
 from engine.analyses.material import Material
-from engine.analyses.options import Choice, Number
+from engine.analyses.options import REPLICATES, Choice, Number
 from engine.errors import SelectionError
 from engine.statistics.thinning import thin_runs
 from engine.values import MINIMUM_MODELS, Distances
@@ -161,9 +161,10 @@ SPECTRUM_BANDS = Analysis(
     key="bootstrap",
     title="How sure: the embedding",
     group="How sure",
-    shows=(
-        "How far explained stress and eigenvalues would move with other configurations, or other samples. Not what "
-        "they are in a larger study, and not whether runs that share nothing would have less."
+    shows="How far explained stress and eigenvalues would move with other configurations, or other samples.",
+    not_shown=(
+        "What they are in a larger study, on which they depend, and whether runs that share nothing would have less. "
+        "Intervals are for the mean over studies of the same size."
     ),
     computed=(
         "Jackknife: one configuration with all its seeds, or one of forty random groups of samples, is left out at a "
@@ -171,6 +172,7 @@ SPECTRUM_BANDS = Analysis(
         "moduli."
     ),
     options=(
+        REPLICATES,
         Choice("over", "drawn again are", OVER, "configurations"),
         Number("components", "components", 1, 30, 10, is_whole=True),
         LEVEL,
