@@ -223,7 +223,7 @@ def _differences(
             one.low,
             one.high,
             ", ".join(names) if one.n_strata else "",
-            one.n_strata,
+            one.n_strata if names else 0,
             one.n_units,
         )
         for one in found

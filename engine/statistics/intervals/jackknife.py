@@ -61,8 +61,8 @@ PLAIN = Scale(lambda x: x, lambda y: y)
 LOGARITHM = Scale(np.log, np.exp)
 LOGIT = Scale(lambda x: np.log(x / (1.0 - x)), lambda y: 1.0 / (1.0 + np.exp(-y)))
 INVERSE_CUBE_ROOT = Scale(lambda x: -(x ** (-1 / 3)), lambda y: np.where(y < 0, np.abs(y) ** -3.0, np.inf))
-"""For mean distances, which are skewed like variances. On the logarithm their intervals cover too little; on the inverse
-square root a quarter of the levels of four configurations has no upper end."""
+"""For mean distances, which are skewed like variances. On the logarithm their intervals cover too little; on the
+inverse square root a quarter of the levels of four configurations has no upper end."""
 
 
 def jackknife(

@@ -24,7 +24,7 @@ def find(shared_explorer):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_names_from_files_are_no_markup(find, kind):
-    finding = find(kind, "train_only")
+    finding = find(kind, "train_only", **({"over": "samples"} if kind == "bootstrap" else {}))
     text = json.dumps(ANALYSIS_FIGURES[kind](finding))
     assert "<b>" not in text
     assert "<i>" not in text
@@ -56,13 +56,35 @@ def test_every_pair_is_in_the_histogram_once(find):
 
 
 def test_imaginary_components_are_red_and_curves_have_bands(find):
-    finding = find("bootstrap", repeats=30)
+    finding = find("bootstrap")
     stress, spectrum = ANALYSIS_FIGURES["bootstrap"](finding)
     low, high, _ = stress["data"]
     assert all(one <= other for one, other in zip(low["y"], high["y"], strict=True))
+    assert high["name"] == spectrum["data"][0]["name"] == finding.numbers["intervals"]
     negative = finding.tables["components"]["eigenvalue"] < 0
     assert negative.any()
     assert [color == theme.TIME_LIKE for color in spectrum["data"][0]["marker"]["color"]] == negative.tolist()
+
+
+def test_dots_without_an_interval_have_no_bar(find):
+    finding = find("distance-bands", "one_seed")
+    means = finding.tables["means"].iloc[::-1]
+    assert means["low"].isna().all()
+    (dots,) = ANALYSIS_FIGURES["distance-bands"](finding)[0]["data"]
+    assert dots["name"] == "95 % for the level, configurations drawn again"
+    assert dots["error_x"]["array"] == dots["error_x"]["arrayminus"] == [0] * len(means)
+    assert set(dots["customdata"]) == {"no interval"}
+
+
+def test_differences_of_levels_are_drawn_about_zero(find):
+    finding = find("distance-bands")
+    _, differences = ANALYSIS_FIGURES["distance-bands"](finding)
+    table = finding.tables["differences"].iloc[::-1]
+    (dots,) = differences["data"]
+    assert dots["x"] == table["between minus within"].tolist()
+    assert differences["layout"]["shapes"][0]["x0"] == 0
+    ends = [x + up for x, up in zip(dots["x"], dots["error_x"]["array"], strict=True)]
+    assert ends == pytest.approx(table["high"].tolist())
 
 
 def test_outliers_are_counted_by_level_courses_by_run(find):

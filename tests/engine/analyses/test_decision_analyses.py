@@ -136,36 +136,49 @@ def test_runs_of_an_architecture_beat_shuffled_ones(explorer):
     assert kinds.loc["different architecture", "median ratio"] > kinds.loc["same architecture", "median ratio"]
 
 
-def test_bands_surround_the_embedding_that_is_shown(explorer):
+def test_intervals_hold_the_embedding_that_is_shown(explorer):
     distances = oracles.bhattacharyya(explorer.study("small").predictions("train").log_probabilities)
     stress = [oracles.explained(distances, k)[0] for k in (1, 2, 3)]
-    for over in ("samples", "seeds"):
-        table = find(explorer, "bootstrap", over=over, repeats=60, components=4).tables["components"]
+    for over in ("samples", "configurations"):
+        finding = find(explorer, "bootstrap", over=over, components=4)
+        table = finding.tables["components"]
         assert table["explained stress"].tolist()[:3] == pytest.approx(stress, abs=1e-4)
-        assert (table["stress, low"] <= table["stress, high"]).all()
-        inside = (table["stress, low"] <= table["explained stress"]) & (
-            table["explained stress"] <= table["stress, high"]
-        )
-        assert inside.iloc[0]
+        assert (
+            (table["stress, low"] < table["explained stress"]) & (table["explained stress"] < table["stress, high"])
+        ).all()
         assert (table["modulus, low"] > 0).all()
-        assert (np.diff(table["modulus, high"]) < 0).all()
+        assert (
+            (table["modulus, low"] < table["eigenvalue"].abs()) & (table["eigenvalue"].abs() < table["modulus, high"])
+        ).all()
+        assert finding.numbers["intervals"] == f"95 % for studies with as many {over}, {over} drawn again"
+    assert finding.numbers["parts left out in turn"] == 15
 
 
-def test_narrower_bands_for_smaller_levels(explorer):
-    wide = find(explorer, "bootstrap", repeats=60, level=95).tables["components"]
-    narrow = find(explorer, "bootstrap", repeats=60, level=50).tables["components"]
+def test_narrower_intervals_for_smaller_levels(explorer):
+    wide = find(explorer, "bootstrap", level=95).tables["components"]
+    narrow = find(explorer, "bootstrap", level=50).tables["components"]
     assert ((narrow["stress, high"] - narrow["stress, low"]) < (wide["stress, high"] - wide["stress, low"])).all()
 
 
-def test_absent_seeds_are_refused_by_name(explorer):
-    for kind in ("bootstrap", "distance-bands"):
-        with pytest.raises(EngineError, match="each has one"):
-            find(explorer, kind, "one_seed", over="seeds")
-        assert find(explorer, kind, "one_seed").tables
+def test_what_cannot_be_drawn_again_is_refused(explorer):
+    with pytest.raises(EngineError, match="at least 8 of them, and here are 4"):
+        find(explorer, "bootstrap", "one_seed")
+    with pytest.raises(EngineError, match="each has one"):
+        find(explorer, "distance-bands", "one_seed", over="seeds")
+    assert find(explorer, "bootstrap", "one_seed", over="samples").tables
+    few = find(explorer, "distance-bands", "one_seed")
+    assert few.tables["means"]["low"].isna().all()
+    assert any(note.startswith("No interval, because too few configurations vary") for note in few.notes)
+    for study_id in ("one_configuration", "identical_runs"):
+        with pytest.raises(EngineError, match="at least 8 of them"):
+            find(explorer, "bootstrap", study_id)
+        one = find(explorer, "distance-bands", study_id)
+        assert one.tables["means"]["low"].isna().all()
+        assert "differences" not in one.tables
 
 
 def test_mean_distances_by_values_agree_with_loops(explorer):
-    finding = find(explorer, "distance-bands", points=4, repeats=50)
+    finding = find(explorer, "distance-bands", points=4, over="samples")
     means, pairs = finding.tables["means"], finding.tables["pairs"]
     single = find(explorer, "trajectory-distances", points=4).tables["pairs"]
     assert pairs["distance"].sum() == pytest.approx(single["distance"].sum(), rel=1e-5)
@@ -174,7 +187,7 @@ def test_mean_distances_by_values_agree_with_loops(explorer):
     def named(one, other):
         return f"within {one}" if one == other else " and ".join(sorted((one, other)))
 
-    for kind, n_pairs, mean, low, high, _ in means.itertuples(index=False):
+    for kind, n_pairs, mean, low, high in means.itertuples(index=False):
         members = [
             row.distance
             for row in pairs.itertuples(index=False)
@@ -186,26 +199,35 @@ def test_mean_distances_by_values_agree_with_loops(explorer):
         ]
         assert len(members) == n_pairs
         assert mean == pytest.approx(np.mean(members))
-        assert low <= mean <= high
-    assert ((pairs["low"] <= pairs["distance"]) & (pairs["distance"] <= pairs["high"])).mean() > 0.9
+        assert low < mean < high
+    known = pairs[pairs["distance"] > 0]
+    assert len(known) > 400
+    assert ((known["low"] < known["distance"]) & (known["distance"] < known["high"])).all()
+    for over, subject in (("configurations", "the level"), ("seeds", "these configurations")):
+        other = find(explorer, "distance-bands", points=4, over=over)
+        table = other.tables["means"].set_index("pair")
+        kinds = means.set_index("pair").loc[table.index]
+        assert table["mean distance"].to_numpy() == pytest.approx(kinds["mean distance"].to_numpy(), rel=1e-5)
+        known = table.dropna()
+        assert len(known)
+        assert ((known["low"] < known["mean distance"]) & (known["mean distance"] < known["high"])).all()
+        assert other.numbers["intervals"] == f"95 % for {subject}, {over} drawn again"
 
 
-def test_mean_distances_over_drawn_seeds_agree_with_loops():
-    from engine.analyses.inference.distance_bands import SEEDS, _over_seeds
-
-    random = np.random.default_rng(0)
-    distances = random.random((6, 6))
-    distances += distances.T
-    codes, levels = [0, 0, 1, 1, 2, 2], list("aabbaa")
-    kinds = np.array([[f"{min(x, y)}{max(x, y)}" for y in levels] for x in levels], dtype=object)
-    kinds[np.equal.outer(codes, codes)] = SEEDS
-    drawn = np.array([[0, 0, 2, 3, 5, 4], [1, 0, 3, 3, 4, 4]])
-    found = _over_seeds(distances, kinds, drawn)
-    assert set(found) == {"aa", "ab"}
-    for replicate, runs in enumerate(drawn):
-        for kind, means in found.items():
-            members = [distances[i, j] for i, j in itertools.combinations(runs, 2) if kinds[i, j] == kind]
-            assert means.draws[replicate] == pytest.approx(np.mean(members))
+def test_levels_are_compared_at_equal_other_values(explorer, by_configuration):
+    matrix, architectures = by_configuration
+    finding = find(explorer, "distance-bands", column="architecture")
+    row = finding.tables["differences"].set_index("pair").loc["CNN and fully connected"]
+    codes = [np.flatnonzero([name.endswith(level) for name in architectures]) for level in ("CNN", "fully connected")]
+    between = matrix[np.ix_(*codes)].mean()
+    within = [matrix[np.ix_(own, own)].sum() / (len(own) * (len(own) - 1)) for own in codes]
+    assert row["strata"] == 0, "every learning rate occurs once in an architecture"
+    assert row["between minus within"] == pytest.approx(between - np.mean(within), rel=1e-4)
+    assert row["low"] < row["between minus within"] < row["high"]
+    assert any(note.startswith("It is pooled regardless of learning_rate") for note in finding.notes)
+    seeds = find(explorer, "distance-bands", column="seed")
+    assert "differences" not in seeds.tables
+    assert set(seeds.tables["means"]["pair"]) == {"different configurations", "seeds of one configuration"}
 
 
 def test_divergences_without_sample_mean_have_no_bands(explorer):
@@ -215,7 +237,7 @@ def test_divergences_without_sample_mean_have_no_bands(explorer):
     for divergence in DIVERGENCES:
         for kind in ("bootstrap", "distance-bands"):
             try:
-                answered += bool(find(explorer, kind, divergence=divergence, repeats=20, n_runs=4).tables)
+                answered += bool(find(explorer, kind, divergence=divergence, over="samples", n_runs=4).tables)
             except EngineError as error:
                 assert "mean over samples" in str(error)  # noqa: PT017
     assert answered >= 4
@@ -242,20 +264,20 @@ def test_outliers_are_those_beyond_half_the_cross_entropy(explorer):
 
 
 def test_large_selections_are_thinned_and_say_so(explorer, monkeypatch):
-    from engine.analyses.inference import bootstrap, distance_bands, null
+    from engine.analyses.inference import distance_bands, null, spectrum_bands
 
-    monkeypatch.setattr(bootstrap, "MOST_MODELS", 90)
+    monkeypatch.setattr(spectrum_bands, "MOST_MODELS", 90)
     monkeypatch.setattr(null, "MOST_RUNS", 5)
     monkeypatch.setattr(distance_bands, "MOST_RUNS", 5)
-    for over in ("samples", "seeds"):
-        finding = find(explorer, "bootstrap", over=over, repeats=21)
+    for over in ("samples", "configurations"):
+        finding = find(explorer, "bootstrap", over=over, components=3)
         assert any(note.startswith("90 of 240 checkpoints are embedded") for note in finding.notes)
     for kind in ("null", "distance-bands"):
-        finding = find(explorer, kind, points=2)
+        finding = find(explorer, kind, points=2, **({} if kind == "null" else {"over": "samples"}))
         assert any(note.startswith("5 of 30 runs are compared") for note in finding.notes)
         assert len(finding.tables["pairs"]) == 10
     study = explorer.study("small")
     logs = study.predictions("train").log_probabilities.reshape(30, 8, 30, 4)[:, [0, 4, 7]]
-    table = find(explorer, "bootstrap", repeats=21).tables["components"]
+    table = find(explorer, "bootstrap", components=3).tables["components"]
     values = pairwise_distances(logs.reshape(90, 30, 4)).values
     assert table["explained stress"].iloc[0] == pytest.approx(oracles.explained(values, 1)[0], abs=1e-4)
