@@ -1,4 +1,4 @@
-"""Command line of the benchmarks: ``python -m benchmarks engine``, ``page`` or ``load``."""
+"""Command line of the benchmarks: ``python -m benchmarks engine``, ``page``, ``load`` or ``calibration``."""
 
 from __future__ import annotations
 
@@ -58,6 +58,19 @@ def load(studies: str, study: str, sessions: int, seconds: float, soak: float, o
     document, holds = measure(studies, study, sessions, seconds, soak)
     write(document, output)
     sys.exit(0 if holds else 1)
+
+
+@main.command()
+@click.option("--quick", is_flag=True, help="Few studies, under a minute: to see that it works.")
+@click.option(
+    "--output", type=click.Path(dir_okay=False, writable=True), help="Write the page here, not to the screen."
+)
+def calibration(quick: bool, output: str | None) -> None:
+    """Simulate studies with known truth: what intervals hold, and what tests reject."""
+    from benchmarks.calibration import LONG, SHORT, calibration_page
+
+    page = calibration_page(SHORT if quick else LONG, say=lambda what: click.echo(f"Simulating {what} ...", err=True))
+    write(page, output)
 
 
 def write(document: str, output: str | None) -> None:

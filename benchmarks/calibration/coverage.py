@@ -73,24 +73,23 @@ def masks(levels: ArrayLike) -> dict[str, Array]:
 
 @cache
 def true_means(design: Design) -> dict[str, float]:
-    """Return the mean distances of large studies of a design, and the distance of levels beyond that within."""
+    """Return the mean distances of some large studies, and the distance of levels beyond that within."""
     found: dict[str, list[float]] = {}
     for place in range(N_LARGE_STUDIES):
-        large = replace(design, n_configurations=N_LARGE, n_seeds=1)
-        study = simulate(large, np.random.default_rng([77, place]))
+        study = simulate(design, np.random.default_rng([77, place]))
         distances = study.distances()
         for name, mask in masks(study.levels).items():
             found.setdefault(name, []).append(distances[np.triu(mask, 1)].mean())
         (one,) = between_minus_within(distances, study.levels, study.other)
         found.setdefault("between minus within", []).append(one.estimate)
-        pairs = simulate(replace(large, n_configurations=200, n_seeds=2), np.random.default_rng([78, place]))
+        pairs = simulate(replace(design, n_configurations=200, n_seeds=2), np.random.default_rng([78, place]))
         found.setdefault("seeds of one configuration", []).append(np.diag(pairs.distances(), 1)[::2].mean())
     return {name: float(np.mean(values)) for name, values in found.items()}
 
 
 def over_configurations(design: Design, case: str, n_studies: int) -> Iterator[Coverage]:
     """Yield the coverage of mean distances and differences, for the level."""
-    truth, tally = true_means(design), Tally()
+    truth, tally = true_means(replace(design, n_configurations=N_LARGE, n_seeds=1)), Tally()
     for place in range(n_studies):
         study = simulate(design, np.random.default_rng([1, place, design.n_configurations]))
         runs = study.distances()

@@ -137,7 +137,7 @@ def importances(design: Design, case: str, n_studies: int, n_repeats: int = 10) 
     rate = float(np.mean(cleared))
     is_null = design.effect == 0
     yield Rejections(
-        "bar of importance above zero", case, design.n_configurations, np.nan, rate, n_studies, np.nan, is_null
+        "bar of importance above zero", case, design.n_configurations, THRESHOLD, rate, n_studies, np.nan, is_null
     )
 
 

@@ -97,12 +97,19 @@ def markdown(machine: Sequence[tuple[str, str]], tables: Sequence[Table]) -> str
         "|---|---|",
         *(f"| {name} | {value} |" for name, value in machine),
     ]
-    for table in tables:
-        lines += ["", f"## {table.title}", "", _line(table.columns), _line(["---"] * len(table.columns))]
-        lines += [_line(row) for row in table.rows]
-        if table.note:
-            lines += ["", table.note]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", "\n".join(map(table_lines, tables))]).rstrip("\n") + "\n"
+
+
+def table_lines(table: Table) -> str:
+    """Return a table with its heading and its note."""
+    lines = [
+        f"## {table.title}",
+        "",
+        _line(table.columns),
+        _line(["---"] * len(table.columns)),
+        *map(_line, table.rows),
+    ]
+    return "\n".join([*lines, *(["", table.note] if table.note else []), ""])
 
 
 def _line(cells: Sequence[str]) -> str:

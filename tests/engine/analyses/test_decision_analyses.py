@@ -216,7 +216,7 @@ def test_mean_distances_by_values_agree_with_loops(explorer):
 
 def test_levels_are_compared_at_equal_other_values(explorer, by_configuration):
     matrix, architectures = by_configuration
-    finding = find(explorer, "distance-bands", column="architecture")
+    finding = find(explorer, "distance-bands", column="architecture", points=100)
     row = finding.tables["differences"].set_index("pair").loc["CNN and fully connected"]
     codes = [np.flatnonzero([name.endswith(level) for name in architectures]) for level in ("CNN", "fully connected")]
     between = matrix[np.ix_(*codes)].mean()
