@@ -34,6 +34,8 @@ SIGNIFICANT = 0.05
 EFFECTS = (1.0, 2.0)
 """Distances between two levels, in standard deviations of the configurations, whose power is reported."""
 ENOUGH_POWER = 0.8
+LEAST_OF_LEVEL = 5
+"""Least units of a level for Welch's statistic: of 2 and 4, three times as wide, 0.2 and 0.1 of null studies reject."""
 LEAST_LEFT = 3
 """Least residual degrees of freedom from which power is simulated."""
 TAIL = 0.025
@@ -274,7 +276,8 @@ def _test_notes(factors: Sequence[Factor], table: pd.DataFrame, by_run: bool) ->
         f"p beyond the others counts in how many of {int(table['permutations'].max())} permutations of "
         f"{len(factors[0].codes)} configurations chance does as well; the smallest possible is {span}. Configurations "
         "change places only with those that agree in all other hyperparameters, or residuals do where too few agree. "
-        "Adjusted p allow for the number of hyperparameters (Holm). All other p-values are exploratory."
+        "Adjusted p allow for the number of hyperparameters (Holm), not for several clocks or splits: the smallest of "
+        "those is too small. All other p-values are exploratory."
     )
     notes = [
         "No p-value from single runs, because seeds of a configuration are alike: choose configurations."
@@ -289,9 +292,11 @@ def _test_notes(factors: Sequence[Factor], table: pd.DataFrame, by_run: bool) ->
             "The share without seed noise is the share of what is left of all shares when the variance between "
             "seeds of a configuration is taken out."
         )
-    if (table["statistic"] == "Welch").any():
+    if len(unequal := set(table.loc[table["statistic"] == "Welch", "hyperparameter"])):
+        small = [f.name for f in factors if f.name in unequal and np.bincount(f.codes).min() < LEAST_OF_LEVEL]
         notes.append(
             "Levels of unequal size are compared by Welch's statistic, which allows for levels that are unequally wide."
+            + f" With fewer than {LEAST_OF_LEVEL} configurations of a level it does not: {', '.join(small)}." * bool(small)
         )
     if (table["p of unequal spread, exploratory"] <= SIGNIFICANT).any():
         named = table.loc[table["p of unequal spread, exploratory"] <= SIGNIFICANT, "hyperparameter"].tolist()

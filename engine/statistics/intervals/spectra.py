@@ -2,8 +2,9 @@ r"""Intervals of InPCA spectra, with configurations or samples left out.
 
 One block of models or of samples is left out at a time and the rest is embedded. The interval is for the mean over
 studies *of the same size*: explained stress falls and small eigenvalues rise with the number of configurations, so that
-the value of infinitely many is another one, of which these are no intervals (in simulation they would hold the third
-component's in 0.5 to 0.9). Eigenvalues are compared per model, since their sum grows with the number of models.
+the value of infinitely many is another one, of which these are no intervals (in simulations with 8 to 30 configurations
+they hold that of the third component in 0.69 to 0.94 of studies). Eigenvalues are compared per model, since their sum
+grows with the number of models.
 Scales: the logit of explained stress, the logarithm of moduli.
 Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), ch. 11; Snijders and Borgatti, Connections 22
 (1999) 61 (leaving out actors of a network); Shao and Wu, Ann. Stat. 17 (1989) 1176 (leaving out blocks).
