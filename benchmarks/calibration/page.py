@@ -41,6 +41,11 @@ the mean over studies with as many configurations or samples, not the value of a
 of studies in which too little varies, or an end would be infinite.
 """
 
+ELSEWHERE = """Rows with *null* are false alarms of tests that the figures call exploratory or warn of: *alone* mistakes
+a confounded hyperparameter for a cause and is too strict where a strong other one is balanced; a level of two or four
+configurations that is three times as wide makes p too small, and *unequal spread* says so from three on. A bar of
+importance is the spread over splits of one study, no test."""
+
 
 @dataclass(frozen=True, slots=True)
 class Size:
@@ -156,7 +161,10 @@ def render(covered: Sequence[Coverage], rates: Sequence[Rejections], seconds: fl
     """Return the page of what was counted within some seconds of processor time."""
     tables = [_coverage_table(covered), _null_table(rates), _power_table(rates)]
     return (
-        "\n".join([HEAD.format(seconds=seconds, errors=SIMULATION), *(table_lines(table) for table in tables)]) + "\n"
+        "\n".join([HEAD.format(seconds=seconds, errors=SIMULATION), *(table_lines(table) for table in tables)]).rstrip(
+            "\n"
+        )
+        + "\n"
     )
 
 
@@ -199,7 +207,9 @@ def _null_table(rows: Iterable[Rejections]) -> Table:
 
 def _power_table(rows: Iterable[Rejections]) -> Table:
     cells = [
-        (row.test, row.case, str(row.n_units), f"{row.rate:.3f}", str(row.n_studies)) for row in rows if not row.is_null
+        (row.test, row.case, str(row.n_units), f"{row.rate:.3f}", str(row.n_studies))
+        for row in rows
+        if not row.is_null and row.n_studies
     ]
     columns = ("test", "studies", "configurations", "rejects", "simulated")
-    return Table("Rejections elsewhere", columns, cells)
+    return Table("Rejections elsewhere", columns, cells, ELSEWHERE)
