@@ -45,7 +45,7 @@ def _importance(table: pd.DataFrame) -> Figure:
         customdata=rows[["low", "high"]].to_numpy().round(4).tolist(),
         hovertemplate="%{y}: %{x:.3f}, from %{customdata[0]:.3f} to %{customdata[1]:.3f}<extra></extra>",
     )
-    return figure("Importance, held out", "R² lost when shuffled", "", data=[data], **MARGINS)
+    return figure("Importance, held out", "R² lost when shuffled, bars: 95 % of the splits", "", data=[data], **MARGINS)
 
 
 def _shares(table: pd.DataFrame) -> Figure:

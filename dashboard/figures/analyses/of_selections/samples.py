@@ -11,6 +11,7 @@ from engine.analyses import Finding
 SHOWN = 3
 """Curves are drawn for one up to this many components."""
 OF_ALL = "explained distance of all samples"
+BANDS = " (bands: nine of ten subsets)"
 
 
 def sample_counts_figures(finding: Finding) -> list[Figure]:
@@ -45,8 +46,10 @@ def sample_counts_figures(finding: Finding) -> list[Figure]:
     }
     return [
         *(
-            curves_figure(title, "samples", y_title, data, xaxis=by_samples, **layout)
+            curves_figure(title, f"samples{BANDS}", y_title, data, xaxis=by_samples, **layout)
             for title, (y_title, data, layout) in titles.items()
         ),
-        explained_figure("Explained distance of all, by axes", "distance", by_components, table),
+        explained_figure(
+            "Explained distance of all, by axes", "distance", by_components, table, f"components k{BANDS}"
+        ),
     ]

@@ -45,7 +45,7 @@ def train_and_test_figures(finding: Finding) -> list[Figure]:
         rows = explained[explained["embedding"] == name]
         if name == "joint":
             curves.append(band(rows, "components", "explained stress", color))
-        words = name if name == "joint" else f"{name} alone"
+        words = "joint, lowest to highest matching" if name == "joint" else f"{name} alone"
         curves.append(curve(rows["components"], rows["explained stress"], words, color))
     figures.append(explained_figure("Explained stress", "stress", curves, explained))
     if is_matched:
