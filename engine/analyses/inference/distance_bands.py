@@ -266,8 +266,8 @@ DISTANCE_BANDS = Analysis(
         "apart two values are than trainings with one of them."
     ),
     not_shown=(
-        "Whether another hyperparameter is behind a difference, and a test of several at once: see “What decides the "
-        "path”. Intervals are for what their legend says, with what it says drawn again."
+        "Whether another hyperparameter is behind a difference is not seen, and several differences are not tested "
+        "at once: see “What decides the path”. An interval is for what its legend says."
     ),
     computed=(
         "Distances between trajectories at equal clock, averaged over pairs of configurations. Jackknife: a "

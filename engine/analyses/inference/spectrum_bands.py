@@ -163,8 +163,8 @@ SPECTRUM_BANDS = Analysis(
     group="How sure",
     shows="How far explained stress and eigenvalues would move with other configurations, or other samples.",
     not_shown=(
-        "What they are in a larger study, on which they depend, and whether runs that share nothing would have less. "
-        "Intervals are for the mean over studies of the same size."
+        "What they are in a larger study, and whether runs that share nothing would have less, is not seen: intervals "
+        "are for the mean over studies of the same size."
     ),
     computed=(
         "Jackknife: one configuration with all its seeds, or one of forty random groups of samples, is left out at a "
