@@ -107,7 +107,6 @@ def tests(size: Size) -> Iterator[Rejections]:
             uneven = Design(n, share=0.25, spread=spread)
             yield from rejections.printed_tests(uneven, f"null, a quarter {words}", size.tests, (), three)
         yield from rejections.several_factors(n, 5, size.tests)
-        yield from rejections.seed_labels(n, size.tests)
         for effect in (1.0, 2.0):
             design = Design(n, effect=effect, strong=2.0)
             yield from rejections.printed_tests(design, f"{effect:g} sd, strong other", size.tests, (), three[:2])

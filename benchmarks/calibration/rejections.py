@@ -25,9 +25,7 @@ PRINTED = {
     "unequal spread": "p of unequal spread, exploratory",
 }
 """Name of a test -> its column in the table of hyperparameters."""
-SILENT: Any = SimpleNamespace(
-    report=lambda fraction: None, check=lambda: None, replicates=SimpleNamespace(columns=("seed",))
-)
+SILENT: Any = SimpleNamespace(report=lambda fraction: None, check=lambda: None)
 """What the tests ask of a selection."""
 
 
@@ -71,20 +69,6 @@ def printed_tests(
     for test in (*null, *sought):
         values = np.array([table.loc["level", PRINTED[test]] for table in tables], dtype=np.float64)
         yield _row(test, case, design.n_configurations, values, test in null)
-
-
-def seed_labels(n_configurations: int, n_studies: int) -> Iterator[Rejections]:
-    """Yield the rejections of seeds' labels, which mean nothing, on single runs."""
-    values = []
-    for place in range(n_studies):
-        rng = np.random.default_rng([11, place])
-        study = simulate(Design(n_configurations, strong=2.0), rng)
-        labels = np.tile([0, 1], (n_configurations, 1))
-        rates = [f"rate {code}" for code in study.codes.tolist()]
-        factors = [make_factor("rate", rates), make_factor("seed", rng.permuted(labels, axis=1).ravel().tolist())]
-        table = what_decides._tests(SILENT, study.distances(), factors, N_PERMUTATIONS, np.nan, True)
-        values.append(table.set_index("hyperparameter").loc["seed", PRINTED["beyond the others"]])
-    yield _row("label of seeds, single runs", "two seeds", n_configurations, np.array(values, np.float64), True)
 
 
 def several_factors(n_configurations: int, n_factors: int, n_studies: int) -> Iterator[Rejections]:

@@ -35,7 +35,7 @@ EFFECTS = (1.0, 2.0)
 """Distances between two levels, in standard deviations of the configurations, whose power is reported."""
 ENOUGH_POWER = 0.8
 LEAST_OF_LEVEL = 5
-"""Least units of a level for Welch's statistic: of 2 and 4, three times as wide, 0.2 and 0.1 of null studies reject."""
+"""For Welch's statistic: with 2 and 4 of a level that is thrice as wide, 0.2 and 0.1 of null studies reject."""
 LEAST_LEFT = 3
 """Least residual degrees of freedom from which power is simulated."""
 TAIL = 0.025
@@ -292,12 +292,10 @@ def _test_notes(factors: Sequence[Factor], table: pd.DataFrame, by_run: bool) ->
             "The share without seed noise is the share of what is left of all shares when the variance between "
             "seeds of a configuration is taken out."
         )
-    if len(unequal := set(table.loc[table["statistic"] == "Welch", "hyperparameter"])):
+    if unequal := set(table.loc[table["statistic"] == "Welch", "hyperparameter"]):
         small = [f.name for f in factors if f.name in unequal and np.bincount(f.codes).min() < LEAST_OF_LEVEL]
-        notes.append(
-            "Levels of unequal size are compared by Welch's statistic, which allows for levels that are unequally wide."
-            + f" With fewer than {LEAST_OF_LEVEL} configurations of a level it does not: {', '.join(small)}." * bool(small)
-        )
+        but = f" With fewer than {LEAST_OF_LEVEL} of a level it does not: {', '.join(small)}." if small else ""
+        notes.append(f"Welch's statistic, for levels of unequal size, allows for levels that are unequally wide.{but}")
     if (table["p of unequal spread, exploratory"] <= SIGNIFICANT).any():
         named = table.loc[table["p of unequal spread, exploratory"] <= SIGNIFICANT, "hyperparameter"].tolist()
         notes.append(
