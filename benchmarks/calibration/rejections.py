@@ -14,7 +14,8 @@ from engine.analyses.inference import importance as what_decides
 from engine.statistics.factors import Factor, make_factor
 from engine.statistics.importance import importance
 from engine.statistics.shuffling import shuffle_samples, within_class_orders
-from engine.trajectories.mean_distance import between_groups, trajectory_distances, variance_within
+from engine.statistics.variance_components import variance_components
+from engine.trajectories.mean_distance import between_groups, trajectory_distances
 
 N_PERMUTATIONS = 99
 THRESHOLD = 0.05
@@ -139,7 +140,7 @@ def _factors(study: Study, codes: Array) -> list[Factor]:
 
 def _table(study: Study) -> Any:
     runs = study.distances()
-    noise = variance_within(runs, study.codes)
+    noise = variance_components(runs, study.codes).within
     factors = _factors(study, np.unique(study.codes))
     table = what_decides._tests(SILENT, between_groups(runs, study.codes), factors, N_PERMUTATIONS, noise, False)
     return table.set_index("hyperparameter")

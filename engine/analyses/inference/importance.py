@@ -345,5 +345,5 @@ WHAT_DECIDES = Analysis(
         *alignment_options(100),
     ),
     run=run,
-    version=4,
+    version=5,
 )
