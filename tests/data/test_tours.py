@@ -13,6 +13,7 @@ import engine
 from dashboard.payloads.legend import color_options
 from dashboard.saved.views import View, ViewStore
 from dashboard.view_state import ViewState, saved_query
+from docs.scripts.measure_copies import read_table
 
 STUDIES = Path(__file__).resolve().parents[2] / "data" / "studies"
 MIDDLE = (0.3, 0.7)
@@ -57,10 +58,12 @@ def test_runs_start_as_near_ignorance_as_said(study: engine.Study, tour: tuple[V
 
 
 def test_the_checkpoints_are_counted_right(study: engine.Study, tour: tuple[View, ...]) -> None:
-    n_checkpoints, n_samples, n_classes, n_numbers, _ = numbers(tour[1])
+    n_checkpoints, n_samples, n_classes, n_numbers, _, of_shuffled = numbers(tour[1])
     assert n_checkpoints == len(study.checkpoints)
     assert (n_samples, n_classes) == (study.splits["train"].n_samples, study.n_classes)
     assert n_numbers == n_samples * n_classes
+    missing = [value for value, _ in read_table()[study.study_id]["shuffled"]["low_dimension"]]
+    assert of_shuffled == round(1 + np.mean(missing), 2)
 
 
 def test_the_geodesic_is_as_far_as_is_said(study: engine.Study, tour: tuple[View, ...]) -> None:

@@ -157,8 +157,8 @@ OTHER_SHAPES = {
     "three-bases": {"width": 1, "outliers": "in"},
     "importance": {"columns": ["learning_rate"], "unit": "run", "permutations": 99, "repeats": 5, "points": 1},
     "null": {"column": "seed", "shuffles": 1, "points": 1},
-    "bootstrap": {"over": "seeds", "repeats": 20, "components": 1},
-    "distance-bands": {"over": "seeds", "column": "learning_rate", "repeats": 20, "points": 1},
+    "bootstrap": {"over": "samples", "components": 1},
+    "distance-bands": {"over": "seeds", "column": "learning_rate", "points": 1},
 }
 """Options of each analysis that change the shapes of its arrays: single rows, columns and repetitions, and lists."""
 

@@ -88,6 +88,7 @@ def test_few_runs_get_no_verdict_but_words(explorer):
 
 def test_of_too_many_checkpoints_whole_runs_are_drawn(explorer, monkeypatch):
     monkeypatch.setattr(dimension, "MOST_MODELS", 81)
-    finding = find(explorer, shuffles=2)
+    # A number of shuffles that no other test asks the shared explorer for.
+    finding = find(explorer, shuffles=4)
     assert any("10 of 30 runs were drawn at random, 80 checkpoints" in note for note in finding.notes)
     assert finding.tables["by_number"]["runs"].max() == 10
