@@ -88,6 +88,7 @@ const ask = (name, body) => {
       const isChosen = Object.keys(state.figureOptions).length > 0;
       showTrouble(error.message, isChosen ? "with the defaults" : "try again", () => {
         asked = "";
+        remember(roles(), {});
         write({ figureOptions: {} });
         writeAddress();
         askIfSeen();

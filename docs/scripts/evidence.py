@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from engine.analyses import Finding
+from engine.analyses.material import replicates_of
 from engine.explorer.explorer import Explorer
 from engine.values import EmbeddingSpec, Scene
 
@@ -58,7 +59,7 @@ class Evidence:
         return distances[i, j], keys[i] == keys[j]
 
     def _configurations(self, run_ids: list[str]) -> NDArray[np.str_]:
-        columns = [name for name in self.study.differing if name != "seed"]
+        columns = [name for name in self.study.differing if name not in replicates_of(self.study).columns]
         return self.study.runs.loc[run_ids, columns].astype(str).agg("|".join, axis=1).to_numpy(str)
 
     def agreement_of_neighbours(self, column: str, split: str = TRAIN) -> float:
