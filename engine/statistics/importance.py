@@ -28,6 +28,9 @@ from engine.machine import run_all
 from engine.statistics.factors import Array, Factor
 
 N_REPEATS = 30
+N_CHANCE = 19
+"""Tables of hyperparameters that are dealt out anew: the largest of their importances is reached by chance once in
+twenty times."""
 HELD_OUT_SHARE = 1 / 3
 LEAST_CONFIGURATIONS = 8
 """Least number of configurations: three held out give three pairs, the other five give ten pairs to fit."""
@@ -55,12 +58,16 @@ class Importance:
         scores: (repeat,) :math:`R^2` without permutation, 1 - mean square error / variance over all pairs; at or below
             zero the forest has no skill on the held-out pairs, and drops are meaningless.
         n_held_out: number of configurations held out each time.
+        by_chance: (table, group) drops of one split each, where the rows of hyperparameters are dealt out anew among
+            the configurations, all columns together: what goes with what stays, and nothing means anything. A median
+            over splits is less scattered, so their largest is a cautious limit for it.
     """
 
     groups: tuple[tuple[int, ...], ...]
     drops: Array
     scores: Array
     n_held_out: int
+    by_chance: Array
 
 
 def importance(
@@ -89,6 +96,9 @@ def importance(
     Raises:
         SelectionError: fewer than ``LEAST_CONFIGURATIONS`` configurations.
         InvalidSpecError: no hyperparameter distinguishes configurations, or the shapes do not match.
+
+    Source of the null: Altmann et al., Bioinformatics 26 (2010) 1340, with rows permuted instead of the outcome, since
+    pairs share configurations.
     """
     matrix = np.asarray(divergences, dtype=np.float64)
     n_units = len(matrix)
@@ -109,22 +119,26 @@ def importance(
     variance = float(logarithms[rows, columns].var())
     everything = tuple((place,) for place in range(len(factors))) + tuple(tuple(group) for group in groups)
     n_held_out = max(3, round(HELD_OUT_SHARE * n_units))
-    seeds = np.random.SeedSequence(seed).spawn(n_repeats)
+    seeds = np.random.SeedSequence(seed).spawn(n_repeats + N_CHANCE)
+    random = np.random.default_rng(seeds[0].spawn(1)[0])
+    dealt = [random.permutation(n_units) for _ in range(N_CHANCE)]
+    outcomes = [logarithms] * n_repeats + [logarithms[np.ix_(order, order)] for order in dealt]
 
     # Imported once beforehand: threads that import at the same time wait for one another.
     import sklearn.tree  # noqa: F401
 
     results = []
-    for start in range(0, n_repeats, 2):
+    for start in range(0, len(seeds), 2):
         if check is not None:
-            check(start / n_repeats)
+            check(start / len(seeds))
         calls = [
-            (_repeat, (logarithms, variance, factors, everything, n_held_out, child))
-            for child in seeds[start : start + 2]
+            (_repeat, (outcome, variance, factors, everything, n_held_out, child))
+            for outcome, child in zip(outcomes[start : start + 2], seeds[start : start + 2], strict=True)
         ]
         results += run_all(calls)
     drops = np.array([drop for drop, _ in results])
-    return Importance(everything, drops, np.array([score for _, score in results]), n_held_out)
+    scores = np.array([score for _, score in results[:n_repeats]])
+    return Importance(everything, drops[:n_repeats], scores, n_held_out, by_chance=drops[n_repeats:])
 
 
 def pair_features(factors: Sequence[Factor], codes: NDArray[np.int64], rows: ArrayLike, columns: ArrayLike) -> Array:

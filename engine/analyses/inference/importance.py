@@ -19,6 +19,7 @@ from engine.analyses.between_runs.repetitions import (
     variance_table,
 )
 from engine.analyses.finding import Finding
+from engine.analyses.inference.importance_notes import SIGNIFICANT, importance_notes, power_note, test_notes, units_of
 from engine.analyses.material import Material
 from engine.analyses.options import REPLICATES, Choice, Columns, Number
 from engine.errors import SelectionError
@@ -30,12 +31,8 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 SCORE = "R² of the forest on held-out pairs, median"
 """Name of the number at or below which importances mean nothing."""
-SIGNIFICANT = 0.05
 EFFECTS = (1.0, 2.0)
 """Distances between two levels, in standard deviations of the configurations, whose power is reported."""
-ENOUGH_POWER = 0.8
-LEAST_OF_LEVEL = 5
-"""For Welch's statistic: with 2 and 4 of a level that is thrice as wide, 0.2 and 0.1 of null studies reject."""
 LEAST_LEFT = 3
 """Least residual degrees of freedom from which power is simulated."""
 TAIL = 0.025
@@ -98,10 +95,10 @@ def run(material: Material, options: Options) -> Finding:
         numbers["smallest p-value that was possible"] = float(table["smallest possible p"].min())
         powers = _powers(distances, factors, material)
         numbers |= {f"power at {effect:g} sd": found for effect, found in powers.items()}
-        notes.append(_power_note(powers, table, len(distances)))
+        notes.append(power_note(powers, table, len(distances)))
     if len(distances) < LEAST_CONFIGURATIONS:
         notes.append(
-            f"Importance on held-out {_units(by_run)} needs at least {LEAST_CONFIGURATIONS} of them, and here are "
+            f"Importance on held-out {units_of(by_run)} needs at least {LEAST_CONFIGURATIONS} of them, and here are "
             f"{len(distances)}."
         )
     else:
@@ -117,9 +114,9 @@ def run(material: Material, options: Options) -> Finding:
         tables |= _importances(found, columns)
         score = float(np.median(found.scores))
         numbers[SCORE] = score
-        notes += _cautions(found, score, by_run)
+        notes += importance_notes(found, score, by_run)
     notes += describe_aliases(factors)
-    notes += _test_notes(factors, table, by_run)
+    notes += test_notes(factors, table, by_run)
     return Finding(tables=tables, numbers=numbers, notes=(*notes, *aligned.notes()))
 
 
@@ -210,6 +207,7 @@ def _importances(found: Importance, columns: Sequence[str]) -> dict[str, pd.Data
             "importance": middle,
             "low": low,
             "high": high,
+            "by chance": found.by_chance.max(axis=0),
         }
     )
     repeats, groups = found.drops.shape
@@ -225,92 +223,6 @@ def _importances(found: Importance, columns: Sequence[str]) -> dict[str, pd.Data
         "importance": table.sort_values("importance", ascending=False, kind="stable", ignore_index=True),
         "splits": splits,
     }
-
-
-def _units(by_run: bool) -> str:
-    return "runs" if by_run else "configurations"
-
-
-def _cautions(found: Importance, score: float, by_run: bool) -> list[str]:
-    units = _units(by_run)
-    notes = [
-        f"Importance is how much of R² (of logarithms of distances) a forest loses on pairs among {found.n_held_out} "
-        f"held-out {units} when a hyperparameter's values are dealt out anew among them; bars span 95 % of "
-        f"{len(found.scores)} random splits. "
-        "That is the spread over splits of these runs, no confidence interval for other studies.",
-        f"Pairs share {units}, so they are not independent; that is why whole {units} are held out and permuted.",
-    ]
-    if score <= 0:
-        notes.append(
-            f"The forest predicts held-out pairs no better than their mean does (R² {score:.2f}): importances mean "
-            "nothing here and are not drawn."
-        )
-    elif (found.drops > score).any():
-        notes.append(
-            "An importance above R² is possible: wrong values of a hyperparameter can make predictions worse than the "
-            "mean of all pairs is."
-        )
-    if any(len(group) > 1 for group in found.groups):
-        notes.append(
-            "Hyperparameters that vary together share their importance: shuffling one alone costs little while the "
-            "other still predicts. Bars of several names shuffle them as one."
-        )
-    return notes
-
-
-def _power_note(powers: dict[float, float], table: pd.DataFrame, n_units: int) -> str:
-    """Return the sentence on what a large p-value means in a study of this size."""
-    found = ", one of ".join(f"{effect:g} sd in about {100 * share:.0f} %" for effect, share in powers.items())
-    text = (
-        f"With {n_units} configurations, half of them at each of two levels, a test finds a difference of {found} of "
-        "studies (sd: the standard deviation among configurations along the direction of the difference)."
-    )
-    is_weak = powers[EFFECTS[-1]] < ENOUGH_POWER or (table["smallest possible p"] * len(table) > SIGNIFICANT).any()
-    return f"{text} Too few to say “no difference” from a large p." if is_weak else text
-
-
-def _test_notes(factors: Sequence[Factor], table: pd.DataFrame, by_run: bool) -> list[str]:
-    smallest, largest = table["smallest possible p"].min(), table["smallest possible p"].max()
-    span = f"{smallest:.2g}" if smallest == largest else f"{smallest:.2g} to {largest:.2g}, by hyperparameter"
-    tested = (
-        f"p beyond the others counts in how many of {int(table['permutations'].max())} permutations of "
-        f"{len(factors[0].codes)} configurations chance does as well; the smallest possible is {span}. Configurations "
-        "change places only with those that agree in all other hyperparameters, or residuals do where too few agree. "
-        "Adjusted p allow for the number of hyperparameters (Holm), not for several clocks or splits: the smallest of "
-        "those is too small. All other p-values are exploratory."
-    )
-    notes = [
-        "No p-value from single runs, because seeds of a configuration are alike: choose configurations."
-        if by_run
-        else tested,
-        "R² is the share of the total of InPCA's centred matrix (PERMANOVA, with divergences where squared distances "
-        "stand). Values that mean nothing have the share by chance; ω² takes that out. Beyond the others: only what no "
-        "other hyperparameter explains, finer versions of itself left aside.",
-    ]
-    if not by_run and table["share without seed noise"].notna().any():
-        notes.append(
-            "The share without seed noise is the share of what is left of all shares when the variance between "
-            "seeds of a configuration is taken out."
-        )
-    if unequal := set(table.loc[table["statistic"] == "Welch", "hyperparameter"]):
-        small = [f.name for f in factors if f.name in unequal and np.bincount(f.codes).min() < LEAST_OF_LEVEL]
-        but = f" With fewer than {LEAST_OF_LEVEL} of a level it does not: {', '.join(small)}." if small else ""
-        notes.append(f"Welch's statistic, for levels of unequal size, allows for levels that are unequally wide.{but}")
-    if (table["p of unequal spread, exploratory"] <= SIGNIFICANT).any():
-        named = table.loc[table["p of unequal spread, exploratory"] <= SIGNIFICANT, "hyperparameter"].tolist()
-        notes.append(
-            f"{', '.join(named)}: levels seem unequally wide (PERMDISP), so a small p may come from that as well as "
-            "from a difference of their means."
-        )
-    if numeric := [factor.name for factor in factors if factor.is_continuous]:
-        notes.append(
-            f"{', '.join(numeric)}: so many values that it is tested as a number (a spline of three degrees of "
-            "freedom, or a line over fewer than twelve values; in logarithms where all are positive)."
-        )
-    failed = table.loc[table["p beyond the others"].isna(), "hyperparameter"].tolist()
-    if failed and not by_run:
-        notes.append(f"{', '.join(failed)}: no test, because too few configurations share a value or all are equal.")
-    return notes
 
 
 WHAT_DECIDES = Analysis(
@@ -345,5 +257,5 @@ WHAT_DECIDES = Analysis(
         *alignment_options(100),
     ),
     run=run,
-    version=5,
+    version=6,
 )

@@ -8,7 +8,7 @@ import pytest
 import engine
 from engine.statistics import importance as importance_module
 from engine.statistics.factors import aliased_groups, make_factor
-from engine.statistics.importance import LEAST_CONFIGURATIONS, grow_forest, importance, pair_features
+from engine.statistics.importance import LEAST_CONFIGURATIONS, N_CHANCE, grow_forest, importance, pair_features
 from tests.oracles_statistics import differences
 
 N = 24
@@ -101,6 +101,8 @@ def test_a_shuffled_perfect_predictor_loses_twice_the_variance(monkeypatch):
         return lambda asked: np.array([known[differ] for differ in asked[:, 0]])
 
     monkeypatch.setattr(importance_module, "grow_forest", perfect)
+    # Of rows dealt out anew nothing is perfect.
+    monkeypatch.setattr(importance_module, "N_CHANCE", 0)
     found = importance(differences(ARCHITECTURE), [ARCHITECTURE, RATE], n_repeats=40)
     assert (found.scores == 1.0).all()
     assert found.drops[:, 0].mean() == pytest.approx(2.0, abs=0.2)
@@ -153,3 +155,23 @@ def test_it_stops_when_cancelled():
 
     with pytest.raises(engine.JobCancelled):
         importance(noise(1.0), [ARCHITECTURE], n_repeats=4, check=gone)
+
+
+@pytest.mark.full
+def test_chance_seldom_passes_its_own_mark():
+    factors, passed = [ARCHITECTURE, RATE, DECAY], []
+    for seed in range(6):
+        found = importance(1 + noise(0.2, seed), factors, n_repeats=7, seed=seed)
+        assert found.by_chance.shape == (N_CHANCE, 3)
+        passed += (np.median(found.drops, axis=0) > found.by_chance.max(axis=0)).tolist()
+    # 18 bars, one in twenty each at most: four of them or fewer in 998 of 1,000 such tests.
+    assert sum(passed) <= 4
+
+
+def test_what_decides_passes_the_mark_of_chance():
+    matrix = differences(ARCHITECTURE) + noise(0.2)
+    found = importance(matrix, [ARCHITECTURE, RATE, DECAY], n_repeats=7)
+    above = np.median(found.drops, axis=0) > found.by_chance.max(axis=0)
+    assert above[0]
+    # Dealt out together, hyperparameters lose their effect and keep what goes with what.
+    assert np.abs(np.median(found.by_chance, axis=0)).max() < 0.2 < np.median(found.drops[:, 0])

@@ -36,16 +36,20 @@ def what_decides_figures(finding: Finding) -> list[Figure]:
 
 def _importance(table: pd.DataFrame) -> Figure:
     rows = table.iloc[::-1]
+    names = [category(name) for name in rows["hyperparameters"]]
     data = bars(
         rows["importance"].tolist(),
-        [category(name) for name in rows["hyperparameters"]],
+        names,
         orientation="h",
         error_x=error_bars(rows["importance"], rows["low"], rows["high"]),
         marker={"color": [TOGETHER_COLOR if n > 1 else ALONE_COLOR for n in rows["shuffled together"]]},
         customdata=rows[["low", "high"]].to_numpy().round(4).tolist(),
         hovertemplate="%{y}: %{x:.3f}, from %{customdata[0]:.3f} to %{customdata[1]:.3f}<extra></extra>",
     )
-    return figure("Importance, held out", "R² lost when shuffled, bars: 95 % of the splits", "", data=[data], **MARGINS)
+    chance = _by_chance(names, rows["by chance"], "importance by chance, largest of 19")
+    return figure(
+        "Importance, held out", "R² lost when shuffled, bars: 95 % of the splits", "", data=[data, chance], **MARGINS
+    )
 
 
 def _shares(table: pd.DataFrame) -> Figure:
@@ -57,7 +61,7 @@ def _shares(table: pd.DataFrame) -> Figure:
         # Beside the bars: in them, plotly shrinks a text until it fits.
         _share_bars(names, rows["R² beyond the others"], tested, "beyond the others", BEYOND_COLOR, "outside"),
         _share_bars(names, rows["R² alone"], ["exploratory"] * len(rows), "alone, exploratory", ALONE_COLOR, "none"),
-        _by_chance(names, rows["R² beyond, by chance"]),
+        _by_chance(names, rows["R² beyond, by chance"], "R² beyond the others by chance"),
     ]
     legend = {**LEGEND_ABOVE, "traceorder": "reversed"}
     layout: dict[str, Any] = {"barmode": "group", "showlegend": True, "legend": legend, **MARGINS}
@@ -81,15 +85,15 @@ def _share_bars(
     )
 
 
-def _by_chance(names: list[str], shares: pd.Series) -> Trace:
-    """Marks at the share beyond the others that values without meaning have."""
+def _by_chance(names: list[str], values: pd.Series, words: str) -> Trace:
+    """Marks at what values without meaning have."""
     return scatter(
-        finite(shares),
+        finite(values),
         names,
         "markers",
         name="by chance",
         marker={"symbol": "line-ns-open", "size": 22, "line": {"width": 2}, "color": MARK_COLOR},
-        hovertemplate="%{y}, by chance beyond the others: R² %{x:.3f}<extra></extra>",
+        hovertemplate=f"%{{y}}, {words}: %{{x:.3f}}<extra></extra>",
     )
 
 
