@@ -23,6 +23,7 @@ def show_synthetic(tab: Visit, runs: int, checkpoints: int) -> None:
     views = {"views": [], "tour": [], "problems": []}
     page.route("**/api/studies/synthetic/views", lambda route: route.fulfill(json=views))
     page.route("**/api/studies/synthetic/pulse?*", lambda route: route.fulfill(status=304))
+    page.route("**/api/shuffled", lambda route: route.fulfill(json={"state": "failed", "key": "", "message": "None."}))
     page.evaluate("() => inpca.on('drawn', ({ scene }) => (window.drawnScene = scene.key))")
     page.evaluate(SCRIPT, {"runs": runs, "checkpoints": checkpoints})
     page.wait_for_function("key => window.drawnScene === key", arg=key)
