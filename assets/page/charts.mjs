@@ -2,7 +2,8 @@
 
 import { isDrawn } from "../picture/plotly-scene.mjs";
 
-const CONFIG = { displayModeBar: false, showSendToCloud: false };
+/** Two bars clicked within 0.3 s are two clicks: what plotly takes for a double click would reset the axes between. */
+const CONFIG = { doubleClick: false, displayModeBar: false, showSendToCloud: false };
 const EMPTY = {
   xaxis: { visible: false },
   yaxis: { visible: false },
