@@ -38,8 +38,9 @@ DEFAULT_SIZE_LIMIT = 2**30
 LARGEST_SHARE = 16
 """Values above 1/16 of the size limit are not stored: diskcache evicts ten rows at a time, including the newest if
 there are no others, so a few huge values would empty the cache, themselves included."""
-LOCK_PATIENCE = 2.0
-"""Seconds to wait for a database locked by another process before a miss."""
+LOCK_PATIENCE = 5.0
+"""Seconds to wait for a database locked by another process before a miss: without a write-ahead log, four servers that
+start at once on two busy cores have waited more than two."""
 BACK_OFF = 10.0
 """Seconds during which an unusable database is not tried again."""
 
