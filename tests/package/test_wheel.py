@@ -175,7 +175,8 @@ def test_the_wheel_has_one_module_at_its_top(wheel: Path) -> None:
     assert [
         name
         for name in names
-        if not name.endswith((".py", ".mjs", ".js", ".js.map", ".css", ".d.ts", ".LICENSE", ".LEGAL.txt")) and "info/" not in name
+        if not name.endswith((".py", ".mjs", ".js", ".js.map", ".css", ".d.ts", ".LICENSE", ".LEGAL.txt"))
+        and "info/" not in name
     ] == []
 
 
