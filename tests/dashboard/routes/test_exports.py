@@ -17,7 +17,7 @@ from dashboard.payloads.standalone import PLACE, PLOTLY, standalone_page
 from dashboard.payloads.tables import coordinates_csv
 from engine import EmbeddingSpec, Explorer, Recorder, open_study
 from engine.values import Scene
-from tests.recording import LABELS, record_step
+from tests.recording import LABELS, record_step, rewrite
 from tests.small_study import N_CHECKPOINTS, N_RUNS
 from tests.wire import mask, rows_of
 
@@ -52,11 +52,14 @@ def test_only_the_runs_that_are_shown(client: FlaskClient, scene: Scene, explore
 
 def test_names_become_no_formulas_and_hide_no_columns(tmp_path: Path) -> None:
     folder = tmp_path / "studies" / "odd"
-    odd = {"=cmd": '=HYPERLINK("http://evil")', "component_1": -3, "note": 'a "quoted", line', "minus": "-1+1"}
+    odd = {"=cmd": '=HYPERLINK("http://evil")', "component_1": -3, "note": 'a "quoted", line\nbroken', "minus": "-1+1"}
     for run_id in ("a", "b", "plain"):
-        with Recorder(folder, hyperparameters=odd, labels=LABELS, run_id=run_id) as recorder:
+        recorded = {**odd, "note": "a line"}
+        with Recorder(folder, hyperparameters=recorded, labels=LABELS, run_id=run_id) as recorder:
             for step in range(3):
                 record_step(recorder, step)
+        # A recorder takes no broken lines; a file may hold one all the same.
+        rewrite(recorder.path / "run.json", lambda fields: {**fields, "hyperparameters": odd})
     explorer = Explorer(tmp_path / "studies", device="cpu", cache=tmp_path / "cache")
     study = explorer.study("odd")
     scene = explorer.embed(EmbeddingSpec("odd", "train", tuple(study.runs.index)))
@@ -68,7 +71,7 @@ def test_names_become_no_formulas_and_hide_no_columns(tmp_path: Path) -> None:
     assert rows[0]["minus"] == "'-1+1"
     assert float(rows[2]["component_1"]) == scene.embedding.coordinates[2, 0]
     assert rows[2]["hyperparameter component_1"] == "-3"
-    assert rows[0]["note"] == odd["note"]
+    assert rows[0]["note"] == 'a "quoted", line\\nbroken'
 
 
 def test_a_recipe_is_given_and_compared(client: FlaskClient, scene: Scene, explorer: Explorer) -> None:
