@@ -76,6 +76,13 @@ class DistanceSums(_Value):
     rows: NDArray[np.float64]
     squares: float
 
+    @classmethod
+    def of(cls, values: FloatArray) -> DistanceSums:
+        """Return the sums of a (model, model) matrix that is known to be as said, accumulated in float64."""
+        is_double = values.dtype == np.float64
+        squares = np.vdot(values, values) if is_double else np.einsum("ij,ij->", values, values, dtype=np.float64)
+        return cls(values.sum(axis=1, dtype=np.float64), float(squares))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Distances(_Value):

@@ -71,16 +71,9 @@ def shuffled_band(draws: FloatArray, x_name: str, y_name: str, y_format: str) ->
     chosen = np.flatnonzero((draws > 0).all(axis=0))
     low, mean, high = (draws[:, chosen].min(axis=0), draws[:, chosen].mean(axis=0), draws[:, chosen].max(axis=0))
     places = (chosen + 1).tolist()
-    area: Trace = {
-        "fill": "toself",
-        "fillcolor": theme.SHUFFLED,
-        "opacity": 0.3,
-        "line": {"width": 0},
-        "hoverinfo": "skip",
-    }
     line = {"color": theme.SHUFFLED, "width": 1.5, "dash": "dot"}
     return [
-        scatter([*places, *places[::-1]], [*numbers(low), *numbers(high)[::-1]], showlegend=False, **area),
+        area(places, numbers(low), numbers(high), theme.SHUFFLED, 0.3),
         scatter(
             places,
             numbers(mean),
@@ -95,6 +88,12 @@ def shuffled_band(draws: FloatArray, x_name: str, y_name: str, y_format: str) ->
             ),
         ),
     ]
+
+
+def area(x: list[Any], low: list[Any], high: list[Any], color: str, opacity: float) -> Trace:
+    """Filled area between two curves, without an outline; it is not pointed at."""
+    looks: Trace = {"fill": "toself", "fillcolor": color, "opacity": opacity, "line": {"width": 0, "color": color}}
+    return scatter([*x, *x[::-1]], [*low, *high[::-1]], hoverinfo="skip", showlegend=False, **looks)
 
 
 def guide(x: Any, y: Any, dash: str = "dash", **properties: Any) -> Trace:

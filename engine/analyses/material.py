@@ -68,6 +68,7 @@ class Material:
 
     Attributes:
         counts: (run,) number of checkpoints of each run.
+        memory: as given, for :func:`.memory_budget`.
         is_cancelled, check: as ``cancelled`` and ``check`` of :class:`.Job`.
     """
 
@@ -99,7 +100,7 @@ class Material:
         self._blobs = blobs
         self._job = job
         self.is_cancelled, self.check = job.cancelled, job.check
-        self._memory = memory
+        self.memory = memory
         self._choice = replicates
 
     @cached_property
@@ -155,7 +156,7 @@ class Material:
         """
         n_models = int(self.counts.sum())
         needed = 4 * n_models * self.n_samples * self.n_classes
-        check_budget(needed, memory_budget(self._memory), f"The predictions of {n_models} checkpoints")
+        check_budget(needed, memory_budget(self.memory), f"The predictions of {n_models} checkpoints")
         return np.concatenate([np.asarray(self.log_probabilities(run_id), np.float32) for run_id in self.run_ids])
 
     def progress(self, definition: str = "angle") -> NDArray[np.float64]:

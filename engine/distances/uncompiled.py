@@ -155,7 +155,7 @@ class DenseDistances:
         self._values = values
         self.n_models = len(values)
         self.divergence = divergence
-        self.sums = DistanceSums(values.sum(axis=1), float(np.vdot(values, values)))
+        self.sums = DistanceSums.of(values)
 
     def multiply(self, vectors: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[np.float64]:
         """Return the distances applied to (model, vector) columns."""

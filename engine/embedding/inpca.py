@@ -130,7 +130,7 @@ def _read(
         check_model_count(len(distances.values))
         return DenseSource(distances.values), distances.sums, distances.divergence
     matrix, divergence = checked_matrix(distances)
-    return DenseSource(matrix), DistanceSums(matrix.sum(axis=1), float(np.vdot(matrix, matrix))), divergence
+    return DenseSource(matrix), DistanceSums.of(matrix), divergence
 
 
 def checked_matrix(distances: Distances | ArrayLike) -> tuple[FloatArray, str]:

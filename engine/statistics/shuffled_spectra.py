@@ -171,8 +171,8 @@ def shuffled_distances(
 
         progress(0.0)
         found = pairwise_distances(models, divergence=divergence, device=device, memory=memory, progress=progress)
-        sums = DistanceSums(found.values.sum(axis=1), float(np.vdot(found.values, found.values)))
-        yield Distances(found.values.astype(np.float32), divergence, found.n_capped, found.device, sums)
+        values, sums = found.values.astype(np.float32), DistanceSums.of(found.values)
+        yield Distances(values, divergence, found.n_capped, found.device, sums)
 
 
 def spectrum_of(distances: Distances, n_components: int = N_COMPONENTS) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from dashboard import theme
 from dashboard.figures.analyses.series import LEGEND, figure
-from dashboard.figures.frame import MARK_COLOR, Figure, Trace, numbers, scatter
+from dashboard.figures.frame import MARK_COLOR, Figure, Trace, area, numbers, scatter
 
 COLORS = theme.CATEGORY_COLORS
 BAND_OPACITY = 0.18
@@ -26,8 +26,7 @@ def curve(x: Any, y: Any, name: str, color: str, dash: str = "solid", **properti
 def band(rows: pd.DataFrame, x: str, measure: str, color: str) -> Trace:
     """Filled band between the low and the high values of a measure."""
     places, low, high = (numbers(rows[name]) for name in (x, f"{measure}, low", f"{measure}, high"))
-    fill: Trace = {"fill": "toself", "fillcolor": color, "opacity": BAND_OPACITY, "line": {"width": 0, "color": color}}
-    return scatter([*places, *places[::-1]], [*low, *high[::-1]], hoverinfo="skip", showlegend=False, **fill)
+    return area(places, low, high, color, BAND_OPACITY)
 
 
 def curves_figure(title: str, x_title: str, y_title: str, data: Sequence[Trace], **layout: Any) -> Figure:

@@ -48,13 +48,13 @@ NUMBER_OF_RUNS = (
 
 def run(material: Material, options: Options) -> Finding:
     """Return the spectrum, those of shuffled runs and of random walks, and stress against the number of runs."""
-    from engine.statistics.shuffled_spectra import ShuffledSpectra, shuffled_distances, spectrum_of
+    from engine.statistics.shuffled_spectra import ShuffledSpectra, shuffled_distances, spectrum_of, unrelated_walks
 
     chosen = drawn_runs(material.counts, MOST_MODELS)
     run_ids, counts = [material.run_ids[place] for place in chosen], material.counts[chosen]
     n_shuffles, n_models = int(options["shuffles"]), int(counts.sum())
     n_bytes = 8 * n_models * material.n_samples * material.n_classes
-    check_budget(n_bytes, memory_budget(None), f"A shuffle of {n_models} checkpoints")
+    check_budget(n_bytes, memory_budget(material.memory), f"A shuffle of {n_models} checkpoints")
     runs = [np.asarray(material.log_probabilities(run_id), np.float32) for run_id in run_ids]
     whole = material.distance_store.matrix(
         material.selection.among(run_ids), divergence=material.divergence, cancelled=material.is_cancelled
@@ -68,7 +68,8 @@ def run(material: Material, options: Options) -> Finding:
     for shuffle, distances in enumerate(
         shuffled_distances(
             runs, material.labels, material.divergence,
-            n_shuffles=n_shuffles, report=lambda fraction: material.report(0.1 + 0.9 * fraction),
+            n_shuffles=n_shuffles, memory=material.memory,
+            report=lambda fraction: material.report(0.1 + 0.9 * fraction),
         )
     ):  # fmt: skip
         spectra.append(spectrum_of(distances, N_COMPONENTS))
@@ -96,7 +97,7 @@ def run(material: Material, options: Options) -> Finding:
         numbers={
             f"explained stress of {DRAWN}": at(real[1], DRAWN),
             "of shuffled runs": at(stress.mean(axis=0), DRAWN),
-            "of as many unrelated random walks": at(_walk_stress(len(runs), length), DRAWN),
+            "of as many unrelated random walks": at(_stress_of(unrelated_walks(len(runs), length)), DRAWN),
             "verdict": shuffled.in_words(real[0]),
         },
         notes=tuple(notes),
@@ -120,8 +121,7 @@ def _subsets(counts: NDArray[np.int64]) -> list[tuple[int, int, NDArray[np.int64
 def _part(distances: Distances, models: NDArray[np.int64]) -> Distances:
     """Return the distances among some models, with their sums."""
     values = distances.values[np.ix_(models, models)]
-    sums = DistanceSums(values.sum(axis=1, dtype=np.float64), float(np.einsum("ij,ij->", values, values, dtype=float)))
-    return Distances(values, distances.divergence, 0, distances.device, sums)
+    return Distances(values, distances.divergence, 0, distances.device, DistanceSums.of(values))
 
 
 def _stress(distances: Distances, models: NDArray[np.int64]) -> float:
@@ -131,11 +131,8 @@ def _stress(distances: Distances, models: NDArray[np.int64]) -> float:
     return at(spectrum_of(_part(distances, models), DRAWN)[1], DRAWN)
 
 
-def _walk_stress(n_walks: int, n_points: int) -> NDArray[np.float64]:
-    """Return the (component,) explained stress of unrelated random walks."""
-    from engine.statistics.shuffled_spectra import unrelated_walks
-
-    eigenvalues = unrelated_walks(n_walks, n_points)
+def _stress_of(eigenvalues: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the (component,) explained stress of a whole spectrum."""
     return explained_stress(eigenvalues, float(np.linalg.norm(eigenvalues)))
 
 
@@ -160,10 +157,10 @@ def _components(real: NDArray[np.float64], shuffled: ShuffledSpectra, n_runs: in
     for name, draws in ((f"shuffled {measure}", draws) for measure, draws in drawn.items()):
         columns |= {name: draws.mean(axis=0), f"{name}, low": draws.min(axis=0), f"{name}, high": draws.max(axis=0)}
     for name, n_walks, n_points in (("one long walk", 1, 1000), ("unrelated walks", n_runs, length)):
-        walk, stress = unrelated_walks(n_walks, n_points), _walk_stress(n_walks, n_points)
+        walk = unrelated_walks(n_walks, n_points)
         padded = np.full((2, N_COMPONENTS), np.nan)
         n_shown = min(N_COMPONENTS, len(walk))
-        padded[:, :n_shown] = (walk / walk[0])[:n_shown], stress[:n_shown]
+        padded[:, :n_shown] = (walk / walk[0])[:n_shown], _stress_of(walk)[:n_shown]
         columns |= {f"{name}, share": padded[0], f"{name}, stress": padded[1]}
     table = pd.DataFrame(columns)
     return table[np.abs(real[0]) > 0] if (real[0] != 0).any() else table[:1]
@@ -171,8 +168,11 @@ def _components(real: NDArray[np.float64], shuffled: ShuffledSpectra, n_runs: in
 
 def _by_number(rows: list[tuple[int, str, int, float]], length: int) -> pd.DataFrame:
     """Return the mean and the range of explained stress for each number of runs, and that of random walks."""
+    from engine.statistics.shuffled_spectra import unrelated_walks
+
     found = []
     draws = pd.DataFrame(rows, columns=["runs", "of", "draw", "stress"])
+    of_walks = {size: at(_stress_of(unrelated_walks(size, length)), DRAWN) for size in set(draws["runs"].tolist())}
     for (size, of), group in draws.groupby(["runs", "of"], sort=True):
         values = group["stress"]
         found.append(
@@ -183,7 +183,7 @@ def _by_number(rows: list[tuple[int, str, int, float]], length: int) -> pd.DataF
                 "stress": values.mean(),
                 "stress, low": values.min(),
                 "stress, high": values.max(),
-                "stress of unrelated walks": at(_walk_stress(int(size), length), DRAWN),
+                "stress of unrelated walks": of_walks[size],
             }
         )
     return pd.DataFrame(found)

@@ -140,7 +140,5 @@ def _spectra(
 
 def _measured(square: Floats, divergence: str) -> Distances:
     """Return the distances with their sums, so that ``embed`` neither checks nor copies them."""
-    rows = square.sum(axis=1, dtype=np.float64)
-    squares = float(np.einsum("ij,ij->", square, square, dtype=np.float64))
     # A view, because values set their arrays read-only.
-    return Distances(square[:], divergence, 0, "cpu", DistanceSums(rows, squares))
+    return Distances(square[:], divergence, 0, "cpu", DistanceSums.of(square))

@@ -12,6 +12,7 @@ from dashboard.figures.analyses.series import LEGEND_ABOVE, category, error_bars
 from dashboard.figures.frame import MARK_COLOR, Figure, Trace, bars, finite, heat_map, scatter
 from engine.analyses import Finding
 from engine.analyses.inference.importance import SCORE
+from engine.statistics.importance import N_CHANCE
 
 ALONE_COLOR, BEYOND_COLOR = theme.CATEGORY_COLORS[0], theme.CATEGORY_COLORS[3]
 TOGETHER_COLOR = theme.CATEGORY_COLORS[4]
@@ -46,7 +47,7 @@ def _importance(table: pd.DataFrame) -> Figure:
         customdata=rows[["low", "high"]].to_numpy().round(4).tolist(),
         hovertemplate="%{y}: %{x:.3f}, from %{customdata[0]:.3f} to %{customdata[1]:.3f}<extra></extra>",
     )
-    chance = _by_chance(names, rows["by chance"], "importance by chance, largest of 19")
+    chance = _by_chance(names, rows["by chance"], f"importance by chance, largest of {N_CHANCE}")
     return figure(
         "Importance, held out", "R² lost when shuffled, bars: 95 % of the splits", "", data=[data, chance], **MARGINS
     )
